@@ -1,0 +1,42 @@
+// Package bus is the contract of what carries envelopes between edges and the owners of entities.
+package bus
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/tutti-rt/tutti/wire"
+)
+
+var (
+	// ErrNobody means that nobody listens at the address just now; the envelope is gone.
+	ErrNobody = errors.New("bus: nobody listens there")
+	// ErrFull means that the lane's bound is reached; the envelope is gone.
+	ErrFull = errors.New("bus: lane is full")
+)
+
+// Bus carries envelopes: at most once, in order for one sender and address on one lane. It may lose
+// any of them without a word. It is safe for concurrent use.
+type Bus interface {
+	// Send hands e over for delivery and does not wait for it. The caller changes nothing of e
+	// afterwards. An error means that e will not arrive; nil promises nothing.
+	Send(lane string, to Address, e *wire.Envelope) error
+	// Listen calls take for every envelope that arrives at the address, one at a time for one
+	// sender, until stop is called; when stop has returned, no call is under way. take must not
+	// block: it is called on the sender's goroutine or on that of a connection. It keeps e as long
+	// as it likes and changes nothing of it. One listener for each address: a second one is an error.
+	Listen(at Address, take func(e *wire.Envelope)) (stop func(), err error)
+	// Close stops delivery.
+	Close() error
+}
+
+// Address is where envelopes go to: an edge, or whoever owns a partition.
+type Address string
+
+// Edge returns the address of the edge of that name.
+func Edge(name string) Address { return Address("edge." + name) }
+
+// Owner returns the address of the owner of a partition.
+func Owner(pool string, partition int) Address {
+	return Address("owner." + pool + "." + strconv.Itoa(partition))
+}

@@ -1,0 +1,131 @@
+package wire
+
+// Kind says what an envelope carries.
+type Kind uint8
+
+// What an edge sends to the owner of an entity. Every envelope of a link carries Link, Number,
+// Conn and the entity; the owner answers to Edge.
+const (
+	// KindAttach brings a link to an entity. Claims; Revision and Epoch of the cursor with HasCursor;
+	// Watch, Presence flags; Reattach when the owner changed and the link had been welcomed before.
+	KindAttach Kind = iota + 1
+	// KindDetach says that a link is gone, and with Leave that the connection is gone for good.
+	KindDetach
+	// KindCommand: Command, Name, Data; Expect with HasExpect; Trace.
+	KindCommand
+	// KindQuery: Command, Name, Data.
+	KindQuery
+	// KindSignal: Name, Data.
+	KindSignal
+	// KindPresence: Data.
+	KindPresence
+	// KindPing: Data is the client's t, Command a number that comes back.
+	KindPing
+	// KindClaims brings a fresh token's Claims, of the same subject.
+	KindClaims
+	// KindBacklog asks for the events after Revision up to Until that Audience sees, for one link.
+	KindBacklog
+	// KindRefresh asks for a fresh welcome (conflation), for one link.
+	KindRefresh
+)
+
+// What the owner of an entity sends to an edge. With Link it is for that link; without, it is for
+// all links of that entity at the edge, or those of Audience with ToGroup.
+const (
+	// KindWelcome: Member, Audience, Epoch, Revision, Acked, Known; Data is the state, absent with
+	// Resumed. Until is the entity's durable revision; all events up to it that the audience sees
+	// have been sent to this edge before if the edge had a link of that audience.
+	// Refresh marks the answer to KindRefresh.
+	KindWelcome Kind = iota + 64
+	// KindEvent: Audience, Revision, Prev, Name, Data, At, Member and Command of the cause.
+	// Hidden: the audience does not see the event, and nothing but Revision is set.
+	KindEvent
+	// KindAck: Command, Revision, Data is the reply. The link gets it after event Revision.
+	KindAck
+	// KindReject: Command, Code, Message.
+	KindReject
+	// KindAnswer: Command, Revision, Data.
+	KindAnswer
+	// KindMessage: Name, Data, Member it is by; Except is a member that does not get it.
+	KindMessage
+	// KindPresenceChange: Data is the JSON of the frame's joined, left, updated and count.
+	KindPresenceChange
+	// KindPong: Data is the client's t, Command the number of the ping, Spent the state node's time.
+	KindPong
+	// KindTerminate: Code, Message, Reconnect. The link gets it last.
+	KindTerminate
+	// KindBacklogPart answers KindBacklog: Data is packed events (see AppendBacklog), Revision the
+	// one up to which they reach; More when further parts follow; TooFar when the client is better
+	// served by a fresh welcome.
+	KindBacklogPart
+	// KindStatus: Code is "recovering" or "serving".
+	KindStatus
+)
+
+// What one entity sends to another, or an owner to an owner.
+const (
+	// KindTell: From entity, Number of the message in the stream between the two, Name, Data.
+	KindTell Kind = iota + 128
+	// KindTold confirms that the receiver has logged all messages up to Number.
+	KindTold
+)
+
+// Flags of an envelope.
+type Flags uint32
+
+// The flags; which envelopes they belong to stands with the kinds.
+const (
+	HasCursor Flags = 1 << iota
+	HasExpect
+	Watch // the link wants state and events; absent for watch=0
+	Presence
+	Reattach
+	Leave
+	Trace
+	Resumed
+	Known
+	Hidden
+	ToGroup
+	Reconnect
+	More
+	TooFar
+	Refresh
+	Refused // on KindTerminate: the entity or the platform refused the connection
+	Foreign // on KindTerminate: the conn belongs to another subject
+)
+
+// Envelope is what travels on the bus: a message or effect with its address. Which fields a kind
+// uses stands with the kind; the others are zero. An envelope and the bytes in it are never
+// changed once sent.
+type Envelope struct {
+	Kind     Kind
+	Flags    Flags
+	Category string
+	ID       string
+	Edge     string // name of the edge that the link is at
+	Link     uint64 // number of the link at its edge; 0: no link in particular
+	Number   uint64 // position in the stream of the link, or between two entities, from 1
+	Conn     string // what the client named itself; a secret between client and platform
+	Member   string
+	Except   string
+	Audience string
+	Epoch    string
+	Command  uint64
+	Expect   uint64
+	Revision uint64
+	Prev     uint64 // 0 where it is Revision-1
+	Until    uint64
+	Acked    uint64
+	At       int64 // Unix ms
+	Sent     int64 // Unix µs, the sender's clock
+	Spent    int64 // µs
+	Name     string
+	Code     string
+	Message  string
+	From     string // category/id of the entity that tells
+	Claims   []byte // JSON
+	Data     []byte
+}
+
+// Has reports whether all flags of f are set.
+func (e *Envelope) Has(f Flags) bool { return e.Flags&f == f }
