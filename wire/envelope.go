@@ -92,6 +92,9 @@ const (
 	Refresh
 	Refused // on KindTerminate: the entity or the platform refused the connection
 	Foreign // on KindTerminate: the conn belongs to another subject
+	// HasPrev, on KindEvent: Prev counts although it is 0: every event before this one is hidden
+	// from the audience.
+	HasPrev
 )
 
 // Envelope is what travels on the bus: a message or effect with its address. Which fields a kind
@@ -113,7 +116,7 @@ type Envelope struct {
 	Command  uint64
 	Expect   uint64
 	Revision uint64
-	Prev     uint64 // 0 where it is Revision-1
+	Prev     uint64 // 0 without HasPrev: it is Revision-1
 	Until    uint64
 	Acked    uint64
 	At       int64 // Unix ms
@@ -125,6 +128,7 @@ type Envelope struct {
 	From     string // category/id of the entity that tells
 	Claims   []byte // JSON
 	Data     []byte
+	Hops     *Hops // on KindAck of a command with Trace: where its time went so far
 }
 
 // Has reports whether all flags of f are set.
