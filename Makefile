@@ -1,0 +1,72 @@
+# make test runs everything that tests: Go, the examples, the pages in a browser.
+# In CI (CI=true) nothing is skipped; elsewhere what cannot run is skipped by name.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+GO ?= go
+TOOL := $(GO) tool -modfile=tools/go.mod
+FUZZTIME ?= 3s
+TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: build test test-go test-examples test-browser lint fmt vet staticcheck archtest tidy generated cross fuzz clean
+
+build:
+	$(GO) build -o bin/tutti ./cmd/tutti
+
+test: test-go test-examples test-browser
+
+# The crash tests start programs that they build without -race; everything else is raced.
+# archtest reads files that the test cache does not see, so that it runs by itself.
+test-go: archtest
+	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v -e /internal/archtest$$)
+
+archtest:
+	$(GO) test -count=1 ./internal/archtest
+
+# Examples without an Example function are programs: they must build.
+test-examples:
+	if [ -d examples ]; then $(GO) build -o /dev/null ./examples/... && $(GO) test ./examples/...; fi
+
+test-browser:
+	tools/browser-test
+
+lint: fmt vet staticcheck
+
+fmt:
+	@out="$$($(TOOL) gofumpt -l $$(git ls-files '*.go' | grep -v /testdata/))"; \
+	if [ -n "$$out" ]; then echo "not formatted (gofumpt -w):"; echo "$$out"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(TOOL) staticcheck ./...
+
+tidy:
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+	cd tools && $(GO) mod tidy -diff
+
+# What go generate writes must be what is committed.
+generated:
+	$(GO) generate ./...
+	@out="$$(git status --porcelain)"; \
+	if [ -n "$$out" ] && [ "$${CI:-}" = true ]; then echo "changed by the tests or by go generate:"; echo "$$out"; exit 1; fi
+
+cross:
+	@for t in $(TARGETS); do \
+		echo "build for $$t"; \
+		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -trimpath -o /dev/null ./cmd/tutti; \
+	done
+
+# A few seconds for each fuzz target: the seeds, and a look whether the target still finds its way.
+fuzz:
+	@for p in $$(git grep -lE '^func Fuzz[A-Z]' -- '*_test.go' | xargs -r -n1 dirname | sort -u); do \
+		for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | cut -c6-); do \
+			echo "fuzz $$p $$f"; \
+			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) ./$$p; \
+		done; \
+	done
+
+clean:
+	rm -rf bin test-results
