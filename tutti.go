@@ -16,3 +16,9 @@ type Options = turn.Options
 
 // Rejection is the domain's "no" to a command: an answer, not a failure.
 type Rejection = turn.Rejection
+
+// Reject returns the *Rejection that a handler answers with when it declines. Nothing of the turn
+// happens then, and the client gets code and message. The platform has codes of its own (invalid,
+// forbidden, unknown_command, conflict, overloaded, too_large, rate_limited, unavailable, forgotten,
+// internal); of these an application uses the first two, and conflict, as they fit.
+func Reject(code, message string) error { return &Rejection{Code: code, Message: message} }
