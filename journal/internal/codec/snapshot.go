@@ -1,0 +1,36 @@
+package codec
+
+import (
+	"encoding/binary"
+
+	"github.com/tutti-rt/tutti/journal"
+)
+
+// AppendSnapshot appends s, all of it but the entity. It is stored under key.
+func AppendSnapshot(dst, key []byte, s *journal.Snapshot) []byte {
+	start := len(dst)
+	dst = append(dst, snapshotV1)
+	dst = binary.AppendUvarint(dst, s.Mark.Seq)
+	dst = binary.AppendUvarint(dst, s.Mark.Revision)
+	dst = appendBytes(dst, s.State)
+	dst = appendBytes(dst, s.Notes)
+	return appendSum(dst, start, key)
+}
+
+// DecodeSnapshot verifies and decodes the snapshot of e that is stored under key.
+func DecodeSnapshot(key, value []byte, e journal.Entity) (journal.Snapshot, error) {
+	rest, err := checked("snapshot", snapshotV1, key, value)
+	if err != nil {
+		return journal.Snapshot{}, err
+	}
+	r := reader{rest: rest}
+	s := journal.Snapshot{Entity: e}
+	s.Mark.Seq = r.uvarint()
+	s.Mark.Revision = r.uvarint()
+	s.State = r.bytes()
+	s.Notes = r.bytes()
+	if r.bad || len(r.rest) > 0 {
+		return journal.Snapshot{}, corrupt("snapshot", "malformed")
+	}
+	return s, nil
+}
