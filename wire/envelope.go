@@ -54,7 +54,7 @@ const (
 	KindPong
 	// KindTerminate: Code, Message, Reconnect. The link gets it last.
 	KindTerminate
-	// KindBacklogPart answers KindBacklog: Data is packed events (see AppendBacklog), Revision the
+	// KindBacklogPart answers KindBacklog: Data is packed events (see AppendBacklogEvent), Revision the
 	// one up to which they reach; More when further parts follow; TooFar when the client is better
 	// served by a fresh welcome.
 	KindBacklogPart

@@ -78,18 +78,7 @@ func DecodeServerFrame(line []byte) (ServerFrame, error) {
 	if err := scanObject(line, d.member); err != nil {
 		return ServerFrame{}, fmt.Errorf("%w: %w", ErrFrame, err)
 	}
-	if d.f.Type == "" {
-		d.fail("type", "a string")
-	}
-	if d.f.Type == TypeEvent && !d.hasPrev && d.f.Revision > 0 {
-		d.f.Prev = d.f.Revision - 1
-	}
-	if d.f.Type == TypePresence && d.bad == nil {
-		d.f.Presence = new(PresenceChange)
-		if err := json.Unmarshal(line, d.f.Presence); err != nil {
-			d.bad = fmt.Errorf("%w: %w", ErrFrame, err)
-		}
-	}
+	d.finish(line)
 	if d.bad != nil {
 		return ServerFrame{}, d.bad
 	}
@@ -100,6 +89,26 @@ type serverDecoder struct {
 	f       ServerFrame
 	hasPrev bool
 	bad     error // the first mistake
+}
+
+// finish does what depends on the frame's type, which need not be its first member.
+func (d *serverDecoder) finish(line []byte) {
+	switch d.f.Type {
+	case "":
+		d.fail("type", "a string")
+	case TypeEvent:
+		if !d.hasPrev && d.f.Revision > 0 {
+			d.f.Prev = d.f.Revision - 1
+		}
+	case TypeStatus:
+		d.f.Code = d.text("state", d.f.Data)
+		d.f.Data = nil
+	case TypePresence:
+		d.f.Presence = new(PresenceChange)
+		if err := json.Unmarshal(line, d.f.Presence); err != nil && d.bad == nil {
+			d.bad = fmt.Errorf("%w: %w", ErrFrame, err)
+		}
+	}
 }
 
 func (d *serverDecoder) member(name, value []byte) {
@@ -113,7 +122,7 @@ func (d *serverDecoder) member(name, value []byte) {
 	case "name":
 		d.f.Name = d.text("name", value)
 	case "data", "state", "reply", "t":
-		d.content(name, value)
+		d.f.Data = value
 	case "by":
 		d.f.By = d.text("by", value)
 	case "prev":
@@ -149,19 +158,6 @@ func (d *serverDecoder) member(name, value []byte) {
 		d.f.StateUS = d.int("state_us", value)
 	case "trace":
 		d.hops(value)
-	}
-}
-
-// content takes the member that holds the application's JSON. A status frame's state is a word.
-func (d *serverDecoder) content(name, value []byte) {
-	d.f.Data = value
-	if string(name) == "state" && isString(value) {
-		switch text := value[1 : len(value)-1]; string(text) {
-		case StatusRecovering:
-			d.f.Code = StatusRecovering
-		case StatusServing:
-			d.f.Code = StatusServing
-		}
 	}
 }
 
