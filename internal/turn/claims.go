@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"time"
 )
@@ -13,8 +14,8 @@ import (
 type Claims struct {
 	Subject   string
 	Issuer    string
-	ExpiresAt time.Time // zero: never
-	IssuedAt  time.Time // zero: not said
+	ExpiresAt time.Time // zero: never; to the millisecond
+	IssuedAt  time.Time // zero: not said; to the millisecond
 	// Extra holds every other claim, as encoding/json decodes it.
 	Extra map[string]any
 }
@@ -25,65 +26,71 @@ func (c Claims) String(name string) string {
 	return s
 }
 
-type registeredClaims struct {
-	Subject   string   `json:"sub,omitempty"`
-	Issuer    string   `json:"iss,omitempty"`
-	ExpiresAt *float64 `json:"exp,omitempty"`
-	IssuedAt  *float64 `json:"iat,omitempty"`
-}
-
-// MarshalJSON encodes the claims as the claim set of a JWT (RFC 7519).
+// MarshalJSON encodes the claims as the claim set of a JWT (RFC 7519). Members of Extra that have
+// the name of a field are left out.
 func (c Claims) MarshalJSON() ([]byte, error) {
 	all := make(map[string]any, len(c.Extra)+4)
-	for k, v := range c.Extra {
-		all[k] = v
+	maps.Copy(all, c.Extra)
+	set := func(name string, value any, said bool) {
+		if said {
+			all[name] = value
+		} else {
+			delete(all, name)
+		}
 	}
-	if c.Subject != "" {
-		all["sub"] = c.Subject
-	}
-	if c.Issuer != "" {
-		all["iss"] = c.Issuer
-	}
-	if !c.ExpiresAt.IsZero() {
-		all["exp"] = numericDate(c.ExpiresAt)
-	}
-	if !c.IssuedAt.IsZero() {
-		all["iat"] = numericDate(c.IssuedAt)
-	}
+	set("sub", c.Subject, c.Subject != "")
+	set("iss", c.Issuer, c.Issuer != "")
+	set("exp", numericDate(c.ExpiresAt), !c.ExpiresAt.IsZero())
+	set("iat", numericDate(c.IssuedAt), !c.IssuedAt.IsZero())
 	return json.Marshal(all)
 }
 
-// UnmarshalJSON decodes the claim set of a JWT. It verifies nothing.
+// UnmarshalJSON decodes the claim set of a JWT. It verifies nothing. Names count letter for letter,
+// so that a claim "Sub" is not the subject.
 func (c *Claims) UnmarshalJSON(data []byte) error {
-	var r registeredClaims
-	if err := json.Unmarshal(data, &r); err != nil {
-		return fmt.Errorf("decode claims: %w", err)
-	}
 	var all map[string]any
 	if err := json.Unmarshal(data, &all); err != nil {
 		return fmt.Errorf("decode claims: %w", err)
 	}
-	var errs [2]error
-	*c = Claims{Subject: r.Subject, Issuer: r.Issuer}
-	c.ExpiresAt, errs[0] = fromNumericDate(r.ExpiresAt)
-	c.IssuedAt, errs[1] = fromNumericDate(r.IssuedAt)
-	for _, k := range []string{"sub", "iss", "exp", "iat"} {
-		delete(all, k)
-	}
+	var errs [4]error
+	*c = Claims{}
+	c.Subject, errs[0] = takeText(all, "sub")
+	c.Issuer, errs[1] = takeText(all, "iss")
+	c.ExpiresAt, errs[2] = takeDate(all, "exp")
+	c.IssuedAt, errs[3] = takeDate(all, "iat")
 	if len(all) > 0 {
 		c.Extra = all
 	}
 	return errors.Join(errs[:]...)
 }
 
-func numericDate(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+func takeText(all map[string]any, name string) (string, error) {
+	value, ok := all[name]
+	if !ok {
+		return "", nil
+	}
+	delete(all, name)
+	s, ok := value.(string)
+	if !ok {
+		return "", fmt.Errorf("decode claims: %s is no text", name)
+	}
+	return s, nil
+}
 
-func fromNumericDate(f *float64) (time.Time, error) {
-	if f == nil {
+func takeDate(all map[string]any, name string) (time.Time, error) {
+	value, ok := all[name]
+	if !ok {
 		return time.Time{}, nil
 	}
-	if math.Abs(*f) > 1e12 { // the year 33,658
-		return time.Time{}, fmt.Errorf("decode claims: date %g is out of range", *f)
+	delete(all, name)
+	seconds, ok := value.(float64)
+	if !ok {
+		return time.Time{}, fmt.Errorf("decode claims: %s is no date", name)
 	}
-	return time.UnixMilli(int64(math.Round(*f * 1000))), nil
+	if math.Abs(seconds) > 1e12 { // the year 33,658
+		return time.Time{}, fmt.Errorf("decode claims: %s is out of range", name)
+	}
+	return time.UnixMilli(int64(math.Round(seconds * 1000))), nil
 }
+
+func numericDate(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
