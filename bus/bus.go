@@ -13,6 +13,8 @@ var (
 	ErrNobody = errors.New("bus: nobody listens there")
 	// ErrFull means that the lane's bound is reached; the envelope is gone.
 	ErrFull = errors.New("bus: lane is full")
+	// ErrClosed means that the bus has been closed.
+	ErrClosed = errors.New("bus: closed")
 )
 
 // Bus carries envelopes: at most once, in order for one sender and address on one lane. It may lose
@@ -26,7 +28,8 @@ type Bus interface {
 	// block: it is called on the sender's goroutine or on that of a connection. It keeps e as long
 	// as it likes and changes nothing of it. One listener for each address: a second one is an error.
 	Listen(at Address, take func(e *wire.Envelope)) (stop func(), err error)
-	// Close stops delivery.
+	// Close stops delivery; calls under way may still be when it returns. Sending and listening
+	// are errors from then on.
 	Close() error
 }
 

@@ -13,6 +13,9 @@ import (
 // Bus delivers on the sender's goroutine. The zero value is ready for use.
 type Bus struct {
 	listeners sync.Map // bus.Address → *listener
+
+	mu     sync.Mutex // held while listeners are added, so that none is after Close
+	closed bool
 }
 
 var _ bus.Bus = (*Bus)(nil)
@@ -60,6 +63,11 @@ func (l *listener) leave() {
 // Listen registers take for the address.
 func (b *Bus) Listen(at bus.Address, take func(*wire.Envelope)) (func(), error) {
 	l := &listener{take: take, drained: make(chan struct{}, 1)}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, fmt.Errorf("listen at %s: %w", at, bus.ErrClosed)
+	}
 	if _, taken := b.listeners.LoadOrStore(at, l); taken {
 		return nil, fmt.Errorf("listen at %s: somebody listens there already", at)
 	}
@@ -74,6 +82,9 @@ func (b *Bus) Listen(at bus.Address, take func(*wire.Envelope)) (func(), error) 
 
 // Close forgets all listeners.
 func (b *Bus) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
 	b.listeners.Clear()
 	return nil
 }
