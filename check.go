@@ -143,7 +143,7 @@ func (c *checker) walkStruct(path string, t reflect.Type) {
 				name = f.Name
 			}
 			if encoded[name] {
-				c.mistake(path, "two fields are called %q, so JSON has neither", name)
+				c.mistake(path, "two fields are called %q in JSON, which keeps one at most", name)
 			}
 			encoded[name] = true
 			c.walk(path+"."+f.Name, f.Type)
