@@ -19,12 +19,20 @@ type Category struct {
 	events   map[reflect.Type]codec // of OnEvent, by the type that a handler emits
 	timers   map[reflect.Type]codec // of OnTimer, by the type that a handler schedules
 	messages sync.Map               // reflect.Type → wire name, of what was broadcast, sent and told
+	named    map[role]codec         // of everything declared with a type
+}
+
+// role is a Go type in one of its roles.
+type role struct {
+	turn.Role
+	goType reflect.Type
 }
 
 // codec is how a value of a declared type is stored.
 type codec struct {
 	name   string
 	encode func(v any) ([]byte, error)
+	others bool // the type has other names too
 }
 
 // Declaration is one thing that a category does: the result of OnCommand, OnEvent and so on, given
@@ -95,8 +103,12 @@ func newBuilder(name string) *builder {
 		Upcasts:  map[string]turn.Upcast{},
 	}
 	defineState[struct{}](out) // until a declaration says otherwise
+	c := &Category{
+		untyped: out, events: map[reflect.Type]codec{}, timers: map[reflect.Type]codec{}, named: map[role]codec{},
+	}
+	out.Encode = c.encode
 	return &builder{
-		category: &Category{untyped: out, events: map[reflect.Type]codec{}, timers: map[reflect.Type]codec{}},
+		category: c,
 		out:      out,
 		goTypes:  map[string]reflect.Type{},
 		upcasts:  map[reflect.Type]string{},

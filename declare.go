@@ -20,6 +20,7 @@ import (
 func OnCommand[S, C any](h func(t *Turn[S], c C) error, opts ...HandlerOption) Declaration {
 	return Declaration{func(b *builder) {
 		if run, name := declareMessage("command", b, h, opts); run != nil {
+			remember[C](b, turn.RoleCommand, name)
 			b.out.Commands[name] = turn.Command{Handle: run}
 		}
 	}}
@@ -38,7 +39,7 @@ func OnTimer[S, P any](h func(t *Turn[S], p P) error, opts ...HandlerOption) Dec
 			b.mistake("timer type %v is declared twice, as %s and %s", t, other.name, name)
 			return
 		}
-		b.category.timers[t] = codecOf[P](name)
+		b.category.timers[t] = remember[P](b, turn.RoleTimer, name)
 		b.out.Timers[name] = turn.Command{Handle: run}
 	}}
 }
@@ -49,6 +50,7 @@ func OnTimer[S, P any](h func(t *Turn[S], p P) error, opts ...HandlerOption) Dec
 func OnSignal[S, G any](h func(t *Turn[S], g G) error, opts ...HandlerOption) Declaration {
 	return Declaration{func(b *builder) {
 		if run, name := declareMessage("signal", b, h, opts); run != nil {
+			remember[G](b, turn.RoleSignal, name)
 			b.out.Signals[name] = turn.Signal{Handle: run}
 		}
 	}}
@@ -80,6 +82,7 @@ func OnQuery[S, Q, A any](h func(t *Turn[S], q Q) (A, error), opts ...HandlerOpt
 		}
 		checkStored[Q](b, info.String())
 		checkAnswer[A](b, info.String())
+		remember[Q](b, turn.RoleQuery, info.name)
 		b.out.Queries[info.name] = turn.Query{Handle: func(u *turn.Turn, state any, data []byte) ([]byte, error) {
 			var q Q
 			if err := decode(data, &q); err != nil {
@@ -205,13 +208,6 @@ func (h *handler) finish(u *turn.Turn, err error) error {
 		err = errors.New("rejected without a code")
 	}
 	return fmt.Errorf("category %s: %v: %w", h.category.Name(), h, err)
-}
-
-func codecOf[T any](name string) codec {
-	return codec{name, func(v any) ([]byte, error) {
-		value := v.(T)
-		return encode(&value)
-	}}
 }
 
 func sortedTypes(set map[reflect.Type]bool) []reflect.Type {

@@ -28,7 +28,7 @@ func OnEvent[S, E any](apply func(s *S, e E), opts ...HandlerOption) Declaration
 			return
 		}
 		checkStored[E](b, info.String())
-		b.category.events[t] = codecOf[E](info.name)
+		b.category.events[t] = remember[E](b, turn.RoleEvent, info.name)
 		b.out.Events[info.name] = turn.Event{Apply: func(state any, data []byte) error {
 			var e E
 			if err := decodeStored(data, &e); err != nil {
@@ -96,6 +96,7 @@ func Upcast[Old, New any](f func(Old) New, opts ...HandlerOption) Declaration {
 			return
 		}
 		checkStored[Old](b, info.String())
+		remember[Old](b, turn.RoleEvent, info.name)
 		b.upcasts[from] = info.name
 		b.later = append(b.later, func() { declareUpcast(b, info, f) })
 	}}

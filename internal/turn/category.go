@@ -37,6 +37,42 @@ type Category struct {
 	Who func(c Claims) ([]byte, error)
 	// View is what an audience sees of the state, as compact JSON. Nil: the encoded state.
 	View func(state any, audience string) ([]byte, error)
+
+	// Encode returns name and data of a value of one of the application's types, for tests and tools
+	// that speak in such values.
+	Encode func(role Role, v any) (name string, data []byte, err error)
+}
+
+// Role says what a value of one of the application's types stands for.
+type Role uint8
+
+// The roles. RoleEvent includes the events of older versions; RoleMessage is anything that has a name.
+const (
+	RoleCommand Role = iota + 1
+	RoleQuery
+	RoleSignal
+	RoleTimer
+	RoleEvent
+	RoleMessage
+)
+
+// String returns the word for the role.
+func (r Role) String() string {
+	switch r {
+	case RoleCommand:
+		return "command"
+	case RoleQuery:
+		return "query"
+	case RoleSignal:
+		return "signal"
+	case RoleTimer:
+		return "timer"
+	case RoleEvent:
+		return "event"
+	case RoleMessage:
+		return "message"
+	}
+	return "role of no kind"
 }
 
 // Command is the handler of one command, timer or told message. Handle returns a *Rejection to
