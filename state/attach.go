@@ -1,0 +1,261 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/internal/turn"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// attach brings a link to the entity, and its connection if that is not here yet.
+func (e *entity) attach(m *message) {
+	env := m.env
+	l := &link{
+		key: linkKey{env.Edge, env.Link}, addr: bus.Edge(env.Edge),
+		watch: env.Has(wire.Watch), presence: env.Has(wire.Presence),
+	}
+	defer e.conclude(nil, nil)
+	var claims turn.Claims
+	if err := json.Unmarshal(env.Claims, &claims); err != nil {
+		e.refuse(l, 0, wire.EndRefused, "the claims cannot be read")
+		return
+	}
+	if err := e.admit(claims); err != nil {
+		e.refuse(l, wire.Refused, endCode(err), err.Message)
+		return
+	}
+	if err := e.activate(); err != nil {
+		e.refuse(l, wire.Reconnect, wire.EndUnavailable, "the entity cannot be read just now")
+		return
+	}
+	id := e.part.node.ids.member(e.id, env.Conn)
+	here := e.attendance()
+	known := here.members[id]
+	if known != nil && !known.unseen && known.sub != claims.Subject || e.live.ledger.conns[id].belongsToOther(claims.Subject) {
+		e.refuse(l, wire.Foreign, wire.EndRefused, "the connection id belongs to somebody else")
+		e.leaveEmpty()
+		return
+	}
+	e.linksOf(id, func(old *link) {
+		here.drop(old)
+		e.send(old, &wire.Envelope{
+			Kind: wire.KindTerminate, Code: wire.EndReplaced,
+			Message: "another link of this connection has come",
+		})
+	})
+	fresh, err := e.newMember(id, claims)
+	if err != nil {
+		e.part.log.Error("member not made", "entity", e.id.String(), "err", err)
+		e.refuse(l, wire.Reconnect, wire.CodeInternal, "the entity failed to look at the claims")
+		e.leaveEmpty()
+		return
+	}
+	if known != nil {
+		fresh.data, fresh.order, fresh.links = known.data, known.order, known.links
+	} else if err := e.connect(fresh); err != nil {
+		e.refuse(l, wire.Refused, endCode(err), err.Message)
+		e.leaveEmpty()
+		return
+	} else {
+		here.came++
+		fresh.order = here.came
+	}
+	e.see(fresh.audience)
+	l.member = fresh
+	here.members[id] = fresh
+	here.add(l)
+	if known == nil || known.unseen {
+		here.changes.join(fresh)
+	}
+	e.welcome(l, env)
+	if l.presence {
+		e.listMembers(l)
+	}
+	e.announceSoon()
+}
+
+// belongsToOther reports whether c is known to be another subject's.
+func (c *conn) belongsToOther(sub string) bool { return c != nil && c.sub != "" && c.sub != sub }
+
+// admit asks the category, before anything is activated.
+func (e *entity) admit(claims turn.Claims) *turn.Rejection {
+	if e.cat.Admit == nil {
+		return nil
+	}
+	err := guard(func() error { return e.cat.Admit(claims, e.id.ID) })
+	if err == nil {
+		return nil
+	}
+	if rejection, ok := errors.AsType[*turn.Rejection](err); ok {
+		return rejection
+	}
+	if _, ok := errors.AsType[*panicked](err); ok {
+		e.part.log.Error("admit failed", "entity", e.id.String(), "err", err)
+		return &turn.Rejection{Code: wire.CodeInternal, Message: "the category failed to look at the claims"}
+	}
+	return &turn.Rejection{Code: wire.CodeForbidden, Message: err.Error()}
+}
+
+// endCode is the code of the terminate frame for a refusal.
+func endCode(r *turn.Rejection) string {
+	if r.Code == "" || r.Code == wire.CodeForbidden {
+		return wire.EndRefused
+	}
+	return r.Code
+}
+
+// connect runs OnConnect, when the category declares one, and records that the member has come.
+func (e *entity) connect(m *member) *turn.Rejection {
+	if e.cat.Connect == nil {
+		return nil
+	}
+	if c := e.live.ledger.conns[m.id]; c != nil && c.connected {
+		return nil // recorded by an owner before this one
+	}
+	what := cause{
+		kind: turn.KindConnect, name: "connect", by: m.id, claims: m.claims, must: true,
+		notes: appendNote(appendNote(nil, note{kind: noteSub, name: m.sub}), note{kind: noteConnected}),
+	}
+	r, err := e.decide(&what, func(t *turn.Turn, state any) error { return e.cat.Connect(t, state) })
+	if err != nil {
+		rejection, _ := errors.AsType[*turn.Rejection](err)
+		return rejection
+	}
+	e.conclude(r, e.snapshot())
+	return nil
+}
+
+// refuse ends a link that has not been welcomed.
+func (e *entity) refuse(l *link, flags wire.Flags, code, message string) {
+	e.send(l, &wire.Envelope{Kind: wire.KindTerminate, Flags: flags, Code: code, Message: message})
+}
+
+// detach takes a link away. The connection stays for its grace period, unless its client said that it leaves.
+func (e *entity) detach(env *wire.Envelope) {
+	l := e.link(env)
+	if l == nil {
+		return
+	}
+	e.here.drop(l)
+	if l.member.links > 0 {
+		return
+	}
+	now := time.Now().UnixMilli()
+	l.member.away = now
+	if e.live != nil && e.live.broken == nil {
+		if c := e.live.ledger.conns[l.member.id]; c != nil {
+			c.seen = max(c.seen, now)
+		}
+	}
+	if env.Has(wire.Leave) {
+		e.disconnect(l.member)
+		e.leaveEmpty()
+		return
+	}
+	e.part.remind(e, now+e.cat.opt.Grace.Milliseconds())
+}
+
+// disconnect ends a connection whose client has left or stayed away.
+func (e *entity) disconnect(m *member) {
+	delete(e.here.members, m.id)
+	e.here.changes.leave(m)
+	e.announceSoon()
+	if e.cat.Disconnect == nil && e.cat.Connect == nil {
+		return
+	}
+	if err := e.activate(); err != nil {
+		return // logged; the journal still has it as connected, and the next activation tries again
+	}
+	if c := e.live.ledger.conns[m.id]; e.cat.Connect != nil && (c == nil || !c.connected) {
+		return
+	}
+	what := cause{
+		kind: turn.KindDisconnect, name: "disconnect", by: m.id, claims: m.claims, must: e.cat.Connect != nil,
+		notes: appendNote(nil, note{kind: noteDisconnected}),
+	}
+	handle := func(t *turn.Turn, state any) error {
+		if e.cat.Disconnect == nil {
+			return nil
+		}
+		return e.cat.Disconnect(t, state)
+	}
+	r, err := e.decide(&what, handle)
+	if err != nil && e.activate() == nil {
+		// Nobody can refuse that somebody has gone: it is recorded without what the handler wanted.
+		what.notes, what.must = appendNote(nil, note{kind: noteDisconnected}), true
+		r, _ = e.decide(&what, func(*turn.Turn, any) error { return nil })
+	}
+	e.conclude(r, e.snapshot())
+}
+
+// awaitMembers gives connections that the journal has as connected, and that are not here, their grace
+// period to come back.
+func (e *entity) awaitMembers() {
+	if e.live.ledger.present == 0 {
+		return
+	}
+	here := e.attendance()
+	now := time.Now().UnixMilli()
+	for id, c := range e.live.ledger.conns {
+		if c.connected && here.members[id] == nil {
+			m, err := e.newMember(id, turn.Claims{Subject: c.sub})
+			if err != nil {
+				m = &member{id: id, sub: c.sub, claims: turn.Claims{Subject: c.sub}}
+			}
+			m.away, m.unseen = now, true
+			here.members[id] = m
+		}
+	}
+	e.part.remind(e, now+e.cat.opt.Grace.Milliseconds())
+}
+
+// leaveEmpty lets go of an attendance with nobody in it.
+func (e *entity) leaveEmpty() {
+	if e.here != nil && len(e.here.links)+len(e.here.members) == 0 {
+		e.here = nil
+	}
+}
+
+// attend does what the entity has to do at this time: grace periods that have ended, timers, messages to
+// repeat.
+func (e *entity) attend(now time.Time) {
+	if e.here != nil {
+		ms := now.UnixMilli()
+		var next int64
+		for _, m := range e.here.members {
+			if m.links > 0 {
+				continue
+			}
+			if end := m.away + e.cat.opt.Grace.Milliseconds(); end > ms {
+				if next == 0 || end < next {
+					next = end
+				}
+				continue
+			}
+			e.disconnect(m)
+		}
+		e.part.remind(e, next)
+		e.announce(now)
+		e.leaveEmpty()
+	}
+	if e.live == nil && !e.cat.opt.Ephemeral && !e.sleeps(now) {
+		if err := e.activate(); err != nil {
+			e.part.remind(e, now.Add(retryAfter).UnixMilli())
+			return
+		}
+	}
+	if e.live != nil && e.live.broken == nil {
+		e.fireTimers(now)
+		e.repeatTells(now)
+	}
+}
+
+// sleeps reports whether the entity is passivated and has nothing to do yet.
+func (e *entity) sleeps(now time.Time) bool {
+	e.part.mu.Lock()
+	defer e.part.mu.Unlock()
+	return e.asleep && (e.wake == 0 || e.wake > now.UnixMilli())
+}

@@ -1,0 +1,171 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tutti-rt/tutti/internal/turn"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// command takes a command of a link's client: once, whatever crashes and however often it comes.
+func (e *entity) command(m *message, l *link) {
+	env := m.env
+	if err := e.activate(); err != nil {
+		e.reject(l, env.Command, wire.CodeUnavailable, "the entity cannot be read just now")
+		e.conclude(nil, nil)
+		return
+	}
+	c := e.live.ledger.conn(l.member.id)
+	if env.Command <= c.highest {
+		e.repeat(l, c, env.Command)
+		e.conclude(nil, nil)
+		return
+	}
+	var hops *wire.Hops
+	started := time.Now()
+	if env.Has(wire.Trace) {
+		hops = &wire.Hops{
+			Bus:     max(0, m.arrived.UnixMicro()-env.Sent),
+			Mailbox: started.Sub(m.arrived).Microseconds(),
+		}
+	}
+	what := cause{
+		kind: turn.KindCommand, name: env.Name, by: l.member.id, command: env.Command,
+		claims: l.member.claims, sentAt: time.UnixMicro(env.Sent),
+	}
+	if c.sub == "" {
+		what.notes = appendNote(nil, note{kind: noteSub, name: l.member.sub})
+	}
+	r, err := e.decide(&what, func(t *turn.Turn, state any) error {
+		if err := e.expected(env, l); err != nil {
+			return err
+		}
+		h, ok := e.cat.Commands[env.Name]
+		if !ok {
+			return &turn.Rejection{Code: wire.CodeUnknownCommand, Message: fmt.Sprintf(
+				"category %s has no command %q", e.id.Category, env.Name)}
+		}
+		return h.Handle(t, state, env.Data)
+	})
+	if err != nil {
+		rejection, _ := errors.AsType[*turn.Rejection](err)
+		e.remember(l.member, outcome{id: env.Command, rejected: true, code: rejection.Code, message: rejection.Message})
+		e.reject(l, env.Command, rejection.Code, rejection.Message)
+		e.conclude(nil, nil)
+		return
+	}
+	if r == nil && c.highest < env.Command {
+		e.remember(l.member, outcome{id: env.Command, revision: e.written.Revision, reply: what.reply})
+	}
+	ack := &wire.Envelope{Kind: wire.KindAck, Command: env.Command, Revision: e.written.Revision, Data: what.reply, Hops: hops}
+	e.send(l, ack)
+	if hops != nil {
+		now := time.Now()
+		hops.Handler = now.Sub(started).Microseconds()
+		e.out[len(e.out)-1].decided = now
+	}
+	e.conclude(r, e.snapshot())
+}
+
+// remember keeps the outcome of a command without a record, for as long as the entity is in memory.
+func (e *entity) remember(m *member, o outcome) {
+	if e.live == nil {
+		return // a failure took the entity out of memory
+	}
+	c := e.live.ledger.conn(m.id)
+	if c.sub == "" && c.seen == 0 {
+		c.seen = time.Now().UnixMilli()
+	}
+	c.highest = max(c.highest, o.id)
+	c.add(o)
+}
+
+// repeat answers a command that was processed before as it was answered then.
+func (e *entity) repeat(l *link, c *conn, id uint64) {
+	o, ok := c.find(id)
+	switch {
+	case !ok:
+		e.reject(l, id, wire.CodeForgotten, fmt.Sprintf(
+			"command %d was not carried out, and command %d of this connection was processed since", id, c.highest))
+	case o.rejected:
+		e.reject(l, id, o.code, o.message)
+	default:
+		e.send(l, &wire.Envelope{Kind: wire.KindAck, Command: id, Revision: o.revision, Data: o.reply})
+	}
+}
+
+// expected checks a command's expectation.
+func (e *entity) expected(env *wire.Envelope, l *link) error {
+	if !env.Has(wire.HasExpect) {
+		return nil
+	}
+	at := e.live.mark.Revision
+	last := at // revision of the last event that the sender can see
+	if e.cat.hides {
+		last = e.live.ledger.visible[l.member.audience]
+	}
+	if env.Expect <= at && env.Expect >= last {
+		return nil
+	}
+	return &turn.Rejection{Code: wire.CodeConflict, Message: fmt.Sprintf(
+		"revision %d was expected, the entity is at %d", env.Expect, at)}
+}
+
+func (e *entity) reject(l *link, id uint64, code, message string) {
+	e.send(l, &wire.Envelope{Kind: wire.KindReject, Command: id, Code: code, Message: message})
+}
+
+// query answers a query: a turn that changes nothing. The answer waits for what it depends on.
+func (e *entity) query(m *message, l *link) {
+	env := m.env
+	defer e.conclude(nil, nil)
+	if err := e.activate(); err != nil {
+		e.reject(l, env.Command, wire.CodeUnavailable, "the entity cannot be read just now")
+		return
+	}
+	what := cause{
+		kind: turn.KindQuery, name: env.Name, by: l.member.id,
+		claims: l.member.claims, sentAt: time.UnixMicro(env.Sent),
+	}
+	var answer []byte
+	_, err := e.decide(&what, func(t *turn.Turn, state any) (err error) {
+		q, ok := e.cat.Queries[env.Name]
+		if !ok {
+			return &turn.Rejection{Code: wire.CodeUnknownCommand, Message: fmt.Sprintf(
+				"category %s has no query %q", e.id.Category, env.Name)}
+		}
+		answer, err = q.Handle(t, state, env.Data)
+		return err
+	})
+	if err != nil {
+		rejection, _ := errors.AsType[*turn.Rejection](err)
+		e.reject(l, env.Command, rejection.Code, rejection.Message)
+		return
+	}
+	e.send(l, &wire.Envelope{Kind: wire.KindAnswer, Command: env.Command, Revision: e.written.Revision, Data: answer})
+}
+
+// signal hands an ephemeral message to the others at the entity, or to the category's handler. Signals are
+// not answered: one that is not allowed is dropped.
+func (e *entity) signal(m *message, l *link) {
+	env := m.env
+	s, ok := e.cat.Signals[env.Name]
+	if !ok {
+		return
+	}
+	defer e.conclude(nil, nil)
+	if s.Handle == nil {
+		e.broadcast(turn.Effect{Kind: turn.EffectBroadcast, Name: env.Name, Data: env.Data, Member: l.member.id}, l.member.id)
+		return
+	}
+	if err := e.activate(); err != nil {
+		return
+	}
+	what := cause{
+		kind: turn.KindSignal, name: env.Name, by: l.member.id,
+		claims: l.member.claims, sentAt: time.UnixMicro(env.Sent),
+	}
+	_, _ = e.decide(&what, func(t *turn.Turn, state any) error { return s.Handle(t, state, env.Data) })
+}

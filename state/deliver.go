@@ -1,0 +1,179 @@
+package state
+
+import (
+	"time"
+
+	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/internal/turn"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// deliver takes an envelope from the bus: it checks its place in the link's stream and puts it into
+// the mailbox of its entity. It does not block.
+func (p *partition) deliver(env *wire.Envelope) {
+	arrived := time.Now()
+	cat := p.node.categories[env.Category]
+	if cat == nil || !wire.ValidID(env.ID) {
+		p.refuse(env, wire.CodeUnavailable, "this node does not serve the category")
+		return
+	}
+	id := turn.Entity{Category: env.Category, ID: env.ID}
+
+	p.mu.Lock()
+	if p.ended {
+		p.mu.Unlock()
+		return
+	}
+	switch p.inOrder(env) {
+	case orderRepeat:
+		p.mu.Unlock()
+		return
+	case orderGap:
+		p.mu.Unlock()
+		p.node.send(cat.opt.Lane, edgeAddress(env.Edge), &wire.Envelope{
+			Kind: wire.KindTerminate, Flags: wire.Reconnect, Category: env.Category, ID: env.ID,
+			Edge: env.Edge, Link: env.Link, Code: wire.EndUnavailable,
+			Message: "a message was lost on the way to the entity",
+		})
+		return
+	}
+	switch env.Kind {
+	case wire.KindPing:
+		p.mu.Unlock()
+		p.pong(cat, env, arrived)
+		return
+	case wire.KindBacklog:
+		p.turns.Add(1)
+		p.mu.Unlock()
+		go p.readBacklog(cat, id, env)
+		return
+	case wire.KindDetach:
+		if p.entities[id] == nil {
+			p.mu.Unlock()
+			return
+		}
+	}
+	e := p.entity(id, cat)
+	m := message{env: env, arrived: arrived}
+	if n := m.bytes(); env.Kind != wire.KindDetach && (len(e.mail) >= cat.opt.Mailbox || e.mailBytes+n > p.node.cfg.MailboxBytes) {
+		p.mu.Unlock()
+		p.refuse(env, wire.CodeOverloaded, "too many messages wait for "+id.String())
+		return
+	}
+	p.post(e, m)
+	p.mu.Unlock()
+}
+
+// order says how an envelope fits into the stream of its link.
+type order int
+
+const (
+	orderNext   order = iota
+	orderRepeat       // it was taken before, or its link has been ended
+	orderGap          // one before it is missing: the link is to be ended
+)
+
+// inOrder says whether the envelope is the next of its link. The caller holds p.mu, and so sends nothing.
+func (p *partition) inOrder(env *wire.Envelope) order {
+	if env.Link == 0 {
+		return orderNext
+	}
+	key := linkKey{env.Edge, env.Link}
+	s, ok := p.streams[key]
+	switch {
+	case env.Kind == wire.KindDetach:
+		delete(p.streams, key)
+		return orderNext
+	case env.Kind == wire.KindAttach && !ok:
+		p.streams[key] = stream{number: env.Number}
+		return orderNext
+	case ok && (s.broken || env.Number <= s.number):
+		return orderRepeat
+	case ok && env.Number == s.number+1:
+		p.streams[key] = stream{number: env.Number}
+		return orderNext
+	}
+	p.streams[key] = stream{number: env.Number, broken: true}
+	return orderGap
+}
+
+// entity returns the entity of that id, new if need be. The caller holds p.mu.
+func (p *partition) entity(id turn.Entity, cat *category) *entity {
+	e := p.entities[id]
+	if e == nil {
+		e = &entity{id: id, cat: cat, part: p}
+		p.entities[id] = e
+		p.used.add(e)
+		p.node.memory.Add(e.place.bytes)
+	}
+	return e
+}
+
+// post puts a message into the entity's mailbox and sees that somebody takes it. The caller holds p.mu.
+func (p *partition) post(e *entity, m message) {
+	e.mail = append(e.mail, m)
+	e.mailBytes += m.bytes()
+	if e.active {
+		return
+	}
+	e.active = true
+	p.running[e] = struct{}{}
+	p.turns.Add(1)
+	go e.run()
+}
+
+// retire ends the goroutine of an entity. The caller holds p.mu and is that goroutine.
+func (p *partition) retire(e *entity) {
+	e.active = false
+	e.underway = underway{}
+	delete(p.running, e)
+	if p.ended {
+		return
+	}
+	if e.spent() {
+		p.remove(e)
+		return
+	}
+	before := e.place.bytes
+	p.used.touch(e, e.weight(), time.Now())
+	p.node.memory.Add(e.place.bytes - before)
+}
+
+// spent reports whether there is nothing to keep of the entity.
+func (e *entity) spent() bool {
+	return !e.active && e.live == nil && e.here == nil && (e.cat.opt.Ephemeral || e.durable == e.written)
+}
+
+// remove takes an entity out of memory. The caller holds p.mu.
+func (p *partition) remove(e *entity) {
+	delete(p.entities, e.id)
+	p.node.memory.Add(-e.place.bytes)
+	p.used.remove(e)
+}
+
+// refuse answers a message that is not taken.
+func (p *partition) refuse(env *wire.Envelope, code, message string) {
+	answer := &wire.Envelope{
+		Category: env.Category, ID: env.ID, Edge: env.Edge, Link: env.Link,
+		Command: env.Command, Code: code, Message: message,
+	}
+	switch env.Kind {
+	case wire.KindCommand, wire.KindQuery:
+		answer.Kind = wire.KindReject
+	case wire.KindAttach, wire.KindRefresh:
+		answer.Kind, answer.Flags = wire.KindTerminate, wire.Reconnect
+	default:
+		return // a signal may be lost, and a tell is sent again
+	}
+	p.node.send("default", edgeAddress(env.Edge), answer)
+}
+
+// pong answers a ping for the state node.
+func (p *partition) pong(cat *category, env *wire.Envelope, arrived time.Time) {
+	p.node.send(cat.opt.Lane, edgeAddress(env.Edge), &wire.Envelope{
+		Kind: wire.KindPong, Category: env.Category, ID: env.ID, Edge: env.Edge, Link: env.Link,
+		Command: env.Command, Data: env.Data, Sent: env.Sent, Spent: time.Since(arrived).Microseconds(),
+	})
+}
+
+func edgeAddress(name string) bus.Address { return bus.Edge(name) }

@@ -1,0 +1,165 @@
+package state
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/tutti-rt/tutti/internal/turn"
+	"github.com/tutti-rt/tutti/journal"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// entity is one entity that is in memory, attended by links, or has messages waiting.
+type entity struct {
+	id   turn.Entity
+	cat  *category
+	part *partition
+
+	// Guarded by part.mu.
+	mail      []message
+	mailBytes int
+	active    bool         // its goroutine is running
+	durable   journal.Mark // of its last durable record, as far as known since activation
+	due       int64        // its earliest entry in the agenda, Unix ms; 0 for none
+	underway  underway     // the turn being run
+	place     place        // in the partition's order of use
+	asleep    bool         // passivated; wake is when it has to be activated, Unix ms, 0 for never
+	wake      int64
+
+	// Belonging to the goroutine of the turn.
+	written journal.Mark // of the last record handed to the partition
+	live    *live        // nil while passivated
+	here    *attendance  // nil while no link and no member is here
+	out     []effect     // of the turn being run
+}
+
+// message is one message in a mailbox.
+type message struct {
+	env     *wire.Envelope
+	job     func() // the platform's own work, in place of env
+	arrived time.Time
+}
+
+func (m *message) bytes() int {
+	if m.env == nil {
+		return 64
+	}
+	return 128 + len(m.env.Data) + len(m.env.Claims)
+}
+
+// run takes what waits for the entity, one message after the other, and ends when nothing does.
+func (e *entity) run() {
+	p := e.part
+	defer p.turns.Done()
+	var spare []message
+	for {
+		p.mu.Lock()
+		if len(e.mail) == 0 || p.ended {
+			e.mail = nil
+			p.retire(e)
+			p.mu.Unlock()
+			return
+		}
+		mail := e.mail
+		e.mail, e.mailBytes = spare, 0
+		p.mu.Unlock()
+		for i := range mail {
+			e.take(&mail[i])
+			mail[i] = message{}
+		}
+		spare = mail[:0]
+	}
+}
+
+// take runs one message's turn. A panic outside of application code is a defect of the platform; it costs
+// this entity its memory, not the node.
+func (e *entity) take(m *message) {
+	defer func() {
+		if v := recover(); v != nil {
+			e.part.log.Error("panic in a turn", "entity", e.id.String(), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			e.out = nil
+			e.forget()
+		}
+	}()
+	if m.env == nil {
+		m.job()
+		return
+	}
+	switch m.env.Kind {
+	case wire.KindAttach:
+		e.attach(m)
+	case wire.KindDetach:
+		e.detach(m.env)
+	case wire.KindTell:
+		e.takeTold(m)
+	case wire.KindTold:
+		e.takeConfirmation(m.env)
+	default:
+		l := e.link(m.env)
+		if l == nil {
+			return // the link was ended meanwhile, and its client knows
+		}
+		switch m.env.Kind {
+		case wire.KindCommand:
+			e.command(m, l)
+		case wire.KindQuery:
+			e.query(m, l)
+		case wire.KindSignal:
+			e.signal(m, l)
+		case wire.KindPresence:
+			e.setPresence(l, m.env.Data)
+		case wire.KindClaims:
+			e.refreshClaims(l, m.env.Claims)
+		case wire.KindRefresh:
+			e.refresh(l)
+		}
+	}
+}
+
+// send makes an envelope an effect of the turn.
+func (e *entity) send(l *link, env *wire.Envelope) {
+	env.Category, env.ID, env.Edge, env.Link = e.id.Category, e.id.ID, l.key.edge, l.key.link
+	e.out = append(e.out, effect{lane: e.cat.opt.Lane, to: l.addr, env: env})
+}
+
+// conclude hands the turn's effects, and its record if it wrote one, to the partition. Those of an
+// ephemeral entity leave at once. It returns false when the ownership has ended.
+func (e *entity) conclude(r *journal.Record, s *journal.Snapshot) bool {
+	out := e.out
+	e.out = e.out[:0]
+	defer clear(out)
+	if e.cat.opt.Ephemeral {
+		for i := range out {
+			e.part.node.send(out[i].lane, out[i].to, out[i].env)
+		}
+		return true
+	}
+	if r == nil && len(out) == 0 {
+		return true
+	}
+	return e.part.commit(&change{entity: e, record: r, snapshot: s, effects: out})
+}
+
+// forget drops the entity's state and ledger, which are then read from the journal when needed. Those
+// of an ephemeral entity are lost, and it begins anew.
+func (e *entity) forget() { e.live = nil }
+
+// guard runs application code and turns a panic into an error that has its stack.
+func guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicked{value: v, stack: debug.Stack()}
+		}
+	}()
+	return f()
+}
+
+// panicked is the error of application code that panicked.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+// Error returns what the code panicked with.
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }

@@ -1,0 +1,235 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/internal/turn"
+	"github.com/tutti-rt/tutti/journal"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// tendEvery is how often a node looks after its partitions: slow turns, idle entities.
+const tendEvery = 500 * time.Millisecond
+
+// readingAtOnce bounds how many entities and backlogs a node reads from the journal at once.
+const readingAtOnce = 64
+
+// Node is a state node. Its methods may be called concurrently; Run once.
+type Node struct {
+	cfg        Config
+	categories map[string]*category
+	partitions []journal.Partition
+	ids        identity
+	memory     atomic.Int64 // bytes of entities, as estimated
+	reading    chan struct{}
+	ready      chan struct{} // closed once every partition has been served
+
+	mu      sync.Mutex
+	serves  map[journal.Partition]*partition
+	waiting map[journal.Partition]bool // not served yet since the node began
+}
+
+// New returns a node of that configuration, or every mistake in it. It starts nothing.
+func New(c Config) (*Node, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		cfg:        c,
+		categories: make(map[string]*category),
+		ids:        newIdentity(c.Journal.ID()),
+		reading:    make(chan struct{}, readingAtOnce),
+		ready:      make(chan struct{}),
+		serves:     make(map[journal.Partition]*partition),
+		waiting:    make(map[journal.Partition]bool),
+	}
+	for _, cat := range c.Categories {
+		own := newCategory(cat)
+		n.categories[cat.Name()] = own
+		for i := range c.Partitions {
+			p := journal.Partition{Pool: own.opt.Pool, Number: i}
+			if !n.waiting[p] {
+				n.waiting[p] = true
+				n.partitions = append(n.partitions, p)
+			}
+		}
+	}
+	return n, nil
+}
+
+// Run serves the node's partitions until ctx is done: then it takes no more messages, finishes
+// the turns under way, stores what they decided and returns nil. It returns an error when the journal
+// is laid out for another number of partitions, or when it stops.
+func (n *Node) Run(ctx context.Context) error {
+	if err := n.checkLayout(ctx); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var holders sync.WaitGroup
+	for _, p := range n.partitions {
+		holders.Go(func() {
+			if err := n.hold(ctx, p); err != nil {
+				stop(err)
+			}
+		})
+	}
+	holders.Go(func() { n.tend(ctx) })
+	holders.Wait()
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+// Ready is closed once every partition of the node is served.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// checkLayout refuses a journal that was laid out for more partitions than the node serves. One with
+// fewer has pools that are new, or partitions that nobody has written to.
+func (n *Node) checkLayout(ctx context.Context) error {
+	there, err := n.cfg.Journal.Partitions(ctx)
+	if err != nil {
+		return fmt.Errorf("state: read the journal's partitions: %w", err)
+	}
+	count := make(map[string]int)
+	for _, p := range there {
+		count[p.Pool] = max(count[p.Pool], p.Number+1)
+	}
+	for _, cat := range n.categories {
+		if have := count[cat.opt.Pool]; have != 0 && have != n.cfg.Partitions {
+			return fmt.Errorf("state: pool %q was made with %d partitions, and the node is configured for %d",
+				cat.opt.Pool, have, n.cfg.Partitions)
+		}
+	}
+	return nil
+}
+
+// hold owns a partition for as long as the node runs, again and again if need be.
+func (n *Node) hold(ctx context.Context, id journal.Partition) error {
+	const minWait, maxWait = 50 * time.Millisecond, 5 * time.Second
+	wait := minWait
+	for ctx.Err() == nil {
+		l, err := n.cfg.Journal.Acquire(ctx, id)
+		if err == nil {
+			began := time.Now()
+			if err = n.serve(ctx, id, l); err == nil {
+				return nil
+			}
+			if time.Since(began) > maxWait {
+				wait = minWait
+			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, journal.ErrClosed) {
+			return fmt.Errorf("state: partition %s: %w", id, err)
+		}
+		n.cfg.Logger.Error("partition not served", "partition", id.String(), "again in", wait, "err", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, maxWait)
+	}
+	return nil
+}
+
+// serve runs one ownership.
+func (n *Node) serve(ctx context.Context, id journal.Partition, l journal.Log) error {
+	p := newPartition(ctx, n, id, l)
+	n.mu.Lock()
+	n.serves[id] = p
+	n.mu.Unlock()
+	defer func() {
+		n.mu.Lock()
+		delete(n.serves, id)
+		n.mu.Unlock()
+	}()
+	return p.serve(ctx)
+}
+
+// serving notes that messages for the partition are taken.
+func (n *Node) serving(id journal.Partition) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.waiting[id] {
+		return
+	}
+	delete(n.waiting, id)
+	if len(n.waiting) == 0 {
+		close(n.ready)
+	}
+}
+
+// tend looks after the partitions until ctx is done.
+func (n *Node) tend(ctx context.Context) {
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			for _, p := range n.served() {
+				p.reportSlow(now)
+				p.passivate(now)
+				p.bringWakes(now)
+			}
+		}
+	}
+}
+
+func (n *Node) served() []*partition {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := make([]*partition, 0, len(n.serves))
+	for _, p := range n.serves {
+		all = append(all, p)
+	}
+	return all
+}
+
+// send hands an envelope to the bus. What is lost there is noticed by whoever misses it.
+func (n *Node) send(lane string, to bus.Address, env *wire.Envelope) {
+	if err := n.cfg.Bus.Send(lane, to, env); err != nil {
+		n.cfg.Logger.Debug("envelope lost", "to", string(to), "kind", env.Kind, "err", err)
+	}
+}
+
+func (n *Node) address(p journal.Partition) bus.Address { return bus.Owner(p.Pool, p.Number) }
+
+// owner returns where the owner of an entity is reached.
+func (n *Node) owner(cat *category, id turn.Entity) bus.Address {
+	return bus.Owner(cat.opt.Pool, wire.Partition(id.Category, id.ID, n.cfg.Partitions))
+}
+
+// Stats is what a node is doing.
+type Stats struct {
+	Partitions  int   // served now
+	Entities    int   // in memory, with their state or attended by links
+	Running     int   // entities with a turn under way or messages waiting
+	MemoryBytes int64 // of entities, as estimated
+}
+
+// Stats returns figures as of now.
+func (n *Node) Stats() Stats {
+	s := Stats{MemoryBytes: n.memory.Load()}
+	for _, p := range n.served() {
+		p.mu.Lock()
+		s.Partitions++
+		s.Entities += len(p.entities)
+		s.Running += len(p.running)
+		p.mu.Unlock()
+	}
+	return s
+}

@@ -1,0 +1,273 @@
+package state
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/tutti-rt/tutti/internal/turn"
+	"github.com/tutti-rt/tutti/journal"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// partition is one ownership of a partition: from acquiring its log until the log is fenced, an append
+// fails or the node ends. Nothing of it is used again by the next ownership.
+type partition struct {
+	node *Node
+	// ctx ends with the ownership. A turn has no caller whose context it could take.
+	ctx  context.Context
+	stop context.CancelFunc
+	id   journal.Partition
+	log  *slog.Logger
+	// journal is the partition's log in the hands of this ownership.
+	journal journal.Log
+
+	filled chan struct{} // holds a token when the open batch has something in it
+	writes chan journal.Snapshot
+	turns  sync.WaitGroup // goroutines of entities
+
+	broughtAt time.Time // when wakes were brought into the agenda
+
+	mu       sync.Mutex
+	room     sync.Cond // the open batch was taken, or the ownership has ended
+	entities map[turn.Entity]*entity
+	streams  map[linkKey]stream
+	open     *batch
+	used     usage
+	agenda   agenda
+	running  map[*entity]struct{} // with a goroutine
+	ended    bool                 // takes no messages, stores no change
+}
+
+// linkKey names a link of one edge.
+type linkKey struct {
+	edge string
+	link uint64
+}
+
+// stream is how far a link's envelopes have arrived without a gap.
+type stream struct {
+	number uint64
+	broken bool // a gap was found; nothing more is taken
+}
+
+// newPartition returns the partition for one ownership. What it does ends with p.stop, not with ctx.
+func newPartition(ctx context.Context, n *Node, id journal.Partition, l journal.Log) *partition {
+	p := &partition{
+		node: n, id: id, journal: l,
+		log:      n.cfg.Logger.With("partition", id.String()),
+		filled:   make(chan struct{}, 1),
+		writes:   make(chan journal.Snapshot, 64),
+		entities: make(map[turn.Entity]*entity),
+		streams:  make(map[linkKey]stream),
+		running:  make(map[*entity]struct{}),
+		open:     &batch{},
+	}
+	p.ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
+	p.agenda.changed = make(chan struct{}, 1)
+	p.room.L = &p.mu
+	return p
+}
+
+// serve runs the partition until ctx is done, when it returns nil after storing what was
+// decided, or until the log refuses an append.
+func (p *partition) serve(ctx context.Context) error {
+	// The parts end one after the other when ctx does, so that what was begun is finished.
+	agenda, stopAgenda := context.WithCancel(p.ctx)
+	defer stopAgenda()
+	var waking, parts sync.WaitGroup
+	defer parts.Wait()
+	defer p.stop()
+	waking.Go(func() {
+		p.loadWakes(agenda, time.Now().Add(wakeHorizon))
+		p.keepAgenda(agenda)
+	})
+	parts.Go(func() { p.writeSnapshots(p.ctx) })
+
+	silence, err := p.node.cfg.Bus.Listen(p.node.address(p.id), p.deliver)
+	if err != nil {
+		stopAgenda()
+		waking.Wait()
+		return err
+	}
+	failed := make(chan error, 1)
+	quit := make(chan struct{})
+	parts.Go(func() { failed <- p.commitBatches(p.ctx, quit) })
+	p.node.serving(p.id)
+
+	select {
+	case err = <-failed:
+		silence()
+		p.end(err)
+		stopAgenda()
+		waking.Wait()
+		p.finishTurns(min(p.node.cfg.ShutdownGrace, abandonAfter))
+		return err
+	case <-ctx.Done():
+	}
+	silence()
+	stopAgenda()
+	waking.Wait()
+	p.finishTurns(p.node.cfg.ShutdownGrace)
+	close(quit)
+	err = <-failed
+	p.end(err)
+	return err
+}
+
+// abandonAfter is how long turns under way are waited for when the ownership has ended without
+// warning. Nothing of what they decide counts any more.
+const abandonAfter = 200 * time.Millisecond
+
+// finishTurns waits until every entity has taken what waits for it, or for the time given. A
+// handler that never returns cannot be ended; its goroutine is left behind.
+func (p *partition) finishTurns(grace time.Duration) {
+	done := make(chan struct{})
+	go func() { // ends with the last turn, which may be a handler that never returns
+		p.turns.Wait()
+		close(done)
+	}()
+	limit := time.NewTimer(grace)
+	defer limit.Stop()
+	select {
+	case <-done:
+	case <-limit.C:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for e := range p.running {
+			p.log.Error("turn abandoned", "entity", e.id.String())
+		}
+	}
+}
+
+// end gives up everything in memory. Whatever was not durable has not happened: links are told to come back,
+// and clients send what was not answered again.
+func (p *partition) end(cause error) {
+	p.mu.Lock()
+	p.ended = true
+	streams := p.streams
+	p.streams, p.entities, p.open = nil, nil, &batch{}
+	p.node.memory.Add(-p.used.bytes)
+	p.used = usage{}
+	p.room.Broadcast()
+	p.mu.Unlock()
+	if cause == nil {
+		return
+	}
+	for key := range streams {
+		p.node.send("default", edgeAddress(key.edge), &wire.Envelope{
+			Kind: wire.KindTerminate, Flags: wire.Reconnect, Edge: key.edge, Link: key.link,
+			Code: wire.EndUnavailable, Message: "the entity's owner has lost its log and begins anew",
+		})
+	}
+}
+
+// commit adds a change to the open batch, and waits while that is full. It returns false when the ownership
+// has ended: then the change has not happened.
+func (p *partition) commit(c *change) bool {
+	p.mu.Lock()
+	for p.open.full() && !p.ended {
+		p.room.Wait()
+	}
+	if p.ended {
+		p.mu.Unlock()
+		return false
+	}
+	p.open.add(c)
+	p.mu.Unlock()
+	select {
+	case p.filled <- struct{}{}:
+	default: // the committer knows
+	}
+	return true
+}
+
+// commitBatches appends the open batch whenever there is something in it, until quit is closed and
+// it is empty, or until an append fails.
+func (p *partition) commitBatches(ctx context.Context, quit <-chan struct{}) error {
+	spare := &batch{}
+	for {
+		select {
+		case <-p.filled:
+		case <-quit:
+			quit = nil
+		}
+		p.mu.Lock()
+		b := p.open
+		p.open = spare
+		p.room.Broadcast()
+		p.mu.Unlock()
+		if !b.empty() {
+			if err := p.store(ctx, b); err != nil {
+				return err
+			}
+			p.settle(b)
+		}
+		b.reset()
+		spare = b
+		if quit == nil {
+			return nil
+		}
+	}
+}
+
+// store makes b durable. ctx is not that of any caller and lives as long as the ownership: an append that
+// has begun is not cancelled, since nobody would know its outcome.
+func (p *partition) store(ctx context.Context, b *batch) error {
+	if len(b.records) == 0 {
+		return p.journal.Confirm(ctx)
+	}
+	_, err := p.journal.Append(ctx, journal.Batch{Records: b.records})
+	return err
+}
+
+// settle lets the effects of a durable batch leave, in order.
+func (p *partition) settle(b *batch) {
+	p.mu.Lock()
+	for i, e := range b.changed {
+		e.durable = b.records[i].Mark()
+	}
+	if len(b.changed) > 0 {
+		p.room.Broadcast()
+	}
+	p.mu.Unlock()
+	for _, s := range b.snapshots {
+		select {
+		case p.writes <- s:
+		default: // the disk is behind; the entity makes another one later
+		}
+	}
+	for i := range b.effects {
+		f := &b.effects[i]
+		if !f.decided.IsZero() {
+			f.env.Hops.Journal = time.Since(f.decided).Microseconds()
+		}
+		p.node.send(f.lane, f.to, f.env)
+	}
+}
+
+// awaitDurable waits until everything that the entity has written is durable. It returns false when
+// the ownership has ended.
+func (p *partition) awaitDurable(e *entity) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for e.durable != e.written && !p.ended {
+		p.room.Wait()
+	}
+	return !p.ended
+}
+
+// writeSnapshots stores snapshots, one at a time and behind the log, until ctx is done.
+func (p *partition) writeSnapshots(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-p.writes:
+			if err := p.journal.SaveSnapshot(ctx, s); err != nil && ctx.Err() == nil {
+				p.log.Warn("snapshot not stored", "entity", s.Entity.String(), "err", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package state
+
+import "time"
+
+// passivateAtOnce bounds how many entities one pass looks at, and so how long it holds the mutex.
+const passivateAtOnce = 10_000
+
+// passivate lets go of entities that have been idle for long, and of those idle for longest while
+// the node is over its budget. What links and members know of an entity stays.
+func (p *partition) passivate(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
+	e := p.used.oldest
+	for range passivateAtOnce {
+		if e == nil {
+			return
+		}
+		next := e.place.newer
+		idle := now.Sub(e.place.used)
+		over := p.node.memory.Load() > p.node.cfg.MemoryBudget
+		if e.spent() {
+			p.remove(e)
+		} else if idle < e.cat.opt.Idle && !over {
+			if idle < time.Second {
+				return // and so are all that follow
+			}
+		} else if e.mayPassivate() {
+			p.letGo(e)
+		}
+		e = next
+	}
+}
+
+// mayPassivate reports whether nothing would be lost. The caller holds the partition's mutex.
+func (e *entity) mayPassivate() bool {
+	switch {
+	case e.active || e.live == nil:
+		return false
+	case e.cat.opt.Ephemeral:
+		return e.here == nil
+	case e.live.broken != nil:
+		return true
+	}
+	return e.durable == e.written && !e.live.shadow.working
+}
+
+// letGo drops the entity's state and ledger. The caller holds the partition's mutex.
+func (p *partition) letGo(e *entity) {
+	if e.live.broken == nil {
+		e.asleep, e.wake = true, e.live.ledger.wake()
+	}
+	e.live = nil
+	if e.here == nil {
+		p.remove(e)
+		if e.asleep && e.wake > 1 {
+			p.agenda.add(e.wake, e.id)
+		}
+		return
+	}
+	before := e.place.bytes
+	e.place.bytes = e.weight()
+	p.used.bytes += e.place.bytes - before
+	p.node.memory.Add(e.place.bytes - before)
+}

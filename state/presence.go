@@ -1,0 +1,153 @@
+package state
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// presenceWait is how long changes of who is here are gathered before they are told; it grows
+// with the number of members, so that many coming at once cost no more than a few lists.
+const presenceWait = 50 * time.Millisecond
+
+// presenceChanges are changes of who is here that have not been told yet, by member.
+type presenceChanges struct {
+	joined, updated map[string]*member
+	left            map[string]bool
+	at              time.Time // when they are told; zero when there are none
+}
+
+func (c *presenceChanges) join(m *member) {
+	if c.joined == nil {
+		c.joined = make(map[string]*member)
+	}
+	c.joined[m.id] = m
+	delete(c.left, m.id)
+}
+
+func (c *presenceChanges) leave(m *member) {
+	delete(c.updated, m.id)
+	if c.joined[m.id] != nil {
+		delete(c.joined, m.id)
+	}
+	if c.left == nil {
+		c.left = make(map[string]bool)
+	}
+	c.left[m.id] = true
+}
+
+func (c *presenceChanges) update(m *member) {
+	if c.joined[m.id] != nil {
+		return // its data goes out with its arrival
+	}
+	if c.updated == nil {
+		c.updated = make(map[string]*member)
+	}
+	c.updated[m.id] = m
+}
+
+func (c *presenceChanges) empty() bool { return len(c.joined)+len(c.updated)+len(c.left) == 0 }
+
+// presenceFrame is what a presence frame says, beside its type.
+type presenceFrame struct {
+	Count   int             `json:"count"`
+	Joined  []presentMember `json:"joined,omitempty"`
+	Left    []string        `json:"left,omitempty"`
+	Updated []presentMember `json:"updated,omitempty"`
+}
+
+type presentMember struct {
+	Member string          `json:"member"`
+	Who    json.RawMessage `json:"who,omitempty"`
+	Data   json.RawMessage `json:"data,omitempty"`
+}
+
+func present(m *member) presentMember { return presentMember{m.id, m.who, m.data} }
+
+// setPresence takes a connection's presence data.
+func (e *entity) setPresence(l *link, data []byte) {
+	if len(data) > wire.MaxPresenceBytes {
+		return // the edge refuses it before
+	}
+	if string(data) == "null" {
+		data = nil
+	}
+	l.member.data = data
+	e.here.changes.update(l.member)
+	e.announceSoon()
+}
+
+// announceSoon sees that changes of who is here are told.
+func (e *entity) announceSoon() {
+	c := &e.here.changes
+	if c.empty() || !c.at.IsZero() {
+		return
+	}
+	c.at = time.Now().Add(presenceWait + presenceWait*time.Duration(len(e.here.members)/500))
+	e.part.remind(e, c.at.UnixMilli()+1)
+}
+
+// announce tells who has come, gone or changed, once for each edge.
+func (e *entity) announce(now time.Time) {
+	here := e.here
+	if here.changes.at.IsZero() {
+		return
+	}
+	if wait := here.changes.at.Sub(now); wait > 0 {
+		e.part.remind(e, here.changes.at.UnixMilli()+1)
+		return
+	}
+	frame := presenceFrame{Count: e.count()}
+	for _, m := range here.changes.joined {
+		frame.Joined = append(frame.Joined, present(m))
+	}
+	for _, m := range here.changes.updated {
+		frame.Updated = append(frame.Updated, present(m))
+	}
+	for id := range here.changes.left {
+		frame.Left = append(frame.Left, id)
+	}
+	here.changes = presenceChanges{}
+	data, err := json.Marshal(frame)
+	if err != nil {
+		e.part.log.Error("presence not told", "entity", e.id.String(), "err", err)
+		return
+	}
+	for addr := range here.edges {
+		e.out = append(e.out, effect{lane: e.cat.opt.Lane, to: addr, env: &wire.Envelope{
+			Kind: wire.KindPresenceChange, Category: e.id.Category, ID: e.id.ID, Data: data,
+		}})
+	}
+	e.conclude(nil, nil)
+}
+
+// listMembers tells a link who is here, 200 of them at most.
+func (e *entity) listMembers(l *link) {
+	frame := presenceFrame{Count: e.count()}
+	for _, m := range e.here.members {
+		if len(frame.Joined) == wire.MaxMembers {
+			break
+		}
+		if !m.unseen {
+			frame.Joined = append(frame.Joined, present(m))
+		}
+	}
+	data, err := json.Marshal(frame)
+	if err != nil {
+		e.part.log.Error("presence not told", "entity", e.id.String(), "err", err)
+		return
+	}
+	e.send(l, &wire.Envelope{Kind: wire.KindPresenceChange, Data: data})
+}
+
+// count returns how many members are here.
+func (e *entity) count() int {
+	n := 0
+	for _, m := range e.here.members {
+		if !m.unseen {
+			n++
+		}
+	}
+	return n
+}

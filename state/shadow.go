@@ -1,0 +1,164 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tutti-rt/tutti/journal"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// shadow is a second copy of a large entity's state. It is folded from durable records and encoded outside
+// of turns, for snapshots and welcomes, so that the entity goes on meanwhile. What is asked while it
+// is at work is done together next. Everything but copy belongs to the goroutine of the turn; copy
+// belongs to the goroutine at work while there is one.
+type shadow struct {
+	copy     *folded
+	working  bool
+	snapshot bool // wanted
+	welcomes []welcoming
+}
+
+// welcoming is a welcome that lacks its state.
+type welcoming struct {
+	link *link
+	env  *wire.Envelope
+}
+
+// shadowWork is what a shadow does in one go, and what came of it.
+type shadowWork struct {
+	snapshot bool
+	welcomes []welcoming
+
+	err   error
+	mark  journal.Mark
+	size  int
+	views map[string][]byte
+	fails map[string]error
+}
+
+// welcomeLater welcomes the link with the shadow's state, which may be some events behind; they
+// follow it.
+func (e *entity) welcomeLater(l *link, w *wire.Envelope) {
+	s := &e.live.shadow
+	s.welcomes = append(s.welcomes, welcoming{l, w})
+	e.workShadow()
+}
+
+// workShadow lets the shadow do what is wanted of it.
+func (e *entity) workShadow() {
+	s := &e.live.shadow
+	if s.working || !s.snapshot && len(s.welcomes) == 0 {
+		return
+	}
+	s.working = true
+	work := &shadowWork{snapshot: s.snapshot, welcomes: s.welcomes}
+	s.snapshot, s.welcomes = false, nil
+	p, l := e.part, e.live
+	p.turns.Go(func() {
+		work.do(p.ctx, p, e, l)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !p.ended {
+			p.post(e, message{job: func() { e.shadowDone(l, work) }})
+		}
+	})
+}
+
+// do brings the copy up to what is durable and encodes it.
+func (w *shadowWork) do(ctx context.Context, p *partition, e *entity, l *live) {
+	p.node.reading <- struct{}{}
+	defer func() { <-p.node.reading }()
+	w.err = guard(func() (err error) {
+		f := l.shadow.copy
+		l.shadow.copy = nil // not used again after an error
+		if f == nil {
+			f, err = fold(ctx, p.journal, e.cat, e.id, func(err error) {
+				p.log.Warn("snapshot set aside", "entity", e.id.String(), "err", err)
+			})
+		} else {
+			err = f.catchUp(ctx, p.journal)
+		}
+		if err != nil {
+			return err
+		}
+		w.mark, w.size = f.mark, f.size
+		if w.snapshot {
+			if err := w.save(ctx, p, f, e.cat); err != nil {
+				return err
+			}
+		}
+		w.encodeViews(f)
+		l.shadow.copy = f
+		return nil
+	})
+}
+
+func (w *shadowWork) save(ctx context.Context, p *partition, f *folded, cat *category) error {
+	state, err := cat.EncodeState(f.state)
+	if err != nil {
+		return fmt.Errorf("encode %s at revision %d: %w", f.id, f.mark.Revision, err)
+	}
+	w.size, f.size = len(state), len(state)
+	return p.journal.SaveSnapshot(ctx, journal.Snapshot{
+		Entity: f.id, Mark: f.mark, State: state, Notes: f.ledger.encode(),
+	})
+}
+
+func (w *shadowWork) encodeViews(f *folded) {
+	w.views, w.fails = make(map[string][]byte), make(map[string]error)
+	for _, wanted := range w.welcomes {
+		audience := wanted.env.Audience
+		if w.views[audience] != nil || w.fails[audience] != nil {
+			continue
+		}
+		data, err := f.encodeView(audience)
+		if err != nil {
+			w.fails[audience] = err
+			continue
+		}
+		w.views[audience] = data
+	}
+}
+
+// shadowDone sends the welcomes that the shadow has filled in, as a turn of the entity.
+func (e *entity) shadowDone(l *live, w *shadowWork) {
+	l.shadow.working = false
+	if w.err != nil && e.part.ctx.Err() == nil {
+		e.part.log.Error("shadow failed", "entity", e.id.String(), "err", w.err)
+	}
+	if w.err == nil && e.live == l {
+		l.size = w.size
+	}
+	if w.snapshot {
+		l.snapping = false
+	}
+	for _, wanted := range w.welcomes {
+		if e.here == nil || e.here.links[wanted.link.key] != wanted.link {
+			continue // gone meanwhile
+		}
+		err := w.err
+		if err == nil {
+			err = w.fails[wanted.env.Audience]
+		}
+		if err != nil {
+			e.viewFailed(wanted.link, err)
+			continue
+		}
+		env := wanted.env
+		env.Revision, env.Until, env.Data = w.mark.Revision, w.mark.Revision, w.views[env.Audience]
+		e.send(wanted.link, env)
+	}
+	e.conclude(nil, nil)
+	if e.live == l {
+		e.workShadow()
+		return
+	}
+	// The entity has left memory meanwhile: whoever still waits for this shadow gets a welcome of
+	// what is there now.
+	for _, wanted := range l.shadow.welcomes {
+		if e.here != nil && e.here.links[wanted.link.key] == wanted.link {
+			e.refresh(wanted.link)
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package state
+
+import (
+	"time"
+
+	"github.com/tutti-rt/tutti/journal"
+)
+
+// snapshot returns a snapshot of the entity as it is now if one is due, nil if not. A large state is
+// left to the shadow.
+func (e *entity) snapshot() *journal.Snapshot {
+	l := e.live
+	if l == nil || e.cat.opt.Ephemeral || !l.snapshotDue() {
+		return nil
+	}
+	if e.large() {
+		if !l.snapping {
+			l.snapping, l.shadow.snapshot = true, true
+			l.events, l.bytes = 0, 0
+			e.workShadow()
+		}
+		return nil
+	}
+	l.events, l.bytes = 0, 0
+	var state []byte
+	err := guard(func() (err error) {
+		state, err = e.cat.EncodeState(l.state)
+		return err
+	})
+	if err != nil {
+		e.part.log.Error("snapshot not made", "entity", e.id.String(), "err", err)
+		return nil
+	}
+	l.size = len(state)
+	l.ledger.prune(time.Now().Add(-e.cat.opt.Remember).UnixMilli(), l.mark.Revision, e.attached)
+	return &journal.Snapshot{Entity: e.id, Mark: l.mark, State: state, Notes: l.ledger.encode()}
+}
+
+// snapshotDue reports whether enough has happened since the last snapshot. The larger a state, the more
+// events are worth a snapshot of it.
+func (l *live) snapshotDue() bool {
+	scale := 1 + l.size/largeState
+	return l.events >= l.cat.opt.SnapshotEvents*scale || l.bytes >= l.cat.opt.SnapshotBytes*scale
+}

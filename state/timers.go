@@ -1,0 +1,113 @@
+package state
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tutti-rt/tutti/internal/turn"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// Bounds of the wait before a timer whose handler failed is tried again.
+const (
+	minTimerRetry = time.Second
+	maxTimerRetry = time.Minute
+)
+
+// retry is when a timer whose handler failed is tried again.
+type retry struct {
+	at   int64 // Unix ms
+	wait time.Duration
+}
+
+// remindTimers sees that the entity is asked when its first timer is due.
+func (e *entity) remindTimers() {
+	e.part.remind(e, e.live.ledger.first())
+	if len(e.live.ledger.outbox) > 0 {
+		e.part.remind(e, time.Now().UnixMilli())
+	}
+}
+
+// fireTimers runs the handlers of the timers that are due, in the order in which they fell due. A timer
+// whose handler fails stays and is tried again; one whose handler rejects is gone.
+func (e *entity) fireTimers(now time.Time) {
+	ms := now.UnixMilli()
+	for _, key := range e.dueTimers(ms) {
+		l := e.live
+		if l == nil || l.broken != nil {
+			break
+		}
+		t, ok := l.ledger.timers[key]
+		if !ok || t.due.UnixMilli() > ms {
+			continue // another timer's handler has changed it
+		}
+		e.fire(key, t, now)
+	}
+	if e.live != nil && e.live.broken == nil {
+		e.remindLater(ms)
+	}
+}
+
+func (e *entity) dueTimers(ms int64) []string {
+	var due []string
+	timers := e.live.ledger.timers
+	for key, t := range timers {
+		if t.due.UnixMilli() <= ms && e.live.retries[key].at <= ms {
+			due = append(due, key)
+		}
+	}
+	slices.SortFunc(due, func(a, b string) int {
+		return cmp.Or(timers[a].due.Compare(timers[b].due), cmp.Compare(a, b))
+	})
+	return due
+}
+
+func (e *entity) fire(key string, t timer, now time.Time) {
+	gone := appendNote(nil, note{kind: noteTimerGone, key: key})
+	what := cause{kind: turn.KindTimer, name: t.name, must: true, notes: gone}
+	r, err := e.decide(&what, func(tn *turn.Turn, state any) error {
+		h, ok := e.cat.Timers[t.name]
+		if !ok {
+			return errors.New("the category has no OnTimer for it")
+		}
+		return h.Handle(tn, state, t.data)
+	})
+	if err == nil {
+		delete(e.live.retries, key)
+		e.conclude(r, e.snapshot())
+		return
+	}
+	if rejection, ok := errors.AsType[*turn.Rejection](err); ok && rejection.Code != wire.CodeInternal {
+		e.part.log.Warn("timer rejected", "entity", e.id.String(), "timer", key, "code", rejection.Code)
+		what = cause{kind: turn.KindTimer, name: t.name, must: true, notes: appendNote(nil, note{kind: noteTimerGone, key: key})}
+		if r, err = e.decide(&what, nothing); err == nil {
+			e.conclude(r, e.snapshot())
+		}
+		return
+	}
+	if e.activate() != nil {
+		return
+	}
+	wait := min(max(2*e.live.retries[key].wait, minTimerRetry), maxTimerRetry)
+	if e.live.retries == nil {
+		e.live.retries = make(map[string]retry)
+	}
+	e.live.retries[key] = retry{now.Add(wait).UnixMilli(), wait}
+}
+
+// remindLater sees that the entity is asked again for the first timer that has not fired.
+func (e *entity) remindLater(now int64) {
+	var next int64
+	for key, t := range e.live.ledger.timers {
+		at := max(t.due.UnixMilli(), e.live.retries[key].at, now+1)
+		if next == 0 || at < next {
+			next = at
+		}
+	}
+	e.part.remind(e, next)
+}
+
+// nothing is a handler that decides nothing.
+func nothing(*turn.Turn, any) error { return nil }

@@ -1,0 +1,100 @@
+package state
+
+import (
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// largeState is the size from which on a state is not encoded in a turn: about what JSON encodes within a
+// millisecond.
+const largeState = 256 << 10
+
+// welcome answers an attach: with the state as of now, or with the promise of the events after the
+// client's cursor.
+func (e *entity) welcome(l *link, env *wire.Envelope) {
+	w := e.newWelcome(l)
+	w.Flags |= e.knows(l, env)
+	head := w.Revision
+	switch {
+	case !l.watch:
+	case env.Has(wire.HasCursor) && env.Epoch == w.Epoch && env.Revision <= head &&
+		head-env.Revision <= uint64(e.cat.opt.BacklogEvents):
+		w.Flags |= wire.Resumed
+		w.Revision = env.Revision
+	case e.large():
+		e.welcomeLater(l, w)
+		return
+	case !e.fillIn(w, l):
+		return
+	}
+	e.send(l, w)
+}
+
+// refresh gives a link that is too far behind a fresh welcome.
+func (e *entity) refresh(l *link) {
+	defer e.conclude(nil, nil)
+	if err := e.activate(); err != nil {
+		e.refuse(l, wire.Reconnect, wire.EndUnavailable, "the entity cannot be read just now")
+		return
+	}
+	w := e.newWelcome(l)
+	w.Flags |= wire.Refresh | wire.Known
+	if e.large() {
+		e.welcomeLater(l, w)
+		return
+	}
+	if e.fillIn(w, l) {
+		e.send(l, w)
+	}
+}
+
+func (e *entity) newWelcome(l *link) *wire.Envelope {
+	head := e.live.mark.Revision
+	w := &wire.Envelope{
+		Kind: wire.KindWelcome, Member: l.member.id, Audience: l.member.audience,
+		Epoch: e.epoch(l.member.audience), Revision: head, Until: head,
+	}
+	if c := e.live.ledger.conns[l.member.id]; c != nil {
+		w.Acked = c.recorded
+	}
+	return w
+}
+
+// fillIn puts the state into a welcome. It returns false after refusing the link.
+func (e *entity) fillIn(w *wire.Envelope, l *link) bool {
+	data, err := e.live.view(l.member.audience)
+	if err != nil {
+		e.viewFailed(l, err)
+		return false
+	}
+	w.Data = data
+	return true
+}
+
+func (e *entity) viewFailed(l *link, err error) {
+	e.part.log.Error("view failed", "entity", e.id.String(), "audience", l.member.audience, "err", err)
+	e.refuse(l, wire.Reconnect, wire.CodeInternal, "the entity failed to show its state")
+}
+
+// knows returns the Known flag unless outcomes of the connection's commands may have been forgotten.
+func (e *entity) knows(l *link, env *wire.Envelope) wire.Flags {
+	id := l.member.id
+	switch {
+	case !env.Has(wire.HasCursor):
+		return wire.Known
+	case env.Epoch == e.epoch(l.member.audience) && e.live.ledger.known(id, env.Revision):
+		return wire.Known
+	case e.live.ledger.conns[id] != nil:
+		return wire.Known
+	}
+	return 0
+}
+
+// epoch names the stream of events that the audience sees.
+func (e *entity) epoch(audience string) string {
+	if e.cat.opt.Ephemeral {
+		return e.live.epoch
+	}
+	return e.part.node.ids.epoch(e.id, audience)
+}
+
+func (e *entity) large() bool { return e.live.size > largeState && !e.cat.opt.Ephemeral }
