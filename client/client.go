@@ -1,0 +1,215 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// Client is one connection to one entity. It is safe for concurrent use.
+type Client struct {
+	config  Config
+	entity  *url.URL
+	updates *updateQueue
+	status  statusBoard
+	slots   chan struct{} // one token for each unanswered command or query
+	ended   chan struct{} // closed when no link follows
+	stop    context.CancelFunc
+	leaving atomic.Bool    // no link follows the present one
+	running sync.WaitGroup // the goroutine of run
+	opened  chan struct{}  // closed by the first welcome
+
+	mu       sync.Mutex
+	link     *link            // the present one, once it was welcomed
+	calls    map[uint64]*Call // unanswered, by id
+	nextID   uint64
+	pings    map[uint64]chan<- wire.ServerFrame
+	nextPing uint64
+	presence []byte // what others shall see, nil: nothing
+	token    string // set by SetToken
+	member   string
+	err      error // why no link follows; set before ended is closed
+
+	// What the goroutine of run knows.
+	epoch  string
+	last   uint64 // revision of the last event or state
+	denied int    // how often in a row the token was refused
+}
+
+// Open connects to the entity at that URL and returns when it has accepted the connection. Until
+// then it tries again for as long as ctx allows; a *Refused or *Terminated says that it would be in
+// vain. ctx bounds the opening alone.
+//
+// The client runs one goroutine, and one or two more while it has a link. Close ends them and waits.
+func Open(ctx context.Context, entity string, config Config) (*Client, error) {
+	config, err := config.withDefaults()
+	u, urlErr := parseURL(entity)
+	if err = errors.Join(err, urlErr); err != nil {
+		return nil, fmt.Errorf("open client: %w", err)
+	}
+	c := &Client{
+		config:  config,
+		entity:  u,
+		updates: newUpdateQueue(&config),
+		status:  statusBoard{changed: make(chan struct{})},
+		slots:   make(chan struct{}, config.InFlight),
+		ended:   make(chan struct{}),
+		opened:  make(chan struct{}),
+		calls:   make(map[uint64]*Call),
+		nextID:  1,
+		pings:   make(map[uint64]chan<- wire.ServerFrame),
+		epoch:   config.Cursor.Epoch,
+		last:    config.Cursor.Revision,
+	}
+	runCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	c.stop = stop
+	c.running.Go(func() { c.run(runCtx) })
+	select {
+	case <-c.opened:
+		return c, nil
+	case <-c.ended:
+		err = c.err
+	case <-ctx.Done():
+		err = ctx.Err()
+		if last := c.Status().Err; last != nil {
+			err = fmt.Errorf("%w: %w", err, last)
+		}
+	}
+	c.shut()
+	return nil, fmt.Errorf("open %s: %w", u.Redacted(), err)
+}
+
+// Close closes the link and waits until everything of the client has ended. It does not wait for
+// answers: those who do get ErrClosed. For the entity the connection may yet come back; see Leave.
+// It may be called more than once, and always returns nil.
+func (c *Client) Close() error {
+	c.shut()
+	return nil
+}
+
+func (c *Client) shut() {
+	c.stop()
+	c.running.Wait()
+}
+
+// Leave tells the entity that the connection will not come back, and closes the client. Where there
+// is no link to tell it over, the entity finds out by itself.
+func (c *Client) Leave(ctx context.Context) error {
+	defer c.shut()
+	c.leaving.Store(true)
+	written := make(chan struct{})
+	if err := c.post(wire.ClientFrame{Type: wire.TypeLeave}, written); err != nil {
+		return err
+	}
+	select {
+	case <-written:
+		return nil
+	case <-c.ended: // by the server, which was faster
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Member returns what others see of this connection.
+func (c *Client) Member() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.member
+}
+
+// Err returns why the client has ended for good: ErrClosed after Close, nil while it goes on.
+func (c *Client) Err() error {
+	select {
+	case <-c.ended:
+		return c.err
+	default:
+		return nil
+	}
+}
+
+// run makes one link after the other until ctx is done or the server wants no more.
+func (c *Client) run(ctx context.Context) {
+	log := c.config.Logger
+	for failures := 0; ; failures++ {
+		c.status.set(Status{Phase: Connecting})
+		welcomed, err := c.serve(ctx)
+		if ctx.Err() != nil || c.leaving.Load() {
+			c.finish(ErrClosed)
+			return
+		}
+		if c.isFinal(err) {
+			log.Info("connection ended", "error", err)
+			c.finish(err)
+			return
+		}
+		if welcomed {
+			failures, c.denied = 0, 0
+		}
+		wait := c.config.Backoff.delay(failures, err)
+		log.Debug("link ended", "error", err, "wait", wait)
+		c.status.set(Status{Phase: Waiting, Err: err})
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			c.finish(ErrClosed)
+			return
+		}
+	}
+}
+
+// isFinal reports whether another attempt would be in vain.
+func (c *Client) isFinal(err error) bool {
+	var t *Terminated
+	if errors.As(err, &t) {
+		return !t.Reconnect
+	}
+	var r *Refused
+	if !errors.As(err, &r) {
+		return false
+	}
+	if r.Status == http.StatusUnauthorized && c.config.TokenSource != nil {
+		c.denied++ // a fresh token may help
+		return c.denied >= mostDenied
+	}
+	return r.final()
+}
+
+// mostDenied is how many tokens of a TokenSource may be refused in a row.
+const mostDenied = 3
+
+// finish tells everybody that no link follows.
+func (c *Client) finish(err error) {
+	c.mu.Lock()
+	c.err = err
+	calls := c.calls
+	c.calls = nil
+	close(c.ended)
+	c.mu.Unlock()
+	for _, p := range calls {
+		p.fail(err)
+	}
+	s := Status{Phase: Closed, Err: err}
+	if errors.Is(err, ErrClosed) {
+		s.Err, err = nil, nil
+	}
+	c.updates.end(err)
+	c.status.set(s)
+}
+
+// dropLink ends the present link, if there is one, for this reason; run makes another.
+func (c *Client) dropLink(reason error) {
+	c.mu.Lock()
+	l := c.link
+	c.mu.Unlock()
+	if l != nil {
+		l.stop(reason)
+	}
+}
