@@ -14,9 +14,9 @@ import (
 type attendance struct {
 	links   map[linkKey]*link
 	members map[string]*member
-	watch   map[watcher]int // how many links of an audience each edge has
-	edges   map[bus.Address]int
-	came    uint64 // how many members have come, for their order
+	watch   map[watcher]int     // how many links of an audience each edge has
+	told    map[bus.Address]int // how many links at each edge are told who is here
+	came    uint64              // how many members have come, for their order
 	changes presenceChanges
 }
 
@@ -55,7 +55,7 @@ func (e *entity) attendance() *attendance {
 			links:   make(map[linkKey]*link),
 			members: make(map[string]*member),
 			watch:   make(map[watcher]int),
-			edges:   make(map[bus.Address]int),
+			told:    make(map[bus.Address]int),
 		}
 	}
 	return e.here
@@ -79,7 +79,9 @@ func (a *attendance) add(l *link) {
 	a.links[l.key] = l
 	l.member.links++
 	l.member.away, l.member.unseen = 0, false
-	a.edges[l.addr]++
+	if l.presence {
+		a.told[l.addr]++
+	}
 	if l.watch {
 		a.watch[watcher{l.addr, l.member.audience}]++
 	}
@@ -92,8 +94,10 @@ func (a *attendance) drop(l *link) {
 	}
 	delete(a.links, l.key)
 	l.member.links--
-	if a.edges[l.addr]--; a.edges[l.addr] == 0 {
-		delete(a.edges, l.addr)
+	if l.presence {
+		if a.told[l.addr]--; a.told[l.addr] == 0 {
+			delete(a.told, l.addr)
+		}
 	}
 	if w := (watcher{l.addr, l.member.audience}); l.watch {
 		if a.watch[w]--; a.watch[w] == 0 {

@@ -78,9 +78,12 @@ func (e *entity) setPresence(l *link, data []byte) {
 	e.announceSoon()
 }
 
-// announceSoon sees that changes of who is here are told.
+// announceSoon sees that changes of who is here are told to those who want to know.
 func (e *entity) announceSoon() {
 	c := &e.here.changes
+	if len(e.here.told) == 0 {
+		*c = presenceChanges{}
+	}
 	if c.empty() || !c.at.IsZero() {
 		return
 	}
@@ -114,7 +117,7 @@ func (e *entity) announce(now time.Time) {
 		e.part.log.Error("presence not told", "entity", e.id.String(), "err", err)
 		return
 	}
-	for addr := range here.edges {
+	for addr := range here.told {
 		e.out = append(e.out, effect{lane: e.cat.opt.Lane, to: addr, env: &wire.Envelope{
 			Kind: wire.KindPresenceChange, Category: e.id.Category, ID: e.id.ID, Data: data,
 		}})
