@@ -1,0 +1,254 @@
+// The board: 256 × 256 pixels that everybody paints on, and everybody's pointer.
+//
+// A pixel shows its new color at once. What the entity has stored and what is still on its way are
+// kept apart, so that a command that fails, or somebody else's later color, shows as it should.
+
+const side = 256;
+const pointerEvery = 40; // ms
+const pointerGone = 5_000;
+
+export const palette = [
+  ['paper', '#fffdf9', '#15171c'],
+  ['ink', '#1d2129', '#eceef3'],
+  ['slate', '#8b93a7', '#8b93a7'],
+  ['red', '#e5484d', '#e5484d'],
+  ['orange', '#f76b15', '#f76b15'],
+  ['amber', '#ffc53d', '#ffc53d'],
+  ['lime', '#9ad04b', '#9ad04b'],
+  ['green', '#2f9e6a', '#2f9e6a'],
+  ['teal', '#12a594', '#12a594'],
+  ['sky', '#5bc4f0', '#5bc4f0'],
+  ['blue', '#3b6fe0', '#3b6fe0'],
+  ['indigo', '#5b5bd6', '#6e6ade'],
+  ['violet', '#9a5cd0', '#9a5cd0'],
+  ['pink', '#e0559f', '#e0559f'],
+  ['peach', '#ffb8a0', '#ffb8a0'],
+  ['brown', '#a1704b', '#a1704b'],
+];
+
+export class BoardPanel {
+  link = null; // set by whoever makes the connection
+  members = null;
+
+  #stored = new Uint8Array(side * side);
+  #waiting = new Map(); // pixel → {id, color} on its way
+  #image = new ImageData(side, side);
+  #words = new Uint32Array(this.#image.data.buffer);
+  #colors = new Uint32Array(palette.length);
+  #dirty = false;
+  #color = 10;
+  #brush = 3;
+  #last = null; // of the stroke
+  #told = 0; // when the pointer was last told
+  #pointers = new Map(); // member → {element, timer}
+  #cursor = { x: 128, y: 128 }; // of the keyboard
+
+  constructor() {
+    this.canvas = document.querySelector('#canvas');
+    this.layer = document.querySelector('#pointers');
+    this.cross = document.querySelector('#cross');
+    this.spot = document.querySelector('#board-spot');
+    this.context = this.canvas.getContext('2d', { alpha: false });
+    this.#makePalette();
+    this.#listen();
+    this.recolor();
+  }
+
+  get handlers() {
+    return {
+      snapshot: (state) => this.#snapshot(state),
+      event: (frame) => this.#painted(frame),
+      message: (frame) => frame.name === 'pointer' && this.#pointer(frame),
+    };
+  }
+
+  /** recolor draws everything again, for another theme. */
+  recolor() {
+    const dark = document.documentElement.dataset.theme === 'dark';
+    palette.forEach(([, light, night], i) => {
+      const c = Number.parseInt((dark ? night : light).slice(1), 16);
+      this.#colors[i] = 0xff000000 | ((c & 0xff) << 16) | (c & 0xff00) | (c >> 16);
+    });
+    for (let i = 0; i < this.#stored.length; i++) this.#put(i);
+  }
+
+  /** colorAt returns the color that a pixel shows. */
+  colorAt(x, y) {
+    const i = y * side + x;
+    return this.#waiting.get(i)?.color ?? this.#stored[i];
+  }
+
+  /** forget removes the pointers of those who left. */
+  forget() {
+    for (const member of this.#pointers.keys()) if (!this.members.has(member)) this.#dropPointer(member);
+  }
+
+  #snapshot(state) {
+    this.#stored = Uint8Array.from(atob(state.pixels), (c) => c.charCodeAt(0));
+    for (let i = 0; i < this.#stored.length; i++) this.#put(i);
+  }
+
+  #painted({ name, data, mine }) {
+    if (name !== 'painted') return;
+    const i = data.y * side + data.x;
+    this.#stored[i] = data.color;
+    if (mine && this.#waiting.get(i)?.id === mine) this.#waiting.delete(i);
+    this.#put(i);
+  }
+
+  #put(i) {
+    this.#words[i] = this.#colors[this.#waiting.get(i)?.color ?? this.#stored[i]];
+    if (this.#dirty) return;
+    this.#dirty = true;
+    requestAnimationFrame(() => {
+      this.#dirty = false;
+      this.context.putImageData(this.#image, 0, 0);
+    });
+  }
+
+  #paint(x, y) {
+    const r = this.#brush / 2;
+    const near = Math.floor(r);
+    for (let dy = -near; dy <= near; dy++) {
+      for (let dx = -near; dx <= near; dx++) {
+        if (dx * dx + dy * dy <= r * r) this.#paintPixel(x + dx, y + dy);
+      }
+    }
+  }
+
+  #paintPixel(x, y) {
+    if (x < 0 || y < 0 || x >= side || y >= side || this.colorAt(x, y) === this.#color) return;
+    const i = y * side + x;
+    const { id, done } = this.link.send('paint', { x, y, color: this.#color }, { trace: this.trace?.() });
+    if (id) this.#waiting.set(i, { id, color: this.#color });
+    this.#put(i);
+    const settled = () => {
+      if (this.#waiting.get(i)?.id !== id) return;
+      this.#waiting.delete(i);
+      this.#put(i);
+    };
+    done.then((ack) => (settled(), this.traced?.(ack)), settled);
+  }
+
+  // stroke paints from the last place to this one without gaps.
+  #stroke(x, y) {
+    const from = this.#last ?? { x, y };
+    const steps = Math.max(Math.abs(x - from.x), Math.abs(y - from.y), 1);
+    for (let s = this.#last ? 1 : 0; s <= steps; s++) {
+      this.#paint(Math.round(from.x + ((x - from.x) * s) / steps), Math.round(from.y + ((y - from.y) * s) / steps));
+    }
+    this.#last = { x, y };
+  }
+
+  #listen() {
+    const c = this.canvas;
+    c.addEventListener('pointerdown', (e) => {
+      if (e.button !== 0) return;
+      c.setPointerCapture(e.pointerId);
+      this.#last = null;
+      const p = this.#place(e);
+      this.#stroke(p.px, p.py);
+    });
+    c.addEventListener('pointermove', (e) => {
+      if (this.#last) {
+        const between = e.getCoalescedEvents?.() ?? [];
+        for (const b of between.length > 0 ? between : [e]) {
+          const p = this.#place(b);
+          this.#stroke(p.px, p.py);
+        }
+      }
+      this.#tell(this.#place(e));
+    });
+    for (const end of ['pointerup', 'pointercancel']) c.addEventListener(end, () => (this.#last = null));
+    c.addEventListener('pointerleave', () => this.link.signal('pointer', null));
+    c.addEventListener('keydown', (e) => this.#key(e));
+    c.addEventListener('focus', () => this.#moveCross(false));
+  }
+
+  // place returns where on the board an event is, exactly and as a pixel.
+  #place(e) {
+    const box = this.canvas.getBoundingClientRect();
+    const x = ((e.clientX - box.left) / box.width) * side;
+    const y = ((e.clientY - box.top) / box.height) * side;
+    return { x, y, px: Math.floor(x), py: Math.floor(y) };
+  }
+
+  #tell({ x, y }) {
+    const now = performance.now();
+    if (now - this.#told < pointerEvery) return;
+    this.#told = now;
+    this.link.signal('pointer', { x: Math.round(x * 10) / 10, y: Math.round(y * 10) / 10, color: this.#color });
+  }
+
+  #key(e) {
+    const step = e.shiftKey ? 8 : 1;
+    const move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[e.key];
+    if (move) {
+      this.#cursor.x = Math.min(side - 1, Math.max(0, this.#cursor.x + move[0]));
+      this.#cursor.y = Math.min(side - 1, Math.max(0, this.#cursor.y + move[1]));
+      this.#tell({ x: this.#cursor.x + 0.5, y: this.#cursor.y + 0.5 });
+    } else if (e.key === ' ' || e.key === 'Enter') this.#paint(this.#cursor.x, this.#cursor.y);
+    else return;
+    e.preventDefault();
+    this.#moveCross(true);
+  }
+
+  #moveCross(say) {
+    const { x, y } = this.#cursor;
+    this.cross.style.setProperty('--x', (x + 0.5) / side);
+    this.cross.style.setProperty('--y', (y + 0.5) / side);
+    if (say) this.spot.textContent = `${x}, ${y}: ${palette[this.colorAt(x, y)][0]}`;
+  }
+
+  // Other people's pointers.
+
+  #pointer({ by, data }) {
+    if (!data) return this.#dropPointer(by);
+    let p = this.#pointers.get(by);
+    if (!p) this.#pointers.set(by, (p = { element: this.#makePointer(by) }));
+    p.element.style.setProperty('--x', clamp(data.x / side));
+    p.element.style.setProperty('--y', clamp(data.y / side));
+    clearTimeout(p.timer);
+    p.timer = setTimeout(() => this.#dropPointer(by), pointerGone);
+  }
+
+  #makePointer(by) {
+    const { name, hue } = this.members.person(by);
+    const e = document.querySelector('#pointer-shape').content.firstElementChild.cloneNode(true);
+    e.style.setProperty('--hue', hue);
+    e.querySelector('.pointer-name').textContent = name;
+    this.layer.append(e);
+    return e;
+  }
+
+  #dropPointer(member) {
+    const p = this.#pointers.get(member);
+    if (!p) return;
+    clearTimeout(p.timer);
+    p.element.remove();
+    this.#pointers.delete(member);
+  }
+
+  #makePalette() {
+    const box = document.querySelector('#palette');
+    palette.forEach(([name], i) => {
+      const label = document.createElement('label');
+      label.className = 'swatch';
+      label.title = name;
+      const input = document.createElement('input');
+      Object.assign(input, { type: 'radio', name: 'color', value: i, checked: i === this.#color });
+      input.setAttribute('aria-label', name);
+      input.addEventListener('change', () => (this.#color = i));
+      const chip = document.createElement('span');
+      chip.style.setProperty('--light', palette[i][1]);
+      chip.style.setProperty('--dark', palette[i][2]);
+      label.append(input, chip);
+      box.append(label);
+    });
+    for (const input of document.querySelectorAll('input[name=brush]')) {
+      input.addEventListener('change', () => (this.#brush = Number(input.value)));
+    }
+  }
+}
+
+const clamp = (v) => Math.min(1, Math.max(0, Number(v) || 0));
