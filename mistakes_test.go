@@ -50,7 +50,7 @@ type (
 	endless *endless
 	keyed   struct{ By map[hall]int }
 	behind  struct{ Err error }
-	secret  struct{ n, m int }
+	secret  struct{ n int }
 	holds   struct{ Inner secret }
 	twins   struct {
 		N int
@@ -222,7 +222,7 @@ func TestValidDeclarations(t *testing.T) {
 			t.Errorf("%s: Err() = %v, want nil", name, err)
 		}
 	}
-	_ = wide{}.cache
+	_, _ = wide{}.cache, secret{}.n
 }
 
 type (

@@ -1,7 +1,6 @@
 package tutti
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -164,5 +163,5 @@ func (t *Turn[S]) mayWrite(call string) bool {
 }
 
 func (t *Turn[S]) fail(format string, args ...any) {
-	t.turn.Fail(errors.New(fmt.Sprintf(format, args...)))
+	t.turn.Fail(fmt.Errorf(format, args...))
 }

@@ -36,7 +36,7 @@ func newCounter() *tutti.Category {
 			if c.By == 0 {
 				return tutti.Reject("invalid", "by is 0")
 			}
-			t.Emit(added{c.By})
+			t.Emit(added(c))
 			t.ReplyWith(func(s *counter) any { return total{s.N} })
 			return nil
 		}, tutti.Emits(added{})),
