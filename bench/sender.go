@@ -1,0 +1,224 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/tutti-rt/tutti/wire"
+)
+
+const (
+	maxUnanswered = 256              // commands that a connection may have unanswered
+	drain         = 20 * time.Second // for what is under way when a run ends
+)
+
+// phase is where a run stands. Times are since its beginning.
+type phase struct {
+	base     time.Time
+	from, to atomic.Int64 // what is measured
+	stop     atomic.Bool  // no more commands
+}
+
+func newPhase() *phase {
+	p := &phase{base: time.Now()}
+	p.from.Store(1<<63 - 1)
+	p.to.Store(1<<63 - 1)
+	return p
+}
+
+func (p *phase) now() int64                      { return int64(time.Since(p.base)) }
+func (p *phase) since(t time.Time) int64         { return int64(t.Sub(p.base)) }
+func (p *phase) open()                           { p.from.Store(p.now()) }
+func (p *phase) shut()                           { p.to.Store(p.now()); p.stop.Store(true) }
+func (p *phase) measured(at int64) bool          { return at >= p.from.Load() && at < p.to.Load() }
+func (p *phase) after(since int64) time.Duration { return time.Duration(p.now() - since) }
+
+// sender sends commands on one link and takes their acknowledgements.
+type sender struct {
+	link   *link
+	number int
+	phase  *phase
+	// compose appends name and data of the next command: ,"name":"add","data":{}. due is when it
+	// was to be sent.
+	compose func(dst []byte, due int64) []byte
+	// acked is called for each acknowledgement.
+	acked func(rev uint64)
+	took  *recorder
+
+	buf    []byte
+	issued uint64
+	due    [maxUnanswered]atomic.Int64 // by id
+	free   chan struct{}               // in an open loop: a token for each command that may be sent
+
+	answered atomic.Uint64 // acknowledgements
+	measured atomic.Uint64 // acknowledgements while measuring
+	refused  atomic.Uint64 // rejections
+	refusal  atomic.Pointer[string]
+	issuedTo atomic.Uint64 // published copy of issued
+}
+
+// issue queues the next command.
+func (s *sender) issue(due int64) {
+	s.issued++
+	s.due[s.issued%maxUnanswered].Store(due)
+	s.buf = strconv.AppendUint(append(s.buf[:0], `{"type":"command","id":`...), s.issued, 10)
+	s.buf = append(s.compose(s.buf, due), '}')
+	s.link.queue(ws.OpText, s.buf)
+	s.issuedTo.Store(s.issued)
+}
+
+// outstanding returns how many commands have no answer yet.
+func (s *sender) outstanding() uint64 {
+	return s.issuedTo.Load() - s.answered.Load() - s.refused.Load()
+}
+
+// closedLoop keeps inFlight commands unanswered until the phase stops.
+func (s *sender) closedLoop(inFlight int) error {
+	for range inFlight {
+		s.issue(s.phase.now())
+	}
+	return s.answers(func() {
+		if !s.phase.stop.Load() {
+			s.issue(s.phase.now())
+		}
+	})
+}
+
+// openLoop sends a command every interval, the first after offset, whether or not those before it have been
+// answered, up to what a connection may have unanswered. Latencies count from when a command was due.
+func (s *sender) openLoop(ctx context.Context, interval, offset time.Duration) error {
+	s.free = make(chan struct{}, maxUnanswered)
+	for range cap(s.free) - 1 {
+		s.free <- struct{}{}
+	}
+	c := newCrew()
+	ended := make(chan struct{})
+	c.add(func() error {
+		defer close(ended)
+		return s.answers(func() { s.free <- struct{}{} })
+	})
+	c.add(func() error { return s.schedule(ctx, interval, offset, ended) })
+	return c.wait()
+}
+
+func (s *sender) schedule(ctx context.Context, interval, offset time.Duration, ended <-chan struct{}) error {
+	timer := time.NewTimer(offset)
+	defer timer.Stop()
+	due := s.phase.now() + int64(offset)
+	for {
+		select {
+		case <-timer.C:
+		case <-ended:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		for ; due <= s.phase.now(); due += int64(interval) {
+			if s.phase.stop.Load() {
+				return s.link.flush()
+			}
+			select {
+			case <-s.free:
+			default: // full: what is queued must leave before anything can come back
+				if err := s.link.flush(); err != nil {
+					return err
+				}
+				select {
+				case <-s.free:
+				case <-ended:
+					return nil
+				}
+			}
+			s.issue(due)
+		}
+		if err := s.link.flush(); err != nil {
+			return err
+		}
+		timer.Reset(time.Duration(due - s.phase.now()))
+	}
+}
+
+// answers reads until the phase has stopped and nothing is unanswered. It calls next for each answer.
+func (s *sender) answers(next func()) error {
+	var took []time.Duration
+	for !s.phase.stop.Load() || s.outstanding() > 0 {
+		if err := s.link.flush(); err != nil {
+			return err
+		}
+		took = took[:0]
+		err := s.link.read(func(frame []byte, at time.Time) error {
+			id, rev, ok := ack(frame)
+			if !ok {
+				return s.other(frame, next)
+			}
+			s.answered.Add(1)
+			if now := s.phase.since(at); s.phase.measured(now) {
+				s.measured.Add(1)
+				took = append(took, time.Duration(now-s.due[id%maxUnanswered].Load()))
+			}
+			if s.acked != nil {
+				s.acked(rev)
+			}
+			next()
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("sender %d: %w", s.number, err)
+		}
+		s.took.add(s.number, took...)
+	}
+	return nil
+}
+
+// other takes a frame that is no acknowledgement.
+func (s *sender) other(frame []byte, next func()) error {
+	f, err := wire.DecodeServerFrame(frame)
+	if err != nil {
+		return err
+	}
+	switch f.Type {
+	case wire.TypeReject:
+		s.refused.Add(1)
+		s.refusal.Store(&f.Code)
+		next()
+	case wire.TypeTerminate:
+		return fmt.Errorf("terminated: %s: %s", f.Code, f.Message)
+	}
+	return nil
+}
+
+// query asks and waits for the answer. Nothing else may be reading from the link.
+func (s *sender) query(name string, deadline time.Time) ([]byte, error) {
+	s.issued++
+	s.buf = fmt.Appendf(s.buf[:0], `{"type":"query","id":%d,"name":%q}`, s.issued, name)
+	s.link.queue(ws.OpText, s.buf)
+	if err := errors.Join(s.link.flush(), s.link.conn.SetReadDeadline(deadline)); err != nil {
+		return nil, err
+	}
+	var answer []byte
+	for answer == nil {
+		err := s.link.read(func(frame []byte, _ time.Time) error {
+			f, err := wire.DecodeServerFrame(frame)
+			switch {
+			case err != nil:
+				return err
+			case f.ID != s.issued:
+			case f.Type == wire.TypeAnswer:
+				answer = append([]byte{}, f.Data...)
+			case f.Type == wire.TypeReject:
+				return fmt.Errorf("query %s: %s: %s", name, f.Code, f.Message)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return answer, nil
+}

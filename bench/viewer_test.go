@@ -1,0 +1,28 @@
+package bench
+
+// In the package, since viewers are not part of its API.
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// TestViewerNoticesGaps: a generator that missed nothing would measure nothing.
+func TestViewerNoticesGaps(t *testing.T) {
+	v := &viewer{}
+	for _, rev := range []int{1, 2, 2, 5, 6} {
+		if err := v.take(fmt.Appendf(nil, `{"type":"event","rev":%d,"name":"added","data":{"by":1},"at":1}`, rev), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.take([]byte(`{"type":"welcome","member":"m","epoch":"e","rev":10,"resumed":false,"acked":0,"known":true,"state":{},"heartbeat":1}`), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if e, l, c := v.events.Load(), v.lost.Load(), v.conflated.Load(); e != 4 || l != 2 || c != 4 {
+		t.Errorf("events, lost, conflated = %d, %d, %d, want 4, 2, 4", e, l, c)
+	}
+	if err := v.take([]byte(`{"type":"terminate","code":"slow_consumer","message":"","reconnect":true,"after":1}`), time.Now()); err == nil {
+		t.Error("a terminated viewer goes on")
+	}
+}
