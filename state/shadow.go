@@ -146,7 +146,8 @@ func (e *entity) shadowDone(l *live, w *shadowWork) {
 			continue
 		}
 		env := wanted.env
-		env.Revision, env.Until, env.Data = w.mark.Revision, w.mark.Revision, w.views[env.Audience]
+		// The state may be some events behind what the edge has been sent by the time it gets it.
+		env.Revision, env.Until, env.Data = w.mark.Revision, e.written.Revision, w.views[env.Audience]
 		e.send(wanted.link, env)
 	}
 	e.conclude(nil, nil)
