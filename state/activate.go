@@ -69,21 +69,24 @@ func (e *entity) activate() error {
 	e.durable, e.asleep = f.mark, false
 	p.mu.Unlock()
 	e.awaitMembers()
-	e.live.ledger.prune(time.Now().Add(-e.cat.opt.Remember).UnixMilli(), f.mark.Revision, e.attached)
+	e.forgetConns()
 	e.remindTimers()
 	return nil
+}
+
+// forgetConns forgets connections that have been away for longer than the category remembers.
+func (e *entity) forgetConns() {
+	before := time.Now().Add(-e.cat.opt.Remember).UnixMilli()
+	e.live.ledger.prune(before, e.live.mark.Revision, e.attached)
 }
 
 // weight estimates what the entity costs in memory, in bytes.
 func (e *entity) weight() int64 {
 	n := int64(entityBytes)
 	if e.live != nil {
-		n += int64(e.live.size) + e.live.views.bytes()
-		for _, c := range e.live.ledger.conns {
-			n += int64(len(c.packed)) + 200
-			if n > 1<<20 {
-				break // an estimate; counting on would cost more than it tells
-			}
+		n += int64(e.live.size) + e.live.views.bytes() + e.live.ledger.bytes()
+		if e.live.shadow.copy != nil {
+			n += int64(e.live.size)
 		}
 	}
 	if e.here != nil {

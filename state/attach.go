@@ -31,6 +31,9 @@ func (e *entity) attach(m *message) {
 		e.refuse(l, wire.Reconnect, wire.EndUnavailable, "the entity cannot be read just now")
 		return
 	}
+	if e.live.ledger.crowded() {
+		e.forgetConns()
+	}
 	id := e.part.node.ids.member(e.id, env.Conn)
 	here := e.attendance()
 	known := here.members[id]

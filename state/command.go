@@ -79,7 +79,7 @@ func (e *entity) remember(m *member, o outcome) {
 		c.seen = time.Now().UnixMilli()
 	}
 	c.highest = max(c.highest, o.id)
-	c.add(o)
+	e.live.ledger.keep(c, o)
 }
 
 // repeat answers a command that was processed before as it was answered then.

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -34,6 +35,8 @@ type ledger struct {
 	forgottenAt uint64
 
 	present    int   // how many of conns are connected
+	kept       int   // bytes of outcomes
+	pruneAt    int   // how many conns are too many; 0 for minPrune
 	firstTimer int64 // due time of the first timer, Unix ms; 0 when there is none, -1 when not known
 }
 
@@ -122,7 +125,7 @@ func (l *ledger) apply(r *journal.Record) error {
 		return err
 	}
 	if c != nil && r.Command > 0 {
-		c.add(outcome{id: r.Command, revision: r.Revision, reply: reply})
+		l.keep(c, outcome{id: r.Command, revision: r.Revision, reply: reply})
 		c.recorded = max(c.recorded, r.Command)
 		c.highest = max(c.highest, r.Command)
 	}
@@ -198,30 +201,49 @@ func (l *ledger) known(member string, revision uint64) bool {
 // prune forgets connections not seen since the time given unless attached says that they are
 // here, and beyond the bounds those unseen for longest.
 func (l *ledger) prune(before int64, revision uint64, attached func(member string) bool) {
-	forget := func(member string) {
-		delete(l.conns, member)
-		l.forgotten, l.forgottenAt = true, revision
+	type absent struct {
+		member string
+		seen   int64
 	}
+	var away []absent
 	for member, c := range l.conns {
-		if c.seen < before && !c.connected && !attached(member) {
-			forget(member)
+		if !c.connected && !attached(member) {
+			away = append(away, absent{member, c.seen})
 		}
 	}
-	for len(l.conns) > maxConns {
-		oldest, at := "", int64(0)
-		for member, c := range l.conns {
-			if !c.connected && !attached(member) && (oldest == "" || c.seen < at) {
-				oldest, at = member, c.seen
-			}
+	slices.SortFunc(away, func(a, b absent) int { return cmp.Compare(a.seen, b.seen) })
+	excess := len(l.conns) - maxConns // what is here is bounded by the number of links
+	for i, a := range away {
+		if a.seen >= before && i >= excess {
+			break
 		}
-		if oldest == "" {
-			break // all are here; their number is bounded by that of links
-		}
-		forget(oldest)
+		l.kept -= len(l.conns[a.member].packed)
+		delete(l.conns, a.member)
+		l.forgotten, l.forgottenAt = true, revision
 	}
 	for from, r := range l.inbox {
 		if r.at < before || len(l.inbox) > maxSenders {
 			delete(l.inbox, from)
 		}
 	}
+	l.pruneAt = max(minPrune, 2*len(l.conns))
+}
+
+// minPrune is how many connections are remembered at least before it is worth looking for some to
+// forget.
+const minPrune = 1024
+
+// crowded reports whether it is time to prune though no snapshot is due.
+func (l *ledger) crowded() bool { return len(l.conns) >= max(l.pruneAt, minPrune) }
+
+// keep adds an outcome to those of a connection.
+func (l *ledger) keep(c *conn, o outcome) {
+	before := len(c.packed)
+	c.add(o)
+	l.kept += len(c.packed) - before
+}
+
+// bytes estimates what the ledger costs in memory.
+func (l *ledger) bytes() int64 {
+	return int64(l.kept + 300*len(l.conns) + 200*(len(l.timers)+len(l.outbox)+len(l.inbox)+len(l.visible)))
 }

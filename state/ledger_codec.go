@@ -120,6 +120,7 @@ func decodeLedger(data []byte) (ledger, error) {
 		c.seen = r.varint()
 		c.n = int(r.uvarint())
 		c.packed = slices.Clone(r.bytes())
+		l.kept += len(c.packed)
 	}
 	return l, r.err()
 }

@@ -1,10 +1,6 @@
 package state
 
-import (
-	"time"
-
-	"github.com/tutti-rt/tutti/journal"
-)
+import "github.com/tutti-rt/tutti/journal"
 
 // snapshot returns a snapshot of the entity as it is now if one is due, nil if not. A large state is
 // left to the shadow.
@@ -32,7 +28,7 @@ func (e *entity) snapshot() *journal.Snapshot {
 		return nil
 	}
 	l.size = len(state)
-	l.ledger.prune(time.Now().Add(-e.cat.opt.Remember).UnixMilli(), l.mark.Revision, e.attached)
+	e.forgetConns()
 	return &journal.Snapshot{Entity: e.id, Mark: l.mark, State: state, Notes: l.ledger.encode()}
 }
 
