@@ -60,7 +60,7 @@ func (c Config) withDefaults() (Config, error) {
 	atLeast("Unread", c.Unread)
 	atLeast("UnreadBytes", c.UnreadBytes)
 	if c.InFlight > maxInFlight {
-		errs = append(errs, fmt.Errorf("InFlight is %d, the protocol allows %d", c.InFlight, maxInFlight))
+		errs = append(errs, fmt.Errorf("limit InFlight is %d, the protocol allows %d", c.InFlight, maxInFlight))
 	}
 	if c.MaxMessage < 0 || c.DialTimeout < 0 || c.Backoff.Min < 0 || c.Backoff.Max < 0 {
 		errs = append(errs, errors.New("a limit or duration is negative"))
@@ -68,10 +68,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Conn == "" {
 		c.Conn = rand.Text()
 	} else if !wire.ValidConn(c.Conn) {
-		errs = append(errs, errors.New("Conn is not 16 to 64 of A-Z a-z 0-9 _ -"))
+		errs = append(errs, errors.New("connection name (Conn) is not 16 to 64 of A-Z a-z 0-9 _ -"))
 	}
 	if !c.Cursor.IsZero() && !wire.ValidEpoch(c.Cursor.Epoch) {
-		errs = append(errs, fmt.Errorf("Cursor: %w", wire.ErrCursor))
+		errs = append(errs, fmt.Errorf("resume from Cursor: %w", wire.ErrCursor))
 	}
 	c.InFlight = cmp.Or(c.InFlight, maxInFlight)
 	c.Unread = cmp.Or(c.Unread, 1<<14)

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,7 @@ type outgoing struct {
 // link is one WebSocket.
 type link struct {
 	ws    *websocket.Conn
+	conn  io.Closer               // under ws
 	stop  context.CancelCauseFunc // ends the link
 	heard atomic.Int64            // when something last came from the server, Unix ns
 	wake  chan struct{}           // holds one token while out may hold something
@@ -122,8 +124,10 @@ func (c *Client) dial(ctx context.Context, s *stream) error {
 		header.Set("Authorization", "Bearer "+s.token)
 	}
 	l := s.l
+	upgrading := *c.config.HTTPClient
+	upgrading.Transport = upgrader{cmp.Or(upgrading.Transport, http.DefaultTransport), l}
 	ws, response, err := websocket.Dial(ctx, c.config.target(c.entity, s.cursor), &websocket.DialOptions{
-		HTTPClient:   c.config.HTTPClient,
+		HTTPClient:   &upgrading,
 		HTTPHeader:   header,
 		Subprotocols: []string{wire.Subprotocol},
 		OnPingReceived: func(context.Context, []byte) bool {
@@ -195,11 +199,7 @@ func (c *Client) detach(l *link) {
 
 // write writes what is queued for l until ctx is done, then closes the socket.
 func (c *Client) write(ctx context.Context, l *link) {
-	defer func() {
-		overdue := time.AfterFunc(closePatience, func() { _ = l.ws.CloseNow() })
-		defer overdue.Stop()
-		_ = l.ws.Close(websocket.StatusNormalClosure, "") // whatever it says, it is closed
-	}()
+	defer l.close(ctx)
 	var buf []byte
 	for {
 		select {
@@ -228,6 +228,33 @@ func (c *Client) write(ctx context.Context, l *link) {
 			batch = batch[taken:]
 		}
 	}
+}
+
+// close closes the socket, with a close frame where it is the client that wanted the end. Whatever
+// it fails with, the socket is closed.
+func (l *link) close(ctx context.Context) {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, errFresh) {
+		_ = l.ws.CloseNow()
+		return
+	}
+	overdue := time.AfterFunc(closePatience, func() { _ = l.conn.Close() })
+	defer overdue.Stop()
+	_ = l.ws.Close(websocket.StatusNormalClosure, "")
+}
+
+// upgrader keeps hold of the connection that becomes a WebSocket.
+type upgrader struct {
+	http.RoundTripper
+	l *link
+}
+
+// RoundTrip implements http.RoundTripper.
+func (u upgrader) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := u.RoundTripper.RoundTrip(r)
+	if err == nil {
+		u.l.conn = response.Body
+	}
+	return response, err
 }
 
 // fill encodes frames of the batch, one a line, until the message is long enough.
