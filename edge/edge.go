@@ -1,0 +1,280 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/edge/internal/ring"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// hubShards is how many parts the table of entities has, so that entities seldom wait for each
+// other there.
+const hubShards = 64
+
+// Edge serves clients. It is an http.Handler for everything below /v1/, which answers once Run has
+// begun.
+type Edge struct {
+	name       string
+	bus        bus.Bus
+	verifier   Verifier
+	categories map[string]Category
+	partitions int
+	origins    map[string]bool
+	log        *slog.Logger
+	limits     Limits
+	timing     Timing
+	memory     Memory
+
+	start      time.Time
+	budget     *ring.Budget
+	buffers    *buffers
+	workers    []*worker
+	count      counters
+	open       sync.WaitGroup // links
+	drains     sync.WaitGroup // goroutines of blocked links; only workers add to it
+	ready      chan struct{}  // closed when Run listens
+	running    atomic.Bool
+	handshakes gate
+	subjects   subjects
+	lastLink   atomic.Uint64
+
+	// opening is held while a link is added, for writing when the edge begins to drain: afterwards
+	// no link comes.
+	opening  sync.RWMutex
+	draining bool
+
+	seed maphash.Seed
+	hubs [hubShards]hubTable
+}
+
+type hubKey struct{ category, id string }
+
+type hubTable struct {
+	mu   sync.RWMutex
+	hubs map[hubKey]*hub
+}
+
+// New returns an edge, or everything that is wrong with c.
+func New(c Config) (*Edge, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("edge: %w", err)
+	}
+	e := &Edge{
+		name: c.Name, bus: c.Bus, verifier: c.Verifier, partitions: c.Partitions, log: c.Logger,
+		limits: c.Limits, timing: c.Timing, memory: c.Memory,
+		categories: make(map[string]Category), origins: make(map[string]bool),
+		start: time.Now(), budget: ring.NewBudget(c.Memory.Rings), buffers: newBuffers(),
+		ready: make(chan struct{}), seed: maphash.MakeSeed(),
+	}
+	for _, k := range c.Categories {
+		if k.Pool == "" {
+			k.Pool = "default"
+		}
+		if k.Lane == "" {
+			k.Lane = "default"
+		}
+		e.categories[k.Name] = k
+	}
+	for _, o := range c.Origins {
+		e.origins[normalOrigin(o)] = true
+	}
+	for i := range c.Workers {
+		e.workers = append(e.workers, newWorker(e, i))
+	}
+	for i := range e.hubs {
+		e.hubs[i].hubs = make(map[hubKey]*hub)
+	}
+	e.subjects.byName = make(map[string]*subject)
+	return e, nil
+}
+
+// now returns the time since the edge was made, in ns.
+func (e *Edge) now() int64 { return int64(time.Since(e.start)) }
+
+// clock returns the time of day.
+func (e *Edge) clock() time.Time { return time.Now() }
+
+// Run serves until ctx is done, then drains: it tells every link to come back elsewhere, takes no
+// new ones, and returns when all links have ended, which takes Timing.Drain at most. The owners of
+// entities must be there for as long as Run runs. It may be called once.
+func (e *Edge) Run(ctx context.Context) error {
+	if e.running.Swap(true) {
+		return errors.New("edge: Run was called before")
+	}
+	stop, err := e.bus.Listen(bus.Edge(e.name), e.take)
+	if err != nil {
+		return fmt.Errorf("edge: %w", err)
+	}
+	defer stop()
+	// The workers outlive ctx: they carry what the links get at the end.
+	sweeping, halt := context.WithCancel(context.WithoutCancel(ctx))
+	var workers sync.WaitGroup
+	for _, w := range e.workers {
+		workers.Go(func() { w.run(sweeping) })
+	}
+	workers.Go(func() { e.age(sweeping) })
+	close(e.ready)
+
+	<-ctx.Done()
+	e.drain()
+	halt()
+	workers.Wait()
+	e.drains.Wait()
+	return ctx.Err()
+}
+
+// ageInterval is how often rings are looked at that may not be needed any more. Each is looked at
+// once in about agePart intervals.
+const (
+	ageInterval = time.Second
+	agePart     = 30
+)
+
+// age lets go of rings that got nothing for a while (whoever has a cursor then reads the journal),
+// and of subjects that are gone.
+func (e *Edge) age(ctx context.Context) {
+	tick := 0
+	t := time.NewTicker(ageInterval)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			_, rings := e.budget.Used()
+			e.budget.Age(rings/agePart + 1)
+			if tick++; tick%agePart == 0 {
+				e.subjects.age(e.now(), &e.limits)
+			}
+		}
+	}
+}
+
+// drain ends every link and waits until they are gone.
+func (e *Edge) drain() {
+	e.opening.Lock()
+	e.draining = true
+	e.opening.Unlock()
+	links := e.links()
+	e.log.Info("edge drains", "links", len(links))
+	for _, l := range links {
+		l.end(ending{code: wire.EndDraining, message: "the node stops", reconnect: true, spread: e.timing.Spread})
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		e.open.Wait()
+	}()
+	select {
+	case <-gone:
+	case <-time.After(e.timing.Drain):
+		for _, l := range e.links() {
+			if l.state.Load() != stateOpening {
+				l.socket.close()
+			}
+		}
+		<-gone // nothing that a link does outlasts its socket
+	}
+}
+
+// links returns all links.
+func (e *Edge) links() []*link {
+	var all []*link
+	for i := range e.hubs {
+		t := &e.hubs[i]
+		t.mu.RLock()
+		for _, h := range t.hubs {
+			h.mu.Lock()
+			for _, l := range h.links {
+				all = append(all, l)
+			}
+			h.mu.Unlock()
+		}
+		t.mu.RUnlock()
+	}
+	return all
+}
+
+// take delivers what comes over the bus.
+func (e *Edge) take(env *wire.Envelope) {
+	k := hubKey{env.Category, env.ID}
+	t := e.table(k)
+	t.mu.RLock()
+	h := t.hubs[k]
+	t.mu.RUnlock()
+	if h != nil {
+		h.take(env)
+	}
+}
+
+func (e *Edge) table(k hubKey) *hubTable {
+	return &e.hubs[maphash.String(e.seed, k.id)%hubShards]
+}
+
+// enter adds the link to its entity's hub.
+func (e *Edge) enter(l *link, category Category, id string) {
+	k := hubKey{category.Name, id}
+	t := e.table(k)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h := t.hubs[k]
+	if h == nil {
+		h = &hub{
+			edge: e, category: category.Name, id: id, lane: category.Lane,
+			owner: bus.Owner(category.Pool, wire.Partition(category.Name, id, e.partitions)),
+			links: make(map[uint64]*link, 1),
+		}
+		t.hubs[k] = h
+		e.count.entities.Add(1)
+	}
+	l.hub = h
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.links[l.number] = l
+	e.count.links.Add(1)
+}
+
+// leave removes the link, and with the last one the hub.
+func (e *Edge) leave(l *link) {
+	h := l.hub
+	k := hubKey{h.category, h.id}
+	t := e.table(k)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.links[l.number] != l {
+		return
+	}
+	delete(h.links, l.number)
+	if h.byMember[l.member] == l {
+		delete(h.byMember, l.member)
+	}
+	h.unfollow(l)
+	e.count.links.Add(-1)
+	if len(h.links) == 0 {
+		delete(t.hubs, k)
+		e.count.entities.Add(-1)
+	}
+}
+
+// completeHops adds the edge's last hop to those of a traced command.
+func (e *Edge) completeHops(env *wire.Envelope) *wire.Hops {
+	if env.Hops == nil {
+		return nil
+	}
+	hops := *env.Hops
+	if env.Sent > 0 {
+		hops.Fanout += max(e.clock().UnixMicro()-env.Sent, 0)
+	}
+	return &hops
+}

@@ -1,0 +1,125 @@
+package edge
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// ending is why a link ends.
+type ending struct {
+	code      string // of the terminate frame
+	message   string
+	close     int // WebSocket close code; 0: the one of code
+	reconnect bool
+	spread    time.Duration // the client comes back within it
+	urgent    bool          // nothing else goes out before
+}
+
+// reconnectSpread is how far apart clients come back when there is no reason to wait long.
+const reconnectSpread = time.Second
+
+// end sends the link its terminate and close frames, then closes the socket: when the peer has
+// closed, or after a bounded time. Only the first end of a link counts.
+func (l *link) end(why ending) { l.endAt(0, why) }
+
+// endAsTold ends the link as its owner says, at its place. hub.mu is held.
+func (l *link) endAsTold(e *wire.Envelope) {
+	l.decide(verdict{foreign: e.Has(wire.Foreign)})
+	why := ending{code: e.Code, message: e.Message, reconnect: e.Has(wire.Reconnect), spread: reconnectSpread}
+	if e.Has(wire.Refused) || e.Has(wire.Foreign) {
+		why.close = wire.CloseRefused
+	}
+	l.endAt(l.place(), why)
+}
+
+func (l *link) endAt(at uint64, why ending) {
+	if why.close == 0 {
+		why.close = wire.CloseCode(why.code)
+	}
+	e := wire.Envelope{Kind: wire.KindTerminate, Code: why.code, Message: why.message}
+	var after time.Duration
+	if why.reconnect {
+		e.Flags |= wire.Reconnect
+		after = time.Duration(rand.Int64N(int64(max(why.spread, time.Millisecond))))
+	}
+	data := encode(l.format, nil, &e, wire.FrameOptions{After: after})
+	l.finish(&final{at: at, data: l.format.end(data, why.close, why.code), urgent: why.urgent})
+}
+
+// finish sets the link's last bytes, and the time by which its socket is closed.
+func (l *link) finish(f *final) {
+	l.mu.Lock()
+	if l.final != nil || l.gone {
+		l.mu.Unlock()
+		return
+	}
+	l.final = f
+	l.mu.Unlock()
+	l.ending.Store(true)
+	l.worker.schedule(deadline{when: l.edge.now() + int64(l.edge.timing.Close), link: l, what: deadlineSocket})
+	l.worker.touch(l)
+}
+
+// slow ends a link that does not take what it is to get.
+func (l *link) slow(message string) {
+	l.edge.count.slow.Add(1)
+	l.end(ending{code: wire.EndSlowConsumer, message: message, reconnect: true, spread: reconnectSpread, urgent: true})
+}
+
+// due looks at the link when a deadline has passed, and returns the next one of that kind; 0: none.
+func (l *link) due(what deadlineKind, now int64) int64 {
+	if l.state.Load() == stateDead {
+		return 0
+	}
+	switch what {
+	case deadlineSocket:
+		if l.state.Load() == stateOpening {
+			return now + int64(l.edge.timing.Close) // there is no socket yet
+		}
+		l.socket.close()
+		return 0
+	case deadlineToken:
+		if at := l.expires.Load(); at > now {
+			return at
+		}
+		l.expired(now)
+		return 0
+	}
+	return l.beat(now)
+}
+
+// expired ends a link whose token has expired. It reports whether it has.
+func (l *link) expired(now int64) bool {
+	at := l.expires.Load()
+	if at == 0 || at > now {
+		return false
+	}
+	l.end(ending{code: wire.EndTokenExpired, message: "the token has expired", reconnect: true})
+	return true
+}
+
+// beat pings the client, unless it has not answered the last two pings or there is another reason
+// to end the link. It returns when the next ping is due.
+func (l *link) beat(now int64) int64 {
+	t := &l.edge.timing
+	waiting := l.waiting.Load()
+	switch {
+	case l.ending.Load():
+		return 0
+	case l.expired(now):
+		return 0
+	case waiting != 0 && now-waiting > int64(t.Welcome):
+		l.end(ending{code: wire.EndUnavailable, message: "the entity does not answer", reconnect: true, spread: reconnectSpread})
+		return 0
+	case l.state.Load() == stateOpening:
+		return now + int64(t.Heartbeat)
+	case l.unponged.Load() >= 2:
+		l.end(ending{code: wire.EndHeartbeat, message: "two pings were not answered", reconnect: true, spread: reconnectSpread})
+		return 0
+	}
+	l.unponged.Add(1)
+	l.push(item{data: l.format.ping(nil), free: true})
+	return now + int64(t.Heartbeat)
+}

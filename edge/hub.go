@@ -1,0 +1,293 @@
+package edge
+
+import (
+	"sync"
+
+	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/edge/internal/ring"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// maxBacklogs is how often a link asks for a backlog before it asks for a fresh state instead: its
+// ring moves on faster than it catches up.
+const maxBacklogs = 3
+
+// hub is one entity as the edge sees it: its links and their rings.
+type hub struct {
+	edge         *Edge
+	category, id string
+	lane         string
+	owner        bus.Address
+
+	mu       sync.Mutex
+	links    map[uint64]*link
+	fans     []*fan
+	byMember map[string]*link // nil until an envelope leaves a member out
+}
+
+// take delivers an envelope of the entity's owner. It sends nothing, since it may be called on the
+// goroutine of somebody who sends: what there is to ask goes to the link as an item.
+func (h *hub) take(e *wire.Envelope) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if e.Link == 0 {
+		h.toAll(e)
+		return
+	}
+	if l := h.links[e.Link]; l != nil {
+		h.toOne(l, e)
+	}
+}
+
+// toAll delivers to the rings, and what concerns links without one to those as well.
+func (h *hub) toAll(e *wire.Envelope) {
+	switch e.Kind {
+	case wire.KindEvent:
+		if !e.Has(wire.Hidden) {
+			h.broadcast(e, func(f *fan) bool { return f.audience == e.Audience })
+		}
+	case wire.KindMessage:
+		h.broadcast(e, func(f *fan) bool { return !e.Has(wire.ToGroup) || f.audience == e.Audience })
+	case wire.KindPresenceChange:
+		h.broadcast(e, func(f *fan) bool {
+			return f.presence && (!e.Has(wire.ToGroup) || f.audience == e.Audience)
+		})
+	case wire.KindStatus:
+		h.broadcast(e, func(*fan) bool { return true })
+		for _, l := range h.links {
+			if l.fan == nil {
+				l.pushFrame(0, e, wire.FrameOptions{})
+			}
+		}
+	case wire.KindTerminate:
+		for _, l := range h.links {
+			if !e.Has(wire.ToGroup) || l.audience == e.Audience {
+				l.endAsTold(e)
+			}
+		}
+	}
+}
+
+// broadcast appends the frame made of e to the rings that want it. The member that e leaves out
+// skips it.
+func (h *hub) broadcast(e *wire.Envelope, wants func(*fan) bool) {
+	var left *link
+	if e.Except != "" {
+		left = h.member(e.Except)
+	}
+	room := h.edge.buffers.getOut()
+	defer h.edge.buffers.putOut(room)
+	var last format
+	var frame []byte
+	for _, f := range h.fans {
+		if !wants(f) {
+			continue
+		}
+		if f.format != last {
+			*room = grown(*room, len(e.Data))
+			frame = encode(f.format, *room, e, wire.FrameOptions{})
+			last = f.format
+		}
+		if left != nil && left.fan == f {
+			head := f.ring.Head()
+			left.push(item{at: head, until: head + uint64(len(frame))})
+		}
+		f.append(h.edge.workers, frame, e)
+		h.edge.count.framesOut.Add(1)
+	}
+}
+
+// grown returns b with room for a frame with n bytes of data.
+func grown(b []byte, n int) []byte {
+	if cap(b) < n+512 {
+		return make([]byte, 0, n+512)
+	}
+	return b[:0]
+}
+
+func (h *hub) member(name string) *link {
+	if h.byMember == nil {
+		h.byMember = make(map[string]*link, len(h.links))
+		for _, l := range h.links {
+			if l.member != "" {
+				h.byMember[l.member] = l
+			}
+		}
+	}
+	return h.byMember[name]
+}
+
+// toOne delivers to one link.
+func (h *hub) toOne(l *link, e *wire.Envelope) {
+	switch e.Kind {
+	case wire.KindWelcome:
+		h.welcome(l, e)
+	case wire.KindAck:
+		l.answered(e.Command)
+		l.pushFrame(l.place(), e, wire.FrameOptions{Hops: h.edge.completeHops(e)})
+	case wire.KindReject, wire.KindAnswer:
+		l.answered(e.Command)
+		l.pushFrame(l.place(), e, wire.FrameOptions{})
+	case wire.KindMessage, wire.KindPresenceChange, wire.KindStatus, wire.KindEvent:
+		l.pushFrame(l.place(), e, wire.FrameOptions{})
+	case wire.KindPong:
+		whole := h.edge.now()/1000 - int64(e.Command)
+		l.pushFrame(l.place(), e, wire.FrameOptions{EdgeUS: max(whole-e.Spent, 0)})
+	case wire.KindTerminate:
+		l.endAsTold(e)
+	case wire.KindBacklogPart:
+		h.backlog(l, e)
+	}
+}
+
+// place returns the place of a frame that comes now: after the ring's head. hub.mu is held.
+func (l *link) place() uint64 {
+	if l.fan == nil {
+		return 0
+	}
+	return l.fan.ring.Head()
+}
+
+// pushFrame hands the link the frame made of e, for that place.
+func (l *link) pushFrame(at uint64, e *wire.Envelope, o wire.FrameOptions) {
+	l.edge.count.framesOut.Add(1)
+	l.push(item{at: at, data: encode(l.format, make([]byte, 0, 160+len(e.Data)), e, o)})
+}
+
+// welcome tells the link its state, and lets it follow the ring from there.
+func (h *hub) welcome(l *link, e *wire.Envelope) {
+	l.decide(verdict{})
+	h.name(l, e)
+	frames := encodeWelcome(l.format, e, wire.FrameOptions{Heartbeat: h.edge.timing.Heartbeat})
+	h.edge.count.framesOut.Add(1)
+	it := item{data: frames[0], more: frames[1:], free: true}
+	if !e.Has(wire.Resumed) && len(e.Data) > 0 {
+		l.viewBytes.Store(int64(len(e.Data)))
+	}
+	if !l.watch {
+		l.waiting.Store(0)
+		l.push(it)
+		return
+	}
+	h.follow(l, e)
+	it.move = h.placement(l, e.Revision, max(e.Until, e.Revision))
+	l.push(it)
+}
+
+// name notes who the link is.
+func (h *hub) name(l *link, e *wire.Envelope) {
+	if h.byMember != nil {
+		h.byMember[e.Member] = l
+	}
+	l.member, l.audience = e.Member, e.Audience
+}
+
+// follow puts the link into the fan of its audience. A ring begins at the revision up to which
+// the owner had sent events before there was anybody here to see them.
+func (h *hub) follow(l *link, e *wire.Envelope) {
+	var f *fan
+	for i, have := range h.fans {
+		if have.audience != e.Audience || have.presence != l.presence || have.format != l.format {
+			continue
+		}
+		if have.epoch == e.Epoch {
+			f = have
+			break
+		}
+		// Another incarnation of the entity's events: what the ring holds is no longer history,
+		// and whoever follows it asks for a fresh state.
+		h.fans = append(h.fans[:i], h.fans[i+1:]...)
+		have.ring.Close()
+		for i := range have.shares {
+			have.shares[i].markClosed(h.edge.workers[i], have)
+		}
+		break
+	}
+	if f == nil {
+		f = &fan{
+			audience: e.Audience, presence: l.presence, format: l.format, epoch: e.Epoch,
+			ring:   ring.New(h.edge.budget, h.edge.memory.Ring, max(e.Until, e.Revision)),
+			shares: make([]share, len(h.edge.workers)),
+		}
+		h.fans = append(h.fans, f)
+	}
+	if l.fan == f {
+		return
+	}
+	h.unfollow(l)
+	f.join(l)
+}
+
+func (s *share) markClosed(w *worker, f *fan) {
+	if !s.empty() && !s.queued.Swap(true) {
+		w.mark(f)
+	}
+}
+
+// unfollow takes the link out of its fan. A ring that nobody follows gets no more events of the
+// owner, so it goes.
+func (h *hub) unfollow(l *link) {
+	f := l.fan
+	if f == nil {
+		return
+	}
+	f.part(l)
+	if f.links > 0 {
+		return
+	}
+	f.ring.Close()
+	for i, have := range h.fans {
+		if have == f {
+			h.fans = append(h.fans[:i], h.fans[i+1:]...)
+			return
+		}
+	}
+}
+
+// placement returns how a link that has everything up to rev goes on: in the ring, or by asking
+// for what the ring has no more.
+func (h *hub) placement(l *link, rev, until uint64) *move {
+	if pos, head, ok := l.fan.ring.Place(rev); ok {
+		l.backlogs = 0
+		return &move{fan: l.fan, pos: pos, replay: head}
+	}
+	l.backlogs++
+	if l.backlogs > maxBacklogs {
+		l.backlogs = 0
+		h.edge.count.conflations.Add(1)
+		return &move{ask: &wire.Envelope{Kind: wire.KindRefresh}}
+	}
+	h.edge.count.backlogs.Add(1)
+	return &move{ask: &wire.Envelope{
+		Kind: wire.KindBacklog, Audience: l.audience, Revision: rev, Until: max(until, l.fan.ring.Last()),
+	}}
+}
+
+// backlog hands the link events from the journal.
+func (h *hub) backlog(l *link, e *wire.Envelope) {
+	if l.fan == nil {
+		return
+	}
+	if e.Has(wire.TooFar) {
+		h.edge.count.conflations.Add(1)
+		l.push(item{free: true, move: &move{ask: &wire.Envelope{Kind: wire.KindRefresh}}})
+		return
+	}
+	it := item{free: true}
+	room := h.edge.buffers.getOut()
+	defer h.edge.buffers.putOut(room)
+	for event, err := range wire.DecodeBacklog(e.Data) {
+		if err != nil {
+			h.edge.log.Error("backlog cannot be decoded", "entity", h.category+"/"+h.id, "error", err)
+			l.end(ending{code: wire.EndUnavailable, message: "the entity's history is not readable", reconnect: true})
+			return
+		}
+		*room = grown(*room, len(event.Data))
+		it.data = append(it.data, encode(l.format, *room, event, wire.FrameOptions{})...)
+		h.edge.count.framesOut.Add(1)
+	}
+	if !e.Has(wire.More) {
+		it.move = h.placement(l, e.Revision, 0)
+	}
+	l.push(it)
+}

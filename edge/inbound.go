@@ -1,0 +1,307 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/gobwas/ws"
+
+	"github.com/tutti-rt/tutti"
+	"github.com/tutti-rt/tutti/edge/internal/websock"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+var (
+	// errEnded stops the decoder of a link that ends: what follows is read and thrown away, since
+	// closing now could make the client miss the last frames.
+	errEnded = errors.New("link ends")
+	// errClosed means that the client has answered our close frame.
+	errClosed = errors.New("client has closed")
+)
+
+// inbound is what a link's reader knows. Its goroutine alone uses it.
+type inbound struct {
+	*link
+	verify    func(token string) (tutti.Claims, *problem)
+	decoder   websock.Decoder
+	frames    bucket
+	bytes     bucket
+	refreshes bucket
+	arrived   int64 // when the bytes at hand were read
+	left      bool  // the client said that it is gone for good
+}
+
+var _ websock.Handler = (*inbound)(nil)
+
+// serve reads what the client sends until the socket is closed, then removes the link.
+func (l *link) serve(ctx context.Context, early []byte) {
+	defer l.edge.open.Done()
+	limits := &l.edge.limits
+	now := l.edge.now()
+	in := &inbound{
+		link:    l,
+		verify:  func(token string) (tutti.Claims, *problem) { return l.edge.authenticate(ctx, token) },
+		decoder: websock.Decoder{MaxMessage: limits.Frame},
+		frames:  full(now, limits.LinkFrames), bytes: full(now, linkBytesBurst(limits)),
+		refreshes: full(now, refreshBurst),
+	}
+	in.run(early)
+	in.decoder.Release(in)
+	l.close(in.left)
+}
+
+// linkBytesBurst lets a message of the largest size through.
+func linkBytesBurst(l *Limits) int { return max(l.LinkBytes, l.Frame+ws.MaxHeaderSize) }
+
+// run reads until the socket is closed or the client has answered our close frame.
+func (in *inbound) run(early []byte) {
+	err := in.feed(early)
+	for !errors.Is(err, errClosed) {
+		p, broken := in.socket.read()
+		if broken != nil {
+			return
+		}
+		if err == nil {
+			err = in.feed(p)
+		}
+		in.socket.release()
+	}
+}
+
+// feed decodes p and handles what is in it. After an error nothing more is to be decoded.
+func (in *inbound) feed(p []byte) error {
+	in.arrived = in.edge.now()
+	err := in.decoder.Feed(p, in)
+	var bad *websock.Error
+	if errors.As(err, &bad) {
+		in.refuse(bad)
+	}
+	return err
+}
+
+// refuse ends the link for bytes that are no WebSocket or not allowed.
+func (in *inbound) refuse(bad *websock.Error) {
+	why := ending{code: wire.EndBadFrame, message: bad.Reason, close: bad.Code}
+	if bad.Code == websock.CodeTooLarge {
+		why.code, why.close = wire.EndFrameTooLarge, wire.CloseFrameTooLarge
+	}
+	in.end(why)
+}
+
+// Frame counts a frame against the link's rate before its payload is read.
+func (in *inbound) Frame(length int) error { return in.charge(1, length+ws.MinHeaderSize) }
+
+func (in *inbound) charge(frames, bytes int) error {
+	l := &in.edge.limits
+	if in.ending.Load() {
+		return nil
+	}
+	if in.frames.take(in.arrived, frames, l.LinkFrames, l.LinkFrames) &&
+		in.bytes.take(in.arrived, bytes, l.LinkBytes, linkBytesBurst(l)) {
+		return nil
+	}
+	in.edge.count.rateLimit.Add(1)
+	in.end(ending{code: wire.EndRate, message: "too many frames or bytes", reconnect: true, spread: 2 * reconnectSpread})
+	return errEnded
+}
+
+// Reserve counts memory for a message that has come in part.
+func (in *inbound) Reserve(delta int) bool {
+	const little = 16 << 10
+	total := in.edge.count.unfinished.Add(int64(delta))
+	if delta > little && total > in.edge.memory.Unfinished {
+		in.edge.count.unfinished.Add(-int64(delta))
+		return false
+	}
+	return true
+}
+
+// Ping is answered. Of several pings that the client sends faster than it takes the answers, the
+// last is.
+func (in *inbound) Ping(p []byte) error {
+	pong := websock.AppendControl(make([]byte, 0, len(p)+2), ws.OpPong, p)
+	in.mu.Lock()
+	in.pong = pong
+	in.mu.Unlock()
+	in.worker.touch(in.link)
+	return nil
+}
+
+// Pong answers a ping of ours.
+func (in *inbound) Pong([]byte) error {
+	in.unponged.Store(0)
+	return nil
+}
+
+// Close answers the client's close frame with its code, unless it is itself an answer to ours.
+func (in *inbound) Close(code int, _ string) error {
+	if in.ending.Load() {
+		return errClosed
+	}
+	in.finish(&final{data: in.format.end(nil, code, "")})
+	return nil
+}
+
+// Message handles the frames of one message. Those of a link that ends are ignored.
+func (in *inbound) Message(p []byte) error {
+	frames := 0
+	for line := range wire.Frames(p) {
+		if in.ending.Load() {
+			return nil
+		}
+		if frames++; frames > 1 {
+			if err := in.charge(1, 0); err != nil {
+				return err
+			}
+		}
+		if err := in.line(line); err != nil {
+			return err
+		}
+	}
+	if frames == 0 && !in.ending.Load() {
+		return in.malformed("an empty message is no frame")
+	}
+	return nil
+}
+
+func (in *inbound) malformed(why string) error {
+	in.end(ending{code: wire.EndBadFrame, message: why})
+	return errEnded
+}
+
+// line handles one frame.
+func (in *inbound) line(line []byte) error {
+	in.edge.count.framesIn.Add(1)
+	f, err := wire.DecodeClientFrame(line)
+	if err != nil {
+		return in.malformed(err.Error())
+	}
+	within := in.sub.take(in.arrived, len(line), &in.edge.limits)
+	if !within {
+		in.edge.count.rateLimit.Add(1)
+	}
+	switch f.Type {
+	case wire.TypeCommand, wire.TypeQuery:
+		return in.request(&f, within)
+	case wire.TypeAuth:
+		return in.auth(f.Token)
+	case wire.TypeLeave:
+		in.left = true
+		in.finish(&final{data: in.format.end(nil, 1000, "")})
+		return nil
+	}
+	if !within {
+		return nil // dropped
+	}
+	switch f.Type {
+	case wire.TypeSignal:
+		if len(f.Data) > in.edge.limits.CommandData {
+			return in.tooLarge("the signal's data")
+		}
+		return in.forward(&wire.Envelope{Kind: wire.KindSignal, Name: f.Name}, f.Data)
+	case wire.TypePresence:
+		if len(f.Data) > wire.MaxPresenceBytes {
+			return in.tooLarge("the presence data")
+		}
+		return in.forward(&wire.Envelope{Kind: wire.KindPresence}, f.Data)
+	case wire.TypePing:
+		if len(f.T) > wire.MaxPresenceBytes {
+			return in.tooLarge("the ping's t")
+		}
+		return in.forward(&wire.Envelope{Kind: wire.KindPing, Command: uint64(in.arrived / 1000)}, f.T)
+	}
+	return in.malformed("unknown type of frame")
+}
+
+func (in *inbound) tooLarge(what string) error {
+	in.end(ending{code: wire.EndFrameTooLarge, message: what + " is too large"})
+	return errEnded
+}
+
+// request handles a command or query: each gets an answer.
+func (in *inbound) request(f *wire.ClientFrame, within bool) error {
+	limits := &in.edge.limits
+	switch {
+	case !within:
+		in.reject(f.ID, wire.CodeRateLimited, "the subject sends too much")
+		return nil
+	case len(f.Data) > limits.CommandData:
+		in.reject(f.ID, wire.CodeTooLarge, "the data is too large")
+		return nil
+	case !in.ask(f.ID):
+		in.reject(f.ID, wire.CodeOverloaded, "too many commands and queries have no answer yet")
+		return nil
+	}
+	e := &wire.Envelope{Kind: wire.KindQuery, Command: f.ID, Name: f.Name}
+	if f.Type == wire.TypeCommand {
+		e.Kind = wire.KindCommand
+		if f.HasExpect {
+			e.Flags |= wire.HasExpect
+			e.Expect = f.Expect
+		}
+		if f.Trace {
+			e.Flags |= wire.Trace
+			e.Spent = (in.edge.now() - in.arrived) / 1000
+		}
+	}
+	return in.forward(e, f.Data)
+}
+
+// forward sends the client's data to the owner, compact and in memory of its own.
+func (in *inbound) forward(e *wire.Envelope, data []byte) error {
+	compact, err := wire.CompactJSON(make([]byte, 0, len(data)), data)
+	if err != nil {
+		return in.malformed("the data is no JSON")
+	}
+	e.Data = compact
+	if err := in.send(e); err != nil {
+		if e.Kind == wire.KindCommand || e.Kind == wire.KindQuery {
+			in.answered(e.Command)
+			in.reject(e.Command, wire.CodeUnavailable, "the entity is not reachable")
+		}
+	}
+	return nil
+}
+
+// reject answers a command or query that the owner does not get.
+func (in *inbound) reject(id uint64, code, message string) {
+	e := &wire.Envelope{Kind: wire.KindReject, Command: id, Code: code, Message: message}
+	in.hub.mu.Lock()
+	defer in.hub.mu.Unlock()
+	in.pushFrame(in.place(), e, wire.FrameOptions{})
+}
+
+// refreshBurst is ten auth frames, each of which costs 60: the rate of the bucket is per minute.
+const refreshBurst = 10 * 60
+
+// auth takes a fresh token of the same subject.
+func (in *inbound) auth(token string) error {
+	if !in.refreshes.take(in.arrived, 60, in.edge.limits.TokenRefreshes, refreshBurst) {
+		in.edge.count.rateLimit.Add(1)
+		in.end(ending{code: wire.EndRate, message: "too many auth frames", reconnect: true, spread: 2 * reconnectSpread})
+		return errEnded
+	}
+	claims, refused := in.verify(token)
+	if refused != nil {
+		in.end(ending{code: wire.EndToken, message: refused.detail})
+		return errEnded
+	}
+	if claims.Subject != in.sub.name {
+		in.end(ending{code: wire.EndRefused, message: "the token is another subject's"})
+		return errEnded
+	}
+	encoded, err := json.Marshal(claims)
+	if err != nil {
+		return in.malformed("the token's claims cannot be encoded")
+	}
+	at := in.edge.expiry(claims)
+	if in.expires.Swap(at) == 0 && at > 0 {
+		in.worker.schedule(deadline{when: at, link: in.link, what: deadlineToken})
+	}
+	if err := in.send(&wire.Envelope{Kind: wire.KindClaims, Claims: encoded}); err != nil {
+		in.end(ending{code: wire.EndUnavailable, message: "the entity is not reachable", reconnect: true, spread: reconnectSpread})
+		return errEnded
+	}
+	return nil
+}

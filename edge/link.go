@@ -1,0 +1,235 @@
+package edge
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/tutti-rt/tutti/edge/internal/ring"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// Who may write to a link's socket. Whoever holds the link does; everybody else leaves it alone.
+const (
+	stateOpening = iota // nobody: there is no socket yet
+	stateIdle           // its worker
+	stateBlocked        // the goroutine of its drain
+	stateDead           // nobody, for good
+)
+
+// link is one network attachment of a connection.
+type link struct {
+	// Set when the link is made.
+	edge     *Edge
+	hub      *hub
+	worker   *worker
+	format   format
+	number   uint64
+	conn     string // never logged
+	sub      *subject
+	watch    bool
+	presence bool
+	verdict  chan verdict // of the entity, one at most
+
+	socket socket        // set before state becomes idle
+	state  atomic.Uint32 // see above
+	queued atomic.Bool   // on its worker's list
+	ending atomic.Bool   // final is set: what the client sends is not looked at any more
+
+	sendMu sync.Mutex // held over Send, which does not wait, so that numbers arrive in order
+	sent   uint64     // number of the link's last envelope
+
+	// Guarded by hub.mu.
+	fan       *fan // whose ring the link follows, or will once it has caught up
+	slot      int  // in its share of the fan
+	member    string
+	audience  string
+	backlogs  int // asked for since the link last followed its ring
+	stateSize int // bytes of the last state it got
+
+	mu         sync.Mutex
+	inbox      []item
+	pong       []byte // the latest ping's answer, nil when there is none to send
+	unanswered []uint64
+	final      *final // the link's last bytes
+	gone       bool   // nothing is taken any more
+	waitCount  int    // frames in inbox, now and held, without the free ones
+	waitBytes  int    // of those frames
+
+	// Of whoever holds the link.
+	out      [][]byte   // gathered before: goes out before anything else
+	now      []item     // next, in order
+	held     []item     // wait for their place in the ring, in order
+	ring     *ring.Ring // nil while the link does not follow one
+	group    string     // audience of ring
+	pos      uint64     // in ring
+	replay   uint64     // ephemeral entries before it are not for this link
+	rev      uint64     // at pos when the socket blocked, with revKnown
+	revKnown bool
+	finished bool // final has been handed over
+
+	// Times, ns since the edge was made. Zero: not.
+	expires   atomic.Int64 // the token
+	waiting   atomic.Int64 // since when the owner owes a welcome or backlog
+	unponged  atomic.Int32 // pings that the client has not answered
+	viewBytes atomic.Int64 // copy of stateSize for whoever holds the link
+}
+
+// item is something that waits for one link.
+type item struct {
+	at    uint64 // place in the link's ring; 0: at once
+	until uint64 // not 0: no bytes; the ring's bytes from at to until are not for this link
+	data  []byte
+	more  [][]byte // of the same message
+	move  *move    // after the bytes
+	free  bool     // not counted against the link's bounds: at most one is under way
+}
+
+// final is what a link gets last.
+type final struct {
+	at     uint64 // place in the link's ring
+	data   []byte
+	urgent bool // nothing goes out before it but what has been gathered
+}
+
+// move changes what the link does next.
+type move struct {
+	fan         *fan // follow its ring
+	pos, replay uint64
+	ask         *wire.Envelope // or ask the owner, and follow nothing until it answers
+}
+
+func (it *item) size() int {
+	n := len(it.data)
+	for _, b := range it.more {
+		n += len(b)
+	}
+	return n
+}
+
+// verdict is what an entity said before the upgrade.
+type verdict struct {
+	foreign bool
+}
+
+// send numbers e and sends it to the owner.
+func (l *link) send(e *wire.Envelope) error {
+	e.Category, e.ID = l.hub.category, l.hub.id
+	e.Edge, e.Link, e.Conn = l.edge.name, l.number, l.conn
+	e.Sent = l.edge.clock().UnixMicro()
+	l.sendMu.Lock()
+	defer l.sendMu.Unlock()
+	e.Number = l.sent + 1
+	if err := l.edge.bus.Send(l.hub.lane, l.hub.owner, e); err != nil {
+		return err
+	}
+	l.sent++
+	return nil
+}
+
+// push hands the link an item. It is called within hub.mu where the item has a place in a ring.
+func (l *link) push(it item) {
+	l.mu.Lock()
+	fits := it.free || l.admit(it.size())
+	if fits && !l.gone {
+		l.inbox = append(l.inbox, it)
+	}
+	l.mu.Unlock()
+	if !fits {
+		l.slow("too many frames wait for this client")
+		return
+	}
+	l.worker.touch(l)
+}
+
+// admit counts a frame against the link's bounds. When all links together wait for too much, those
+// that wait for much are the ones to go.
+func (l *link) admit(size int) bool {
+	const little = 64 << 10
+	m := &l.edge.memory
+	if l.gone {
+		return true
+	}
+	if l.waitBytes > m.LinkPrivate || l.waitCount >= m.PrivateFrames ||
+		(l.waitBytes > little && l.edge.count.private.Load() > m.Private) {
+		return false
+	}
+	l.waitCount++
+	l.waitBytes += size
+	l.edge.count.private.Add(int64(size))
+	return true
+}
+
+// discount counts frames out again that admit had counted.
+func (l *link) discount(frames, bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gone {
+		return
+	}
+	l.waitCount -= frames
+	l.waitBytes -= bytes
+	l.edge.count.private.Add(-int64(bytes))
+}
+
+// ask reserves a place among the unanswered commands and queries. It reports false when there are
+// too many.
+func (l *link) ask(id uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, have := range l.unanswered {
+		if have == id {
+			return true
+		}
+	}
+	if len(l.unanswered) >= l.edge.limits.Unanswered {
+		return false
+	}
+	l.unanswered = append(l.unanswered, id)
+	return true
+}
+
+// answered takes id out of the unanswered ones.
+func (l *link) answered(id uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, have := range l.unanswered {
+		if have == id { // most often the first
+			l.unanswered = append(l.unanswered[:i], l.unanswered[i+1:]...)
+			break
+		}
+	}
+	if len(l.unanswered) == 0 {
+		l.unanswered = nil
+	}
+}
+
+// close removes a link whose socket is no longer read, and says so to the owner. leave means that
+// the connection is gone for good.
+func (l *link) close(leave bool) {
+	l.state.Store(stateDead)
+	l.socket.close()
+	l.remove()
+	e := &wire.Envelope{Kind: wire.KindDetach}
+	if leave {
+		e.Flags |= wire.Leave
+	}
+	_ = l.send(e) // an owner that is gone has forgotten the link
+}
+
+// abandon removes a link that was never opened.
+func (l *link) abandon() {
+	l.state.Store(stateDead)
+	l.remove()
+	_ = l.send(&wire.Envelope{Kind: wire.KindDetach}) // see close
+	l.edge.open.Done()
+}
+
+func (l *link) remove() {
+	l.edge.leave(l)
+	l.edge.subjects.leave(l.sub)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = true
+	l.edge.count.private.Add(-int64(l.waitBytes))
+	l.inbox, l.pong, l.unanswered = nil, nil, nil
+}

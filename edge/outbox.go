@@ -1,0 +1,227 @@
+package edge
+
+import (
+	"github.com/tutti-rt/tutti/edge/internal/ring"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+const (
+	// maxPieces is how many pieces one write takes.
+	maxPieces = 64
+	// maxGather is how many bytes are gathered for one write. A blocked link keeps alive that much
+	// of its ring at most.
+	maxGather = 64 << 10
+	// maxFlush is how many bytes a worker writes to one link before it turns to the next.
+	maxFlush = 256 << 10
+	// keepItems is the capacity of a list of items that is kept while it is empty.
+	keepItems = 4
+)
+
+// take moves what came for the link to the lists of whoever holds it.
+func (l *link) take() {
+	l.mu.Lock()
+	inbox := l.inbox
+	if cap(inbox) > keepItems {
+		l.inbox = nil
+	} else {
+		l.inbox = inbox[:0]
+	}
+	for i := range inbox {
+		if inbox[i].at == 0 {
+			l.now = append(l.now, inbox[i])
+		} else {
+			l.held = append(l.held, inbox[i])
+		}
+		inbox[i] = item{}
+	}
+	l.mu.Unlock()
+}
+
+// gather appends what the link is to send next to bufs, counts it as sent, and reports whether
+// there may be more. v is a view of the ring of; the link takes one of its own when it follows
+// another. Nothing is left out or sent twice: what is gathered is written, or put into out, in this
+// order, before gather is called again.
+func (l *link) gather(bufs [][]byte, of *ring.Ring, v *ring.View) (_ [][]byte, more bool) {
+	g := gathering{link: l, bufs: append(bufs, l.out...), room: maxGather}
+	l.out = nil
+	if l.finished {
+		return g.bufs, false
+	}
+	l.mu.Lock()
+	final := l.final
+	pong := l.pong
+	l.pong = nil
+	l.mu.Unlock()
+	if final == nil || !final.urgent {
+		g.add(pong)
+		g.immediate()
+		if l.ring != nil && g.open() {
+			if l.ring != of {
+				own := l.ring.View()
+				v = &own
+			}
+			g.follow(v)
+		}
+	}
+	if final != nil {
+		g.last(final)
+	}
+	if g.frames > 0 {
+		l.discount(g.frames, g.bytes)
+	}
+	return g.bufs, !g.open()
+}
+
+// gathering is one call of gather.
+type gathering struct {
+	*link
+	bufs   [][]byte
+	room   int // bytes left
+	frames int // gathered that count against the link's bounds
+	bytes  int // of those frames
+}
+
+func (g *gathering) open() bool { return g.room > 0 && len(g.bufs) < maxPieces }
+
+func (g *gathering) add(b []byte) {
+	if len(b) > 0 {
+		g.bufs = append(g.bufs, b)
+		g.room -= len(b)
+	}
+}
+
+func (g *gathering) item(it *item) {
+	g.add(it.data)
+	for _, b := range it.more {
+		g.add(b)
+	}
+	if !it.free {
+		g.frames++
+		g.bytes += it.size()
+	}
+}
+
+// immediate adds what waits for no place.
+func (g *gathering) immediate() {
+	n := 0
+	for n < len(g.now) && g.open() {
+		it := g.now[n]
+		n++
+		g.item(&it)
+		if it.move != nil {
+			g.turn(it.move)
+		}
+	}
+	g.now = consume(g.now, n)
+}
+
+// consume returns items without the first n.
+func consume(items []item, n int) []item {
+	if n == 0 {
+		return items
+	}
+	rest := copy(items, items[n:])
+	clear(items[rest:])
+	if rest == 0 && cap(items) > keepItems {
+		return nil
+	}
+	return items[:rest]
+}
+
+// turn makes the link follow a ring, or ask the owner.
+func (l *link) turn(m *move) {
+	if m.ask != nil {
+		l.askOwner(m.ask)
+		return
+	}
+	l.ring, l.group, l.pos, l.replay = m.fan.ring, m.fan.audience, m.pos, m.replay
+	l.revKnown = false
+	l.waiting.Store(0)
+}
+
+// follow adds the ring's bytes from the link's position on, and what is held for its places there.
+func (g *gathering) follow(v *ring.View) {
+	n := 0
+	for g.open() {
+		if g.pos < v.Tail {
+			g.fellOut()
+			break
+		}
+		stop := v.Head
+		if n < len(g.held) {
+			stop = min(stop, g.held[n].at)
+		}
+		if g.pos < stop {
+			if !g.entries(v, stop) {
+				g.fellOut()
+				break
+			}
+			continue
+		}
+		if n == len(g.held) || g.held[n].at > g.pos {
+			break
+		}
+		it := &g.held[n]
+		if it.until > v.Head {
+			break // the entry to leave out is about to come
+		}
+		g.pos = max(g.pos, it.until)
+		g.item(it)
+		n++
+	}
+	g.held = consume(g.held, n)
+}
+
+// entries adds entries up to stop, and of those before the link came only the durable ones. It
+// reports false when they are gone.
+func (g *gathering) entries(v *ring.View, stop uint64) bool {
+	from, to := g.pos, stop
+	if g.pos < g.replay {
+		var ok bool
+		stop = min(stop, g.replay)
+		if from, to, ok = g.ring.NextDurable(g.pos, stop); !ok {
+			return false
+		}
+	}
+	before := len(g.bufs)
+	bufs, pos := v.Append(g.bufs, from, to, maxPieces-len(g.bufs), g.room)
+	for _, b := range bufs[before:] {
+		g.room -= len(b)
+	}
+	g.bufs, g.pos, g.revKnown = bufs, pos, false
+	return true
+}
+
+// last adds the link's last bytes, once everything before their place has been added.
+func (g *gathering) last(f *final) {
+	if f.urgent || (g.open() && len(g.now) == 0 && (g.ring == nil || g.pos >= f.at)) {
+		g.add(f.data)
+		g.finished = true
+	}
+}
+
+// fellOut is called when the link's position is gone from its ring: it catches up from the journal
+// where it knows where it was.
+func (l *link) fellOut() {
+	if !l.revKnown {
+		l.conflate()
+		return
+	}
+	l.edge.count.backlogs.Add(1)
+	l.askOwner(&wire.Envelope{Kind: wire.KindBacklog, Audience: l.group, Revision: l.rev, Until: l.ring.Last()})
+}
+
+// conflate asks for a fresh welcome instead of what the link has missed.
+func (l *link) conflate() {
+	l.edge.count.conflations.Add(1)
+	l.askOwner(&wire.Envelope{Kind: wire.KindRefresh})
+}
+
+// askOwner sends e and lets the link follow nothing until the answer has come.
+func (l *link) askOwner(e *wire.Envelope) {
+	l.ring = nil
+	l.waiting.Store(max(l.edge.now(), 1))
+	if err := l.send(e); err != nil {
+		l.end(ending{code: wire.EndUnavailable, message: "the entity is not reachable", reconnect: true})
+	}
+}

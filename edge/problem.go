@@ -1,0 +1,53 @@
+package edge
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// problem is a refusal before the upgrade, as RFC 9457 has it.
+type problem struct {
+	status int
+	detail string
+	header http.Header // nil: nothing special
+}
+
+func refuse(status int, detail string) *problem { return &problem{status: status, detail: detail} }
+
+func (p *problem) with(name, value string) *problem {
+	if p.header == nil {
+		p.header = make(http.Header)
+	}
+	p.header.Add(name, value)
+	return p
+}
+
+// retry says when it makes sense to come back.
+func (p *problem) retry(after time.Duration) *problem {
+	seconds := int64((after + time.Second - 1) / time.Second)
+	return p.with("Retry-After", strconv.FormatInt(max(seconds, 1), 10))
+}
+
+type problemBody struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+}
+
+func (p *problem) write(w http.ResponseWriter) {
+	h := w.Header()
+	for name, values := range p.header {
+		h[name] = values
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	body, err := json.Marshal(problemBody{"about:blank", http.StatusText(p.status), p.status, p.detail})
+	if err != nil {
+		body = nil // a struct of strings and a number always encodes
+	}
+	w.WriteHeader(p.status)
+	_, _ = w.Write(append(body, '\n')) // a client that is gone needs no answer
+}

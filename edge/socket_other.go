@@ -1,0 +1,7 @@
+//go:build !linux
+
+package edge
+
+import "net"
+
+func newSocket(c net.Conn, b *buffers) socket { return &anySocket{conn: c, buffers: b} }

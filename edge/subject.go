@@ -1,0 +1,117 @@
+package edge
+
+import (
+	"sync"
+	"time"
+)
+
+// bucket lets through so many a second, and after a pause a second's worth at once.
+type bucket struct {
+	level float64 // what is left
+	last  int64   // ns since the edge was made
+}
+
+// full returns a bucket that nothing was taken from.
+func full(now int64, burst int) bucket { return bucket{level: float64(burst), last: now} }
+
+// take takes n if they are there. A refused n takes nothing.
+func (b *bucket) take(now int64, n, rate, burst int) bool {
+	b.level = min(b.level+float64(now-b.last)*float64(rate)/float64(time.Second), float64(burst))
+	b.last = now
+	if b.level < float64(n) {
+		return false
+	}
+	b.level -= float64(n)
+	return true
+}
+
+// gate is a bucket for everybody.
+type gate struct {
+	mu sync.Mutex
+	bucket
+	open bool // bucket is filled
+}
+
+func (g *gate) take(now int64, rate, burst int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.open {
+		g.bucket, g.open = full(now, burst), true
+	}
+	return g.bucket.take(now, 1, rate, burst)
+}
+
+// subject is what all links of one bearer share.
+type subject struct {
+	name string
+
+	mu            sync.Mutex
+	links         int // guarded by subjects.mu
+	frames, bytes bucket
+	handshakes    bucket
+}
+
+// subjects are those with a link, or with one a little while ago.
+type subjects struct {
+	mu     sync.Mutex
+	byName map[string]*subject
+}
+
+// Why a subject gets no further link.
+const (
+	subjectOK = iota
+	subjectTooMany
+	subjectTooFast
+)
+
+// enter counts a link of the subject.
+func (s *subjects) enter(name string, now int64, l *Limits) (*subject, int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub := s.byName[name]
+	if sub == nil {
+		sub = &subject{
+			name: name, frames: full(now, l.SubFrames), bytes: full(now, l.SubBytes),
+			handshakes: full(now, handshakeBurst(l)),
+		}
+		s.byName[name] = sub
+	}
+	switch {
+	case sub.links >= l.SubLinks:
+		return nil, subjectTooMany
+	case !sub.handshakes.take(now, 1, l.SubHandshakes, handshakeBurst(l)):
+		return nil, subjectTooFast
+	}
+	sub.links++
+	return sub, subjectOK
+}
+
+// handshakeBurst lets all links of a subject come back at once.
+func handshakeBurst(l *Limits) int { return max(l.SubLinks, l.SubHandshakes) }
+
+// leave takes a link of the subject out of the count.
+func (s *subjects) leave(sub *subject) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub.links--
+}
+
+// age forgets the subjects without links that may do again what they like.
+func (s *subjects) age(now int64, l *Limits) {
+	burst := handshakeBurst(l)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, sub := range s.byName {
+		if sub.links == 0 && sub.handshakes.take(now, burst, l.SubHandshakes, burst) {
+			delete(s.byName, name)
+		}
+	}
+}
+
+// take counts a frame of the subject.
+func (s *subject) take(now int64, bytes int, l *Limits) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.frames.take(now, 1, l.SubFrames, l.SubFrames) &&
+		s.bytes.take(now, bytes, l.SubBytes, max(l.SubBytes, l.Frame))
+}
