@@ -67,7 +67,9 @@ type machine struct {
 	reopen func(t testing.TB, j journal.Journal) journal.Journal
 }
 
-func (m *machine) pick(r *rapid.T) *model { return m.parts[rapid.SampledFrom(m.names).Draw(r, "partition")] }
+func (m *machine) pick(r *rapid.T) *model {
+	return m.parts[rapid.SampledFrom(m.names).Draw(r, "partition")]
+}
 
 func drawEntity(r *rapid.T) journal.Entity {
 	return journal.Entity{

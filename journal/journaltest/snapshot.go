@@ -75,17 +75,22 @@ func (s *suite) testClosed(t *testing.T) {
 	}
 	ctx := t.Context()
 	for name, do := range map[string]func() error{
-		"Acquire":      func() error { _, err := j.Acquire(ctx, p0); return err },
-		"Partitions":   func() error { _, err := j.Partitions(ctx); return err },
-		"Append":       func() error { _, err := l.Append(ctx, journal.Batch{Records: []journal.Record{next(e2, journal.Mark{}, "a")}}); return err },
-		"Confirm":      func() error { return l.Confirm(ctx) },
-		"Read":         func() error { _, err := collect(l.Read(ctx, 0)); return err },
-		"Wait":         func() error { return l.Wait(ctx, 99) },
-		"Records":      func() error { _, err := collect(l.Records(ctx, e1, journal.Mark{})); return err },
-		"Last":         func() error { _, err := l.Last(ctx, e1); return err },
-		"SaveSnapshot": func() error { return l.SaveSnapshot(ctx, journal.Snapshot{Entity: e1, Mark: journal.Mark{Seq: 1, Revision: 1}}) },
-		"Snapshot":     func() error { _, _, err := l.Snapshot(ctx, e1); return err },
-		"Due":          func() error { _, err := collect(l.Due(ctx, time.UnixMilli(1))); return err },
+		"Acquire":    func() error { _, err := j.Acquire(ctx, p0); return err },
+		"Partitions": func() error { _, err := j.Partitions(ctx); return err },
+		"Append": func() error {
+			_, err := l.Append(ctx, journal.Batch{Records: []journal.Record{next(e2, journal.Mark{}, "a")}})
+			return err
+		},
+		"Confirm": func() error { return l.Confirm(ctx) },
+		"Read":    func() error { _, err := collect(l.Read(ctx, 0)); return err },
+		"Wait":    func() error { return l.Wait(ctx, 99) },
+		"Records": func() error { _, err := collect(l.Records(ctx, e1, journal.Mark{})); return err },
+		"Last":    func() error { _, err := l.Last(ctx, e1); return err },
+		"SaveSnapshot": func() error {
+			return l.SaveSnapshot(ctx, journal.Snapshot{Entity: e1, Mark: journal.Mark{Seq: 1, Revision: 1}})
+		},
+		"Snapshot": func() error { _, _, err := l.Snapshot(ctx, e1); return err },
+		"Due":      func() error { _, err := collect(l.Due(ctx, time.UnixMilli(1))); return err },
 	} {
 		if err := do(); !errors.Is(err, journal.ErrClosed) {
 			t.Errorf("%s after Close = %v, want ErrClosed", name, err)

@@ -97,3 +97,11 @@ func DecodeBatch(data []byte, at func(i int, s Span)) (Header, []journal.Record,
 	}
 	return h, records, hash, nil
 }
+
+// BatchHash returns the hash that an encoded batch claims to have, without verifying it.
+func BatchHash(data []byte) (Hash, bool) {
+	if len(data) < sha256.Size+1 || data[0] != batchV1 {
+		return Hash{}, false
+	}
+	return Hash(data[len(data)-sha256.Size:]), true
+}

@@ -23,6 +23,7 @@ const (
 	batchV1    = 0xb1
 	runV1      = 0xa1
 	snapshotV1 = 0xc1
+	positionV1 = 0xd1
 )
 
 // corrupt returns an error that says what is wrong with which kind of value.

@@ -34,3 +34,14 @@ func DecodeSnapshot(key, value []byte, e journal.Entity) (journal.Snapshot, erro
 	}
 	return s, nil
 }
+
+// SnapshotMark returns the mark of an encoded snapshot without verifying it, and false when
+// there is none to be found.
+func SnapshotMark(value []byte) (journal.Mark, bool) {
+	if len(value) == 0 || value[0] != snapshotV1 {
+		return journal.Mark{}, false
+	}
+	r := reader{rest: value[1:]}
+	m := journal.Mark{Seq: r.uvarint(), Revision: r.uvarint()}
+	return m, !r.bad
+}

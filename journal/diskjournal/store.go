@@ -1,0 +1,202 @@
+package diskjournal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/tutti-rt/tutti/journal"
+)
+
+// store is the journal's Pebble. It turns what Pebble makes of broken disks into errors.
+type store struct {
+	db   *pebble.DB
+	lock *pebble.Lock
+	fail func(error) // told once when the disk can no longer be relied on
+	dead atomic.Pointer[error]
+}
+
+func openStore(fs vfs.FS, dir string, c Config, fail func(error)) (*store, error) {
+	if err := fs.MkdirAll(dir, 0o750); err != nil {
+		return nil, err
+	}
+	lock, err := pebble.LockDirectory(dir, fs)
+	if err != nil {
+		return nil, fmt.Errorf("lock the directory (does another process have it open?): %w", err)
+	}
+	s := &store{lock: lock, fail: fail}
+	cache := pebble.NewCache(c.CacheBytes)
+	defer cache.Unref()
+	o := &pebble.Options{
+		FS:                          fs,
+		Lock:                        lock,
+		Cache:                       cache,
+		FormatMajorVersion:          pebble.FormatValueSeparation, // has sync offsets in the WAL: see docs/journal.md
+		MemTableSize:                uint64(c.MemTableBytes),
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       24,
+		LBaseMaxBytes:               64 << 20,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		Logger:                      pebbleLog{s, c.Logger},
+		EventListener: &pebble.EventListener{
+			FlushEnd: func(i pebble.FlushInfo) {
+				// Pebble would try again for ever, and appends wait for ever. That there was nothing
+				// to flush is an error to it, too, with a text and no name.
+				if i.Err != nil && i.Err.Error() != "pebble: empty table" {
+					s.died(fmt.Errorf("flush: %w", i.Err))
+				}
+			},
+			BackgroundError: func(err error) { c.Logger.Error("background work of the journal", "error", err) },
+			WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
+				c.Logger.Warn("journal writes stall", "reason", i.Reason)
+			},
+			WriteStallEnd: func() { c.Logger.Info("journal writes go on") },
+		},
+	}
+	s.db, err = pebble.Open(dir, o)
+	if err != nil {
+		err = corrupt(err)
+		return nil, errors.Join(err, lock.Close())
+	}
+	return s, nil
+}
+
+// died makes the store refuse writes from now on.
+func (s *store) died(err error) {
+	if s.dead.CompareAndSwap(nil, &err) {
+		s.fail(err)
+	}
+}
+
+// err returns why the store is dead, nil while it is not.
+func (s *store) err() error {
+	if p := s.dead.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// apply writes b. Pebble reports a failed sync to its log alone, and panics when it is
+// written to after that; here both are errors, after which the store is dead.
+func (s *store) apply(b *pebble.Batch, o *pebble.WriteOptions) (err error) {
+	if err := s.err(); err != nil {
+		return err
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("pebble: %v", r)
+			s.died(err)
+		}
+	}()
+	if err := s.db.Apply(b, o); err != nil {
+		s.died(err)
+		return err
+	}
+	return s.err()
+}
+
+func (s *store) set(key, value []byte, o *pebble.WriteOptions) error {
+	b := s.db.NewBatch()
+	defer b.Close()
+	if err := b.Set(key, value, nil); err != nil {
+		return err
+	}
+	return s.apply(b, o)
+}
+
+// get returns a copy of the value under key, or pebble.ErrNotFound.
+func (s *store) get(key []byte) ([]byte, error) {
+	v, done, err := s.db.Get(key)
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	value := append([]byte(nil), v...)
+	return value, done.Close()
+}
+
+// scan calls f with the keys from lower up to upper, until f returns false or an error. The key is
+// valid until f returns; value reads the value, which is valid as long.
+func (s *store) scan(lower, upper []byte, f func(key []byte, value func() ([]byte, error)) (bool, error)) error {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return corrupt(err)
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		more, err := f(it.Key(), it.ValueAndErr)
+		if err != nil {
+			return errors.Join(corrupt(err), it.Close())
+		}
+		if !more {
+			break
+		}
+	}
+	if err := it.Error(); err != nil {
+		return errors.Join(corrupt(err), it.Close())
+	}
+	return it.Close()
+}
+
+// last returns the last key before upper that is not before lower, and a copy of its value
+// when asked for it. The key is nil when there is none.
+func (s *store) last(lower, upper []byte, withValue bool) (key, value []byte, err error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return nil, nil, corrupt(err)
+	}
+	if it.Last() {
+		key = append(key, it.Key()...)
+		if withValue {
+			var v []byte
+			v, err = it.ValueAndErr()
+			value = append(value, v...)
+		}
+	}
+	if err := errors.Join(err, it.Error(), it.Close()); err != nil {
+		return nil, nil, corrupt(err)
+	}
+	return key, value, nil
+}
+
+// close closes Pebble and unlocks the directory.
+func (s *store) close() error {
+	if s.err() == nil {
+		if err := s.db.Flush(); err != nil {
+			s.died(err)
+		}
+	}
+	err := s.db.Close()
+	if s.err() != nil {
+		err = nil // said before
+	}
+	return errors.Join(err, s.lock.Close())
+}
+
+// corrupt makes Pebble's errors about damaged files the journal's.
+func corrupt(err error) error {
+	if err == nil || errors.Is(err, journal.ErrCorrupt) || !pebble.IsCorruptionError(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", journal.ErrCorrupt, err)
+}
+
+// pebbleLog takes Pebble's log. What Pebble calls fatal stops the journal, not the process.
+type pebbleLog struct {
+	s   *store
+	log *slog.Logger
+}
+
+var _ pebble.Logger = pebbleLog{}
+
+func (l pebbleLog) Infof(format string, args ...any) {}
+func (l pebbleLog) Errorf(format string, args ...any) {
+	l.log.Error("pebble", "error", fmt.Sprintf(format, args...))
+}
+func (l pebbleLog) Fatalf(format string, args ...any) { l.s.died(fmt.Errorf(format, args...)) }
+
+var _ io.Closer = (*Journal)(nil)
