@@ -69,6 +69,7 @@ func (e *entity) activate() error {
 	e.durable, e.asleep = f.mark, false
 	p.mu.Unlock()
 	e.awaitMembers()
+	e.seeWatched()
 	e.forgetConns()
 	e.remindTimers()
 	return nil

@@ -80,6 +80,16 @@ func (e *entity) see(audience string) {
 	l.ledger.visible[audience] = e.lastSeen(audience)
 }
 
+// seeWatched does so for the audiences that watch, of an entity that was passivated meanwhile.
+func (e *entity) seeWatched() {
+	if e.here == nil {
+		return
+	}
+	for w := range e.here.watch {
+		e.see(w.audience)
+	}
+}
+
 // forgetAudience makes room for an audience by forgetting one that nobody here is in.
 func (e *entity) forgetAudience() {
 	for audience := range e.live.ledger.visible {
