@@ -158,8 +158,9 @@ func TestResend(t *testing.T) {
 		l.send(resumed(0))
 		expectFrames(t, l, "command 1 a", "command 3 c", "command 4 d")
 		l.send(ack(1, 7), ack(3, 8), `{"type":"reject","id":4,"code":"forgotten","message":""}`)
+		l.send(event(1), event(2), event(3), event(4), event(5)) // outcomes stay as they were
 		for i, p := range calls[:3] {
-			if a, err := outcome(t, p); err != nil || a.ID != uint64(i+1) {
+			if a, err := outcome(t, p); err != nil || a.ID != uint64(i+1) || string(a.Reply) != fmt.Sprintf(`{"n":%d}`, i+1) {
 				t.Errorf("command %d: %+v, %v", i+1, a, err)
 			}
 		}
@@ -257,6 +258,26 @@ func TestCancelledSend(t *testing.T) {
 		for range 256 { // all places are free again
 			start(t, c, "a")
 		}
+	})
+}
+
+func TestCancelledSendThatIsQueued(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		c, l := s.open(client.Config{}, welcome(0, "{}"))
+		l.deaf <- struct{}{}
+		start(t, c, "a")
+		synctest.Wait()
+		start(t, c, "b") // is being written
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := c.Send(ctx, "c", nil); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, client.ErrFateUnknown) {
+			t.Errorf("Send = %v, want DeadlineExceeded alone", err)
+		}
+		start(t, c, "d")
+		<-l.deaf
+		expectFrames(t, l, "command 1 a", "command 2 b", "command 4 d")
 	})
 }
 

@@ -230,11 +230,14 @@ func token(name string, d time.Duration) string {
 func TestTokenSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		asked := 0
+		asked, first := 0, token("1", 10*time.Minute)
 		_, l := s.open(client.Config{TokenSource: func(context.Context) (string, error) {
 			asked++
-			if asked == 2 {
+			switch asked {
+			case 2:
 				return "", errors.New("no tokens today")
+			case 3: // the one in use again
+				return first, nil
 			}
 			return token(fmt.Sprint(asked), 10*time.Minute), nil
 		}}, strings.Replace(welcome(5, "{}"), "25000", "0", 1)) // without heartbeat
@@ -243,7 +246,7 @@ func TestTokenSource(t *testing.T) {
 		}
 		before := time.Now()
 		f := l.frame()
-		if f.Type != wire.TypeAuth || f.Token != token("3", 10*time.Minute) {
+		if f.Type != wire.TypeAuth || f.Token != token("4", 10*time.Minute) {
 			t.Errorf("the client sent %+v, want a fresh token", f)
 		}
 		if waited := time.Since(before); waited < 8*time.Minute || waited > 9*time.Minute+55*time.Second {
@@ -251,7 +254,7 @@ func TestTokenSource(t *testing.T) {
 		}
 		l.drop()
 		l = s.link()
-		if got, want := l.header.Get("Authorization"), "Bearer "+token("4", 10*time.Minute); got != want {
+		if got, want := l.header.Get("Authorization"), "Bearer "+token("5", 10*time.Minute); got != want {
 			t.Errorf("Authorization of the next link = %s, want %s", got, want)
 		}
 	})
@@ -366,15 +369,12 @@ func TestCloseDoesNotWaitForADeadServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		c, l := s.open(client.Config{}, welcome(5, "{}"))
-		for range 4096 { // fills the server's end, which then reads no more
-			if err := c.Signal("x", nil); err != nil {
-				break
-			}
-			synctest.Wait()
+		l.deaf <- struct{}{}
+		defer func() { <-l.deaf }()
+		if err := c.Signal("x", nil); err != nil {
+			t.Errorf("Signal = %v", err)
 		}
-		for c.Signal("x", nil) == nil {
-			synctest.Wait()
-		}
+		synctest.Wait()
 		before := time.Now()
 		if err := c.Close(); err != nil {
 			t.Errorf("Close = %v", err)
@@ -382,7 +382,23 @@ func TestCloseDoesNotWaitForADeadServer(t *testing.T) {
 		if waited := time.Since(before); waited > 2*time.Second {
 			t.Errorf("Close took %v", waited)
 		}
-		l.closed()
+	})
+}
+
+func TestSignalOverABusyLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		c, l := s.open(client.Config{}, welcome(5, "{}"))
+		l.deaf <- struct{}{}
+		defer func() { <-l.deaf }()
+		taken := 0
+		for c.Signal("x", nil) == nil {
+			synctest.Wait()
+			taken++
+		}
+		if err := c.Signal("x", nil); !errors.Is(err, client.ErrBusy) || taken > 2000 {
+			t.Errorf("Signal = %v after %d that were taken, want ErrBusy", err, taken)
+		}
 	})
 }
 

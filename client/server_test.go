@@ -102,7 +102,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 		s.t.Errorf("Accept = %v", err)
 		return
 	}
-	l := &serverLink{t: s.t, ws: ws, query: r.URL.Query(), header: r.Header, path: r.URL.EscapedPath(), frames: make(chan wire.ClientFrame, 4096)}
+	l := &serverLink{t: s.t, ws: ws, query: r.URL.Query(), header: r.Header, path: r.URL.EscapedPath(), frames: make(chan wire.ClientFrame, 4096), deaf: make(chan struct{}, 1)}
 	s.links <- l
 	l.read(context.WithoutCancel(r.Context()))
 }
@@ -148,6 +148,7 @@ type serverLink struct {
 	header http.Header
 	path   string
 	frames chan wire.ClientFrame // closed when the client has closed
+	deaf   chan struct{}         // holds a token while the server reads nothing
 }
 
 func (l *serverLink) read(ctx context.Context) {
@@ -164,6 +165,8 @@ func (l *serverLink) read(ctx context.Context) {
 			}
 			l.frames <- f
 		}
+		l.deaf <- struct{}{} // waits while it is full
+		<-l.deaf
 	}
 }
 
@@ -229,6 +232,9 @@ func brief(u client.Update) string {
 	case client.State:
 		return fmt.Sprintf("state %d %s", u.Revision, u.Data)
 	case client.Event:
+		if data := string(u.Data); data != fmt.Sprint(u.Revision) && data != "null" {
+			return fmt.Sprintf("event %d with data %s", u.Revision, data)
+		}
 		return fmt.Sprintf("event %d", u.Revision)
 	case client.Message:
 		return "message " + u.Name
