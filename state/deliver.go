@@ -80,20 +80,22 @@ func (p *partition) inOrder(env *wire.Envelope) order {
 	}
 	key := linkKey{env.Edge, env.Link}
 	s, ok := p.streams[key]
+	next := stream{entity: turn.Entity{Category: env.Category, ID: env.ID}, number: env.Number}
 	switch {
 	case env.Kind == wire.KindDetach:
 		delete(p.streams, key)
 		return orderNext
 	case env.Kind == wire.KindAttach && !ok:
-		p.streams[key] = stream{number: env.Number}
+		p.streams[key] = next
 		return orderNext
 	case ok && (s.broken || env.Number <= s.number):
 		return orderRepeat
 	case ok && env.Number == s.number+1:
-		p.streams[key] = stream{number: env.Number}
+		p.streams[key] = next
 		return orderNext
 	}
-	p.streams[key] = stream{number: env.Number, broken: true}
+	next.broken = true
+	p.streams[key] = next
 	return orderGap
 }
 

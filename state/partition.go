@@ -48,6 +48,7 @@ type linkKey struct {
 
 // stream is how far a link's envelopes have arrived without a gap.
 type stream struct {
+	entity turn.Entity
 	number uint64
 	broken bool // a gap was found; nothing more is taken
 }
@@ -155,9 +156,10 @@ func (p *partition) end(cause error) {
 	if cause == nil {
 		return
 	}
-	for key := range streams {
+	for key, s := range streams {
 		p.node.send("default", edgeAddress(key.edge), &wire.Envelope{
 			Kind: wire.KindTerminate, Flags: wire.Reconnect, Edge: key.edge, Link: key.link,
+			Category: s.entity.Category, ID: s.entity.ID,
 			Code: wire.EndUnavailable, Message: "the entity's owner has lost its log and begins anew",
 		})
 	}
