@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -207,6 +208,7 @@ func (c *Client) write(ctx context.Context, l *link) {
 			return
 		case <-l.wake:
 		}
+		runtime.Gosched() // who was woken together with this goroutine gets into the same message
 		c.mu.Lock()
 		batch := l.out
 		l.out, l.posted = nil, 0
