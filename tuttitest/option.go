@@ -4,9 +4,10 @@ import (
 	"time"
 
 	"github.com/tutti-rt/tutti"
+	"github.com/tutti-rt/tutti/wire"
 )
 
-// Option says something about one message of a [Spec].
+// Option says something about one message of a [Spec], or about a connection to a [Platform].
 type Option func(m *message)
 
 // message is one message and everything about it that a handler can see.
@@ -19,6 +20,11 @@ type message struct {
 	sentAt  time.Time
 	members []tutti.Member
 	seed    [2]uint64
+
+	// Of connections to a platform.
+	conn               string
+	cursor             wire.Cursor
+	presence, sendOnly bool
 }
 
 // As says who sends the message: the subject of the token, which is also the member id, so that a
@@ -61,6 +67,18 @@ func ID(id string) Option { return func(m *message) { m.id = id } }
 func Present(members ...tutti.Member) Option {
 	return func(m *message) { m.members = members }
 }
+
+// WithPresence has the platform tell the client who is at the entity.
+func WithPresence() Option { return func(m *message) { m.presence = true } }
+
+// SendOnly makes a connection that gets answers to what it sends, and no events.
+func SendOnly() Option { return func(m *message) { m.sendOnly = true } }
+
+// Conn gives the connection its name, 16 to 64 letters and digits, instead of one at random.
+func Conn(name string) Option { return func(m *message) { m.conn = name } }
+
+// From has the connection go on after the last event that an earlier one received.
+func From(cursor wire.Cursor) Option { return func(m *message) { m.cursor = cursor } }
 
 // Raw is a message or event as it comes from the wire or from the journal, for what the application's
 // types cannot say: data that does not decode, or the bytes that an older version stored.
