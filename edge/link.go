@@ -63,7 +63,7 @@ type link struct {
 	group    string     // audience of ring
 	pos      uint64     // in ring
 	replay   uint64     // ephemeral entries before it are not for this link
-	rev      uint64     // at pos when the socket blocked, with revKnown
+	rev      uint64     // at pos, with revKnown
 	revKnown bool
 	finished bool // final has been handed over
 

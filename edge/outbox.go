@@ -170,6 +170,9 @@ func (g *gathering) follow(v *ring.View) {
 		n++
 	}
 	g.held = consume(g.held, n)
+	if g.ring != nil && g.pos == v.Head {
+		g.rev, g.revKnown = v.Last, true
+	}
 }
 
 // entries adds entries up to stop, and of those before the link came only the durable ones. It

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"testing"
 
 	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/bus"
@@ -48,7 +47,13 @@ type attached struct {
 	presence bool
 }
 
-func newOwner(t testing.TB, b bus.Bus) *owner {
+// cleaner is a *testing.T or *rapid.T.
+type cleaner interface {
+	Fatal(...any)
+	Cleanup(func())
+}
+
+func newOwner(t cleaner, b bus.Bus) *owner {
 	o := &owner{bus: b, entities: map[string]*entity{}, wake: make(chan struct{}, 1), silent: map[wire.Kind]bool{}}
 	for p := range partitions {
 		stop, err := b.Listen(bus.Owner("default", p), o.take)

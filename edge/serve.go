@@ -188,16 +188,24 @@ func (e *Edge) upgrade(ctx context.Context, w http.ResponseWriter, l *link, q *r
 		early = make([]byte, n)
 		_, _ = rw.Reader.Read(early) // what is buffered can be read
 	}
-	l.out = [][]byte{websock.AppendAccept(nil, q.key, wire.Subprotocol)}
-	l.socket = newSocket(conn, e.buffers)
+	l.open(ctx, newSocket(conn, e.buffers), websock.AppendAccept(nil, q.key, wire.Subprotocol), early)
+	return nil
+}
+
+// open lets the link use its socket, on which it writes first before anything else. early has been
+// read from it already.
+func (l *link) open(ctx context.Context, s socket, first, early []byte) {
+	if len(first) > 0 {
+		l.out = [][]byte{first}
+	}
+	l.socket = s
 	l.state.Store(stateIdle)
-	go l.serve(ctx, early)
-	l.worker.schedule(deadline{when: e.now() + int64(e.timing.Heartbeat), link: l, what: deadlinePing})
+	go l.serve(ctx, early) // Run waits for it; see Edge.open
+	l.worker.schedule(deadline{when: l.edge.now() + int64(l.edge.timing.Heartbeat), link: l, what: deadlinePing})
 	if at := l.expires.Load(); at > 0 {
 		l.worker.schedule(deadline{when: at, link: l, what: deadlineToken})
 	}
 	l.worker.touch(l)
-	return nil
 }
 
 // decide says what the entity said, to whoever waits for it.

@@ -292,7 +292,7 @@ func (l *link) drain() {
 	if l.finished {
 		l.socket.closeWrite()
 	}
-	l.out, l.revKnown = nil, false
+	l.out = nil
 	l.state.CompareAndSwap(stateBlocked, stateIdle)
 	l.worker.touch(l)
 }
@@ -311,7 +311,7 @@ func (l *link) lookBehind() {
 
 // remember notes where the link is before it waits, for when its place is gone afterwards.
 func (l *link) remember() {
-	if l.ring != nil {
+	if l.ring != nil && !l.revKnown {
 		l.rev, l.revKnown = l.ring.RevisionAt(l.pos)
 	}
 }

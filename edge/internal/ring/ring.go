@@ -189,25 +189,6 @@ func (r *Ring) RevisionAt(pos uint64) (uint64, bool) {
 	return r.floor, true
 }
 
-// EntryEnd returns the end of the entry that holds the byte at pos, or pos where an entry begins
-// there. It reports false when the entry is gone.
-func (r *Ring) EntryEnd(pos uint64) (uint64, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if pos == r.head && !r.closed {
-		return pos, true
-	}
-	c := r.find(pos)
-	if c == nil {
-		return 0, false
-	}
-	i := c.at(pos)
-	if c.base+uint64(c.marks[i].off) == pos {
-		return pos, true
-	}
-	return c.entryEnd(i), true
-}
-
 // find returns the chunk that holds the byte at pos, or nil.
 func (r *Ring) find(pos uint64) *chunk {
 	for i := len(r.chunks) - 1; i >= 0; i-- {

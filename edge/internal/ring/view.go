@@ -4,13 +4,14 @@ package ring
 type View struct {
 	chunks     []*chunk
 	Tail, Head uint64
+	Last       uint64 // revision of the newest durable entry before Head, or the ring's first floor
 }
 
 // View returns what the ring holds.
 func (r *Ring) View() View {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	v := View{chunks: r.chunks, Tail: r.head, Head: r.head}
+	v := View{chunks: r.chunks, Tail: r.head, Head: r.head, Last: r.last}
 	if len(r.chunks) > 0 {
 		v.Tail = r.chunks[0].base
 	}

@@ -154,7 +154,7 @@ func (d *Decoder) check() error {
 		return &Error{CodeProtocol, "control frame is too long"}
 	case op == ws.OpContinuation && !d.text:
 		return &Error{CodeProtocol, "continuation of nothing"}
-	case op.IsData() && d.text:
+	case op != ws.OpContinuation && !op.IsControl() && d.text:
 		return &Error{CodeProtocol, "message within a message"}
 	case op == ws.OpBinary:
 		return &Error{CodeBinary, "binary messages are not understood"}

@@ -1,0 +1,152 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/tutti-rt/tutti"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// FakeSocket is a socket of which a test says how many bytes it takes.
+type FakeSocket struct {
+	in chan []byte
+
+	mu     sync.Mutex
+	room   int
+	got    []byte
+	more   chan struct{} // closed when there is room, or none will come
+	closed bool
+	gone   chan struct{}
+}
+
+var _ socket = (*FakeSocket)(nil)
+
+// NewFakeSocket returns a socket that takes nothing yet.
+func NewFakeSocket() *FakeSocket {
+	return &FakeSocket{in: make(chan []byte, 1000), more: make(chan struct{}), gone: make(chan struct{})}
+}
+
+// Allow lets the socket take n more bytes.
+func (s *FakeSocket) Allow(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.room += n
+	close(s.more)
+	s.more = make(chan struct{})
+}
+
+// Block lets the socket take nothing more.
+func (s *FakeSocket) Block() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.room = 0
+}
+
+// Send has the client send p.
+func (s *FakeSocket) Send(p []byte) { s.in <- p }
+
+// Got returns what the socket took since the last call.
+func (s *FakeSocket) Got() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	got := s.got
+	s.got = nil
+	return got
+}
+
+// Closed reports whether the edge has closed the socket.
+func (s *FakeSocket) Closed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// Hangup ends the connection from the client's side.
+func (s *FakeSocket) Hangup() { s.close() }
+
+func (s *FakeSocket) try(bufs [][]byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, errors.New("closed")
+	}
+	n := 0
+	for _, b := range bufs {
+		k := min(len(b), s.room)
+		s.got = append(s.got, b[:k]...)
+		s.room -= k
+		n += k
+	}
+	return n, nil
+}
+
+func (s *FakeSocket) write(bufs [][]byte, d time.Duration) (int, error) {
+	deadline := time.NewTimer(d)
+	defer deadline.Stop()
+	for {
+		s.mu.Lock()
+		more := s.more
+		s.mu.Unlock()
+		if n, err := s.try(bufs); n > 0 || err != nil {
+			return n, err
+		}
+		select {
+		case <-more:
+		case <-s.gone:
+		case <-deadline.C:
+			return 0, os.ErrDeadlineExceeded
+		}
+	}
+}
+
+func (s *FakeSocket) settled() {}
+
+func (s *FakeSocket) read() ([]byte, error) {
+	select {
+	case p := <-s.in:
+		return p, nil
+	case <-s.gone:
+		return nil, io.EOF
+	}
+}
+
+func (s *FakeSocket) release()    {}
+func (s *FakeSocket) closeWrite() {}
+
+func (s *FakeSocket) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.closed = true
+		close(s.gone)
+	}
+}
+
+// Open opens a link on a socket of the test, as an accepted upgrade does.
+func (e *Edge) Open(ctx context.Context, category, id, conn, query string, c tutti.Claims, s *FakeSocket) error {
+	q := &request{category: e.categories[category], id: id}
+	if p := parseQuery(q, "conn="+conn+query); p != nil {
+		return errors.New(p.detail)
+	}
+	l, p := e.admit(q, c)
+	if p != nil {
+		return errors.New(p.detail)
+	}
+	if p := e.attach(ctx, l, q, c); p != nil {
+		l.abandon()
+		return errors.New(p.detail)
+	}
+	l.open(ctx, s, nil, nil)
+	return nil
+}
+
+// Age lets go of n rings that got nothing since they were last looked at.
+func (e *Edge) Age(n int) { e.budget.Age(n) }
+
+// Take delivers an envelope as the bus does.
+func (e *Edge) Take(env *wire.Envelope) { e.take(env) }
