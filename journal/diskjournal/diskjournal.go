@@ -2,13 +2,11 @@ package diskjournal
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/tutti-rt/tutti/journal"
@@ -45,8 +43,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.CacheBytes < 0 {
 		errs = append(errs, fmt.Errorf("CacheBytes is %d", c.CacheBytes))
 	}
-	if c.MemTableBytes < 1<<20 || c.MemTableBytes > 1<<30 {
-		errs = append(errs, fmt.Errorf("MemTableBytes is %d, not between 1 MiB and 1 GiB", c.MemTableBytes))
+	if c.MemTableBytes < 64<<10 || c.MemTableBytes > 1<<30 {
+		errs = append(errs, fmt.Errorf("MemTableBytes is %d, not between 64 KiB and 1 GiB", c.MemTableBytes))
 	}
 	if c.IndexBytes < 0 {
 		errs = append(errs, fmt.Errorf("IndexBytes is %d", c.IndexBytes))
@@ -102,25 +100,8 @@ func open(fs vfs.FS, dir string, c Config) (_ *Journal, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal in %s: %w", dir, err)
 	}
-	if err := j.identify(); err != nil {
-		j.store.close()
-		return nil, fmt.Errorf("open journal in %s: %w", dir, err)
-	}
+	j.id = j.store.witness.id
 	return j, nil
-}
-
-// identify reads the journal's ID, or makes one when the journal is new.
-func (j *Journal) identify() error {
-	id, err := j.store.get([]byte{keyID})
-	switch {
-	case errors.Is(err, pebble.ErrNotFound):
-		j.id = rand.Text()
-		return j.store.set([]byte{keyID}, []byte(j.id), pebble.Sync)
-	case err != nil:
-		return err
-	}
-	j.id = string(id)
-	return nil
 }
 
 // ID names this journal.

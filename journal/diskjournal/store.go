@@ -1,11 +1,13 @@
 package diskjournal
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -15,27 +17,54 @@ import (
 
 // store is the journal's Pebble. It turns what Pebble makes of broken disks into errors.
 type store struct {
-	db   *pebble.DB
-	lock *pebble.Lock
-	fail func(error) // told once when the disk can no longer be relied on
-	dead atomic.Pointer[error]
+	db      *pebble.DB
+	lock    *pebble.Lock
+	guard   *guard
+	witness *witness
+	log     *slog.Logger
+	fail    func(error) // told once when the disk can no longer be relied on
+	dead    atomic.Pointer[error]
 }
 
-func openStore(fs vfs.FS, dir string, c Config, fail func(error)) (*store, error) {
-	if err := fs.MkdirAll(dir, 0o750); err != nil {
+func openStore(fsys vfs.FS, dir string, c Config, fail func(error)) (_ *store, err error) {
+	if err := fsys.MkdirAll(dir, 0o750); err != nil {
 		return nil, err
 	}
-	lock, err := pebble.LockDirectory(dir, fs)
-	if err != nil {
+	if err := syncDir(fsys, fsys.PathDir(dir)); err != nil {
+		return nil, err
+	}
+	s := &store{log: c.Logger, fail: fail}
+	defer func() {
+		if err != nil {
+			err = errors.Join(corrupt(err), s.closeFiles())
+		}
+	}()
+	if s.lock, err = pebble.LockDirectory(dir, fsys); err != nil {
 		return nil, fmt.Errorf("lock the directory (does another process have it open?): %w", err)
 	}
-	s := &store{lock: lock, fail: fail}
-	cache := pebble.NewCache(c.CacheBytes)
-	defer cache.Unref()
+	if s.witness, err = openWitness(fsys, dir, rand.Text); err != nil {
+		return nil, err
+	}
+	s.guard = &guard{FS: fsys, dir: dir, witness: s.witness, died: s.died, dead: s.err, closing: make(chan struct{})}
+	if err := s.guard.missing(); err != nil {
+		return nil, err
+	}
+	o := s.options(c)
+	defer o.Cache.Unref()
+	if s.db, err = pebble.Open(dir, o); err != nil {
+		return nil, err
+	}
+	if err := s.identify(); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	return s, nil
+}
+
+func (s *store) options(c Config) *pebble.Options {
 	o := &pebble.Options{
-		FS:                          fs,
-		Lock:                        lock,
-		Cache:                       cache,
+		FS:                          s.guard,
+		Lock:                        s.lock,
+		Cache:                       pebble.NewCache(c.CacheBytes),
 		FormatMajorVersion:          pebble.FormatValueSeparation, // has sync offsets in the WAL: see docs/journal.md
 		MemTableSize:                uint64(c.MemTableBytes),
 		MemTableStopWritesThreshold: 4,
@@ -43,7 +72,7 @@ func openStore(fs vfs.FS, dir string, c Config, fail func(error)) (*store, error
 		L0StopWritesThreshold:       24,
 		LBaseMaxBytes:               64 << 20,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
-		Logger:                      pebbleLog{s, c.Logger},
+		Logger:                      pebbleLog{s},
 		EventListener: &pebble.EventListener{
 			FlushEnd: func(i pebble.FlushInfo) {
 				// Pebble would try again for ever, and appends wait for ever. That there was nothing
@@ -52,19 +81,39 @@ func openStore(fs vfs.FS, dir string, c Config, fail func(error)) (*store, error
 					s.died(fmt.Errorf("flush: %w", i.Err))
 				}
 			},
-			BackgroundError: func(err error) { c.Logger.Error("background work of the journal", "error", err) },
+			BackgroundError: func(err error) { s.log.Error("background work of the journal", "error", err) },
 			WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
-				c.Logger.Warn("journal writes stall", "reason", i.Reason)
+				s.log.Warn("journal writes stall", "reason", i.Reason)
 			},
-			WriteStallEnd: func() { c.Logger.Info("journal writes go on") },
+			WriteStallEnd: func() { s.log.Info("journal writes go on") },
 		},
 	}
-	s.db, err = pebble.Open(dir, o)
-	if err != nil {
-		err = corrupt(err)
-		return nil, errors.Join(err, lock.Close())
+	for _, k := range s.witness.known() {
+		if strings.HasPrefix(k.name, "MANIFEST-") {
+			o.ErrorIfNotExists = true // what says which manifest is current is gone
+		}
 	}
-	return s, nil
+	return o
+}
+
+// identify compares the ID in Pebble with the witness's, which a new store gets.
+func (s *store) identify() error {
+	id, err := s.get([]byte{keyID})
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		if key, _, err := s.last([]byte{0}, []byte{0xff}, false); err != nil || key != nil {
+			return errors.Join(err, fmt.Errorf("the journal has no ID: %w", journal.ErrCorrupt))
+		}
+		if err := s.set([]byte{keyID}, []byte(s.witness.id), pebble.Sync); err != nil {
+			return err
+		}
+		return s.witness.sync()
+	case err != nil:
+		return err
+	case string(id) != s.witness.id:
+		return fmt.Errorf("the journal's ID is %q, and %q in file %s: %w", id, s.witness.id, witnessName, journal.ErrCorrupt)
+	}
+	return nil
 }
 
 // died makes the store refuse writes from now on.
@@ -163,6 +212,9 @@ func (s *store) last(lower, upper []byte, withValue bool) (key, value []byte, er
 	return key, value, nil
 }
 
+// closeTime is how long a store that has failed may take to close.
+const closeTime = 5 * time.Second
+
 // close closes Pebble and unlocks the directory.
 func (s *store) close() error {
 	if s.err() == nil {
@@ -170,11 +222,49 @@ func (s *store) close() error {
 			s.died(err)
 		}
 	}
-	err := s.db.Close()
 	if s.err() != nil {
-		err = nil // said before
+		return s.abandon()
 	}
-	return errors.Join(err, s.lock.Close())
+	err := s.db.Close()
+	if err == nil {
+		err = s.witness.sync()
+	}
+	return errors.Join(err, s.closeFiles())
+}
+
+// abandon closes a store that has failed. Pebble may panic at that, or wait for ever for what
+// can no longer happen; then its memory and files stay with the process, the directory's lock included.
+func (s *store) abandon() error {
+	close(s.guard.closing)
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		defer func() {
+			if r := recover(); r != nil {
+				s.log.Error("close a failed store", "error", r)
+			}
+		}()
+		if err := s.db.Close(); err != nil {
+			s.log.Debug("close a failed store", "error", err)
+		}
+	}()
+	select {
+	case <-closed:
+		return s.closeFiles()
+	case <-time.After(closeTime):
+		return errors.New("a store that failed does not close; the process must end before the directory can be opened again")
+	}
+}
+
+func (s *store) closeFiles() error {
+	var errs []error
+	if s.witness != nil {
+		errs = append(errs, s.witness.file.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // corrupt makes Pebble's errors about damaged files the journal's.
@@ -186,17 +276,14 @@ func corrupt(err error) error {
 }
 
 // pebbleLog takes Pebble's log. What Pebble calls fatal stops the journal, not the process.
-type pebbleLog struct {
-	s   *store
-	log *slog.Logger
-}
+type pebbleLog struct{ s *store }
 
 var _ pebble.Logger = pebbleLog{}
 
 func (l pebbleLog) Infof(format string, args ...any) {}
 func (l pebbleLog) Errorf(format string, args ...any) {
-	l.log.Error("pebble", "error", fmt.Sprintf(format, args...))
+	l.s.log.Error("pebble", "error", fmt.Sprintf(format, args...))
 }
-func (l pebbleLog) Fatalf(format string, args ...any) { l.s.died(fmt.Errorf(format, args...)) }
 
-var _ io.Closer = (*Journal)(nil)
+// Fatalf stops the journal.
+func (l pebbleLog) Fatalf(format string, args ...any) { l.s.died(fmt.Errorf(format, args...)) }
