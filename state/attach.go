@@ -110,9 +110,10 @@ func endCode(r *turn.Rejection) string {
 	return r.Code
 }
 
-// connect runs OnConnect, when the category declares one, and records that the member has come.
+// connect runs OnConnect, when the category declares one, and records that the member has come, so that
+// whoever owns the entity when it has gone knows that OnDisconnect is to be run.
 func (e *entity) connect(m *member) *turn.Rejection {
-	if e.cat.Connect == nil {
+	if e.cat.Connect == nil && e.cat.Disconnect == nil {
 		return nil
 	}
 	if c := e.live.ledger.conns[m.id]; c != nil && c.connected {
@@ -122,7 +123,11 @@ func (e *entity) connect(m *member) *turn.Rejection {
 		kind: turn.KindConnect, name: "connect", by: m.id, claims: m.claims, must: true,
 		notes: appendNote(appendNote(nil, note{kind: noteSub, name: m.sub}), note{kind: noteConnected}),
 	}
-	r, err := e.decide(&what, func(t *turn.Turn, state any) error { return e.cat.Connect(t, state) })
+	handle := e.cat.Connect
+	if handle == nil {
+		handle = nothing
+	}
+	r, err := e.decide(&what, handle)
 	if err != nil {
 		rejection, _ := errors.AsType[*turn.Rejection](err)
 		return rejection
@@ -163,20 +168,22 @@ func (e *entity) detach(env *wire.Envelope) {
 
 // disconnect ends a connection whose client has left or stayed away.
 func (e *entity) disconnect(m *member) {
+	logged := e.cat.Disconnect != nil || e.cat.Connect != nil
+	var err error
+	if logged {
+		err = e.activate() // while it is a member still, or it would be awaited
+	}
 	delete(e.here.members, m.id)
 	e.here.changes.leave(m)
 	e.announceSoon()
-	if e.cat.Disconnect == nil && e.cat.Connect == nil {
-		return
+	if !logged || err != nil {
+		return // an error was logged; the journal still has it as connected, and the next activation tries again
 	}
-	if err := e.activate(); err != nil {
-		return // logged; the journal still has it as connected, and the next activation tries again
-	}
-	if c := e.live.ledger.conns[m.id]; e.cat.Connect != nil && (c == nil || !c.connected) {
+	if c := e.live.ledger.conns[m.id]; c == nil || !c.connected {
 		return
 	}
 	what := cause{
-		kind: turn.KindDisconnect, name: "disconnect", by: m.id, claims: m.claims, must: e.cat.Connect != nil,
+		kind: turn.KindDisconnect, name: "disconnect", by: m.id, claims: m.claims, must: true,
 		notes: appendNote(nil, note{kind: noteDisconnected}),
 	}
 	handle := func(t *turn.Turn, state any) error {
@@ -188,7 +195,8 @@ func (e *entity) disconnect(m *member) {
 	r, err := e.decide(&what, handle)
 	if err != nil && e.activate() == nil {
 		// Nobody can refuse that somebody has gone: it is recorded without what the handler wanted.
-		what.notes, what.must = appendNote(nil, note{kind: noteDisconnected}), true
+		delete(e.here.members, m.id)
+		what.notes = appendNote(nil, note{kind: noteDisconnected})
 		r, _ = e.decide(&what, func(*turn.Turn, any) error { return nil })
 	}
 	e.conclude(r, e.snapshot())

@@ -104,6 +104,7 @@ func (e *entity) expected(env *wire.Envelope, l *link) error {
 	at := e.live.mark.Revision
 	last := at // revision of the last event that the sender can see
 	if e.cat.hides {
+		e.see(l.member.audience)
 		last = e.live.ledger.visible[l.member.audience]
 	}
 	if env.Expect <= at && env.Expect >= last {

@@ -115,11 +115,11 @@ func decodeLedger(data []byte) (ledger, error) {
 	for range r.count() {
 		c := l.conn(r.string())
 		c.sub, c.recorded = r.string(), r.uvarint()
-		c.highest = c.recorded
 		l.connect(c, r.byte() == 1)
 		c.seen = r.varint()
 		c.n = int(r.uvarint())
 		c.packed = slices.Clone(r.bytes())
+		c.highest = max(c.recorded, c.last())
 		l.kept += len(c.packed)
 	}
 	return l, r.err()

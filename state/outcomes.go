@@ -58,6 +58,16 @@ func (s *outcomes) trim() {
 	s.n = keptOutcomes
 }
 
+// last returns the highest id of a command that has an outcome, 0 when there is none.
+func (s *outcomes) last() uint64 {
+	var last uint64
+	r := reader{data: s.packed}
+	for range s.n {
+		last = max(last, readOutcome(&r).id)
+	}
+	return last
+}
+
 // find returns the outcome of command id.
 func (s *outcomes) find(id uint64) (outcome, bool) {
 	r := reader{data: s.packed}

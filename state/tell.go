@@ -79,7 +79,9 @@ func (e *entity) takeTold(m *message) {
 		if env.Prev > last {
 			return // one before it was lost; the sender sends both again
 		}
-		e.takeNew(env, from)
+		if !e.takeNew(env, from) {
+			return // not logged; the sender sends it again
+		}
 	}
 	cat := e.part.node.categories[from.Category]
 	if cat == nil {
@@ -92,7 +94,8 @@ func (e *entity) takeTold(m *message) {
 	e.conclude(nil, nil)
 }
 
-func (e *entity) takeNew(env *wire.Envelope, from turn.Entity) {
+// takeNew takes a message that was not taken before. It returns false when it could not be logged.
+func (e *entity) takeNew(env *wire.Envelope, from turn.Entity) bool {
 	receipt := note{kind: noteReceipt, entity: from, number: env.Number}
 	what := cause{kind: turn.KindTold, name: env.Name, from: from, must: true, notes: appendNote(nil, receipt)}
 	r, err := e.decide(&what, func(t *turn.Turn, state any) error {
@@ -107,14 +110,14 @@ func (e *entity) takeNew(env *wire.Envelope, from turn.Entity) {
 		e.part.log.Warn("told message rejected", "entity", e.id.String(), "from", from.String(),
 			"name", env.Name, "code", rejection.Code)
 		if e.activate() != nil {
-			return
+			return false
 		}
 		what.notes = appendNote(nil, receipt)
 		if r, err = e.decide(&what, nothing); err != nil {
-			return
+			return false
 		}
 	}
-	e.conclude(r, e.snapshot())
+	return e.conclude(r, e.snapshot())
 }
 
 // takeConfirmation notes that a receiver has logged messages. It is recorded when none is left, so that
