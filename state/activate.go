@@ -45,6 +45,8 @@ func (e *entity) activate() error {
 	p := e.part
 	if e.cat.opt.Ephemeral {
 		e.live = &live{folded: folded{cat: e.cat, id: e.id, state: e.cat.NewState()}, epoch: p.node.ids.newEpoch()}
+		// Receivers remember the last number of the activation before, and this one must not fall behind it.
+		e.live.ledger.told = uint64(time.Now().UnixNano())
 		e.written.Revision, e.written.Seq = 0, 0
 		return nil
 	}

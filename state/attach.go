@@ -136,6 +136,16 @@ func (e *entity) connect(m *member) *turn.Rejection {
 	return nil
 }
 
+// cut ends a link whose messages cannot be taken just now. Its client comes back with them.
+func (e *entity) cut(l *link) {
+	e.refuse(l, wire.Reconnect, wire.EndUnavailable, "the entity cannot be read just now")
+	e.here.drop(l)
+	if l.member.links == 0 {
+		l.member.away = time.Now().UnixMilli()
+		e.part.remind(e, l.member.away+e.cat.opt.Grace.Milliseconds())
+	}
+}
+
 // refuse ends a link that has not been welcomed.
 func (e *entity) refuse(l *link, flags wire.Flags, code, message string) {
 	e.send(l, &wire.Envelope{Kind: wire.KindTerminate, Flags: flags, Code: code, Message: message})
@@ -252,21 +262,27 @@ func (e *entity) attend(now time.Time) {
 		e.announce(now)
 		e.leaveEmpty()
 	}
-	if e.live == nil && !e.cat.opt.Ephemeral && !e.sleeps(now) {
-		if err := e.activate(); err != nil {
-			e.part.remind(e, now.Add(retryAfter).UnixMilli())
-			return
-		}
+	if e.live == nil && (e.cat.opt.Ephemeral || e.sleeps(now)) {
+		return
+	}
+	if e.activate() == nil {
+		e.fireTimers(now)
 	}
 	if e.live != nil && e.live.broken == nil {
-		e.fireTimers(now)
 		e.repeatTells(now)
+		return
 	}
+	e.part.remind(e, now.Add(retryAfter).UnixMilli()) // it could not be read
 }
 
 // sleeps reports whether the entity is passivated and has nothing to do yet.
 func (e *entity) sleeps(now time.Time) bool {
 	e.part.mu.Lock()
-	defer e.part.mu.Unlock()
-	return e.asleep && (e.wake == 0 || e.wake > now.UnixMilli())
+	asleep, wake := e.asleep, e.wake
+	e.part.mu.Unlock()
+	if !asleep || wake != 0 && wake <= now.UnixMilli() {
+		return false
+	}
+	e.part.remind(e, wake)
+	return true
 }

@@ -13,7 +13,8 @@ import (
 func (e *entity) command(m *message, l *link) {
 	env := m.env
 	if err := e.activate(); err != nil {
-		e.reject(l, env.Command, wire.CodeUnavailable, "the entity cannot be read just now")
+		// Whether it was carried out before cannot be told just now, so it is not rejected.
+		e.cut(l)
 		e.conclude(nil, nil)
 		return
 	}

@@ -92,8 +92,8 @@ func (n *Node) Run(ctx context.Context) error {
 // Ready is closed once every partition of the node is served.
 func (n *Node) Ready() <-chan struct{} { return n.ready }
 
-// checkLayout refuses a journal that was laid out for more partitions than the node serves. One with
-// fewer has pools that are new, or partitions that nobody has written to.
+// checkLayout refuses a journal that was laid out for another number of partitions than the node
+// serves, and begins to lay out pools that are new.
 func (n *Node) checkLayout(ctx context.Context) error {
 	there, err := n.cfg.Journal.Partitions(ctx)
 	if err != nil {
@@ -103,10 +103,17 @@ func (n *Node) checkLayout(ctx context.Context) error {
 	for _, p := range there {
 		count[p.Pool] = max(count[p.Pool], p.Number+1)
 	}
-	for _, cat := range n.categories {
-		if have := count[cat.opt.Pool]; have != 0 && have != n.cfg.Partitions {
+	for _, p := range n.partitions {
+		have := count[p.Pool]
+		if have == 0 && p.Number == n.cfg.Partitions-1 {
+			// The last one is made first: it tells how many there are, whatever stops the node meanwhile.
+			if _, err := n.cfg.Journal.Acquire(ctx, p); err != nil {
+				return fmt.Errorf("state: make pool %q: %w", p.Pool, err)
+			}
+		}
+		if have != 0 && have != n.cfg.Partitions {
 			return fmt.Errorf("state: pool %q was made with %d partitions, and the node is configured for %d",
-				cat.opt.Pool, have, n.cfg.Partitions)
+				p.Pool, have, n.cfg.Partitions)
 		}
 	}
 	return nil

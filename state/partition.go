@@ -90,6 +90,7 @@ func (p *partition) serve(ctx context.Context) error {
 	if err != nil {
 		stopAgenda()
 		waking.Wait()
+		p.end(nil)
 		return err
 	}
 	failed := make(chan error, 1)

@@ -31,7 +31,11 @@ func (e *entity) tellSoon() {
 // repeatTells sends again what has not been confirmed for a while.
 func (e *entity) repeatTells(now time.Time) {
 	l := e.live
-	if len(l.ledger.outbox) == 0 || now.Before(l.tellAt) {
+	if len(l.ledger.outbox) == 0 {
+		return
+	}
+	if now.Before(l.tellAt) {
+		e.part.remind(e, l.tellAt.UnixMilli()+1)
 		return
 	}
 	l.tellWait = min(max(2*l.tellWait, minTellWait), maxTellWait)
