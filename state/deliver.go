@@ -1,6 +1,7 @@
 package state
 
 import (
+	"math"
 	"time"
 
 	"github.com/tutti-rt/tutti/bus"
@@ -30,11 +31,7 @@ func (p *partition) deliver(env *wire.Envelope) {
 		return
 	case orderGap:
 		p.mu.Unlock()
-		p.node.send(cat.opt.Lane, edgeAddress(env.Edge), &wire.Envelope{
-			Kind: wire.KindTerminate, Flags: wire.Reconnect, Category: env.Category, ID: env.ID,
-			Edge: env.Edge, Link: env.Link, Code: wire.EndUnavailable,
-			Message: "a message was lost on the way to the entity",
-		})
+		p.cut(cat, env, "a message was lost on the way to the entity")
 		return
 	}
 	switch env.Kind {
@@ -56,7 +53,12 @@ func (p *partition) deliver(env *wire.Envelope) {
 	e := p.entity(id, cat)
 	m := message{env: env, arrived: arrived}
 	if n := m.bytes(); env.Kind != wire.KindDetach && (len(e.mail) >= cat.opt.Mailbox || e.mailBytes+n > p.node.cfg.MailboxBytes) {
+		cut := p.mayRepeat(env)
 		p.mu.Unlock()
+		if cut {
+			p.cut(cat, env, "too many messages wait for "+id.String())
+			return
+		}
 		p.refuse(env, wire.CodeOverloaded, "too many messages wait for "+id.String())
 		return
 	}
@@ -80,12 +82,13 @@ func (p *partition) inOrder(env *wire.Envelope) order {
 	}
 	key := linkKey{env.Edge, env.Link}
 	s, ok := p.streams[key]
-	next := stream{entity: turn.Entity{Category: env.Category, ID: env.ID}, number: env.Number}
+	next := stream{entity: turn.Entity{Category: env.Category, ID: env.ID}, number: env.Number, repeats: s.repeats}
 	switch {
 	case env.Kind == wire.KindDetach:
 		delete(p.streams, key)
 		return orderNext
 	case env.Kind == wire.KindAttach && !ok:
+		next.repeats = math.MaxUint64
 		p.streams[key] = next
 		return orderNext
 	case ok && (s.broken || env.Number <= s.number):
@@ -97,6 +100,37 @@ func (p *partition) inOrder(env *wire.Envelope) order {
 	next.broken = true
 	p.streams[key] = next
 	return orderGap
+}
+
+// cut ends the link that an envelope came from. Its client comes back.
+func (p *partition) cut(cat *category, env *wire.Envelope, why string) {
+	p.node.send(cat.opt.Lane, edgeAddress(env.Edge), &wire.Envelope{
+		Kind: wire.KindTerminate, Flags: wire.Reconnect, Category: env.Category, ID: env.ID,
+		Edge: env.Edge, Link: env.Link, Code: wire.EndUnavailable, Message: why,
+	})
+}
+
+// mayRepeat reports whether the envelope is a command that may have been carried out before, which nobody
+// may tell its client has changed nothing; its link then takes nothing more. The caller holds p.mu.
+func (p *partition) mayRepeat(env *wire.Envelope) bool {
+	key := linkKey{env.Edge, env.Link}
+	s, ok := p.streams[key]
+	if !ok || env.Kind != wire.KindCommand || env.Command > s.repeats {
+		return false
+	}
+	s.broken = true
+	p.streams[key] = s
+	return true
+}
+
+// welcomed notes which commands of a link may be repeats.
+func (p *partition) welcomed(l *link, acked uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s, ok := p.streams[l.key]; ok {
+		s.repeats = acked
+		p.streams[l.key] = s
+	}
 }
 
 // entity returns the entity of that id, new if need be. The caller holds p.mu.

@@ -51,6 +51,9 @@ type stream struct {
 	entity turn.Entity
 	number uint64
 	broken bool // a gap was found; nothing more is taken
+	// repeats is the highest id of a command that may have been carried out before the link was
+	// welcomed: it is not refused as if it had not.
+	repeats uint64
 }
 
 // newPartition returns the partition for one ownership. What it does ends with p.stop, not with ctx.

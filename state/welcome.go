@@ -12,6 +12,7 @@ const largeState = 256 << 10
 // client's cursor.
 func (e *entity) welcome(l *link, env *wire.Envelope) {
 	w := e.newWelcome(l)
+	e.part.welcomed(l, w.Acked)
 	w.Flags |= e.knows(l, env)
 	head := w.Revision
 	switch {
