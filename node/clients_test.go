@@ -1,0 +1,167 @@
+package node_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tutti-rt/tutti"
+	"github.com/tutti-rt/tutti/auth"
+	"github.com/tutti-rt/tutti/client"
+)
+
+// token returns one for a subject that is valid for a while.
+func token(t *testing.T, subject string, valid time.Duration) string {
+	t.Helper()
+	s, err := auth.NewSigner(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := s.Sign(tutti.Claims{Subject: subject, ExpiresAt: time.Now().Add(valid)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// open connects a client to tally/a of the node.
+func open(t *testing.T, scheme string, n *running, c client.Config) (*client.Client, error) {
+	t.Helper()
+	opened, err := client.Open(t.Context(), client.EntityURL(scheme+"://"+n.Addr().String(), "tally", "a"), c)
+	if err == nil {
+		t.Cleanup(func() { opened.Close() })
+	}
+	return opened, err
+}
+
+func mustOpen(t *testing.T, n *running) *client.Client {
+	t.Helper()
+	c, err := open(t, "ws", n, client.Config{Token: token(t, "ann", time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// sum adds to tally/a and returns what it has then.
+func sum(t *testing.T, c *client.Client, by int) int {
+	t.Helper()
+	ack, err := c.Send(t.Context(), "add", add{By: by})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := json.Unmarshal(ack.Reply, &n); err != nil {
+		t.Fatalf("reply %s: %v", ack.Reply, err)
+	}
+	return n
+}
+
+func TestCommandsSurviveRestart(t *testing.T) {
+	c := config()
+	c.Data = t.TempDir()
+	for i := range 3 {
+		n := start(t, c)
+		if got := sum(t, mustOpen(t, n), 2); got != 2*(i+1) {
+			t.Errorf("tally after start %d = %d, want %d", i+1, got, 2*(i+1))
+		}
+		if err := n.stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	}
+}
+
+func TestTokensAreChecked(t *testing.T) {
+	n := start(t, config())
+	for name, text := range map[string]string{
+		"expired": token(t, "ann", -time.Minute),
+		"garbage": "garbage",
+		"none":    "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4ifQ.",
+	} {
+		_, err := open(t, "ws", n, client.Config{Token: text})
+		if refused, ok := errors.AsType[*client.Refused](err); !ok || refused.Status != http.StatusUnauthorized {
+			t.Errorf("Open with a token that is %s = %v, want 401", name, err)
+		}
+	}
+	if got := sum(t, mustOpen(t, n), 1); got != 1 {
+		t.Errorf("tally with a good token = %d, want 1", got)
+	}
+}
+
+// At the end every client hears that it shall come back, each after a time of its own.
+func TestDrain(t *testing.T) {
+	c := config()
+	c.Data = t.TempDir()
+	c.DrainSpread = 300 * time.Millisecond
+	n := start(t, c)
+	const links = 40
+	clients := make([]*client.Client, links)
+	for i := range clients {
+		clients[i] = mustOpen(t, n)
+	}
+	sum(t, clients[0], 5)
+
+	var mu sync.Mutex
+	afters := make(map[time.Duration]bool)
+	var told sync.WaitGroup
+	for _, c := range clients {
+		told.Go(func() {
+			for s := range c.Statuses(t.Context()) {
+				end, ok := errors.AsType[*client.Terminated](s.Err)
+				if !ok {
+					continue
+				}
+				if !end.Reconnect || end.After > 300*time.Millisecond {
+					t.Errorf("terminated with %+v, want to come back within the spread", end)
+				}
+				mu.Lock()
+				afters[end.After] = true
+				mu.Unlock()
+				return
+			}
+			t.Error("a client was not told that the node ends")
+		})
+	}
+	began := time.Now()
+	if err := n.stop(); err != nil {
+		t.Errorf("Run = %v", err)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the node took %v to end, want 10 s at most", took)
+	}
+	told.Wait()
+	if len(afters) < 10 {
+		t.Errorf("40 clients were told %d different times, want them spread", len(afters))
+	}
+
+	// The same clients go on with the next node at the same address.
+	c.Listen = n.Addr().String()
+	next := start(t, c)
+	if got := sum(t, clients[0], 1); got != 6 {
+		t.Errorf("tally after the restart = %d, want 6", got)
+	}
+	_ = next
+}
+
+func TestOrigins(t *testing.T) {
+	c := config()
+	c.Origins = []string{"https://app.example"}
+	n := start(t, c)
+	for origin, want := range map[string]int{
+		"https://app.example":         http.StatusSwitchingProtocols,
+		"https://evil.example":        http.StatusForbidden,
+		"http://" + n.Addr().String(): http.StatusSwitchingProtocols,
+	} {
+		u := url.URL{Scheme: "http", Host: n.Addr().String(), Path: "/v1/tally/a", RawQuery: "conn=0123456789abcdef"}
+		status, _ := get(t, u.String(), "Origin", origin, "Connection", "Upgrade", "Upgrade", "websocket",
+			"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol", "tutti.v1",
+			"Authorization", "Bearer "+token(t, "ann", time.Hour))
+		if status != want {
+			t.Errorf("upgrade from %s = %d, want %d", origin, status, want)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/tutti-rt/tutti"
+	"github.com/tutti-rt/tutti/auth"
+	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/bus/localbus"
+	"github.com/tutti-rt/tutti/edge"
+	"github.com/tutti-rt/tutti/journal"
+)
+
+// Config says what a node serves, to whom, and where. Zero fields mean the defaults named there.
+type Config struct {
+	// Categories are the application; at least one.
+	Categories []*tutti.Category
+
+	// Listen is the address for clients (default ":8080"). Listener is used instead where there is
+	// one; Run closes it.
+	Listen   string
+	Listener net.Listener
+	// CertFile and KeyFile make the listener speak TLS. They are read again when they change, which
+	// is looked for every CertPoll (default 10 s).
+	CertFile, KeyFile string
+	CertPoll          time.Duration
+	// Connections is how many TCP connections without a WebSocket may be open at once
+	// (default 16,384). More are closed at once.
+	Connections int
+	// Handler serves what is not the platform's, such as an application's page. Nil: nothing.
+	Handler http.Handler
+
+	// Auth says which tokens are accepted; its Keys are required.
+	Auth auth.Config
+	// Origins are those that pages of other hosts may come from, as "https://app.example".
+	Origins []string
+	// Limits bound what clients may do.
+	Limits edge.Limits
+	// DrainSpread is the time over which clients are told to come back when the node ends (default 5 s).
+	DrainSpread time.Duration
+
+	// Heartbeat is how often clients are pinged (default 25 s).
+	Heartbeat time.Duration
+
+	// Data is the directory of the journal. Empty: everything is in memory, and gone with the node.
+	// Journal is used instead where there is one; Run does not close it.
+	Data    string
+	Journal journal.Journal
+	// Bus joins edge and state node. Nil: one of the node's own.
+	Bus bus.Bus
+	// Partitions of each pool (default 16); fixed once there is data.
+	Partitions int
+	// Memory is how many bytes of entities stay in memory, as estimated (default 1 GiB).
+	Memory int64
+
+	// Admin is the address for the operator. Empty: none. AdminToken is what the operator's requests
+	// carry, 16 bytes at least; AdminHosts are further names that the address is called by.
+	Admin      string
+	AdminToken string
+	AdminHosts []string
+
+	// Name is the edge's name on the bus (default "edge"). Nodes that share a bus have different ones.
+	Name string
+	// Logger gets what an operator must know; nil discards it.
+	Logger *slog.Logger
+}
+
+// ErrNoKeys means that a node was made without keys to check tokens with.
+var ErrNoKeys = errors.New("node: no keys to check tokens with")
+
+// withDefaults fills in c and reports every mistake that needs no component to find it.
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	if len(c.Auth.Keys) == 0 {
+		errs = append(errs, ErrNoKeys)
+	}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		errs = append(errs, errors.New("node: TLS needs a certificate and its key, only one is there"))
+	}
+	if c.Admin != "" && len(c.AdminToken) < minAdminToken {
+		errs = append(errs, fmt.Errorf("node: the operator's token has %d bytes, at least %d are needed", len(c.AdminToken), minAdminToken))
+	}
+	if c.Data != "" && c.Journal != nil {
+		errs = append(errs, errors.New("node: there is a journal and a directory for one"))
+	}
+	if c.Connections < 0 || c.DrainSpread < 0 || c.CertPoll < 0 {
+		errs = append(errs, errors.New("node: a number or a duration is negative"))
+	}
+	if c.Listen == "" {
+		c.Listen = ":8080"
+	}
+	if c.Connections == 0 {
+		c.Connections = 16384
+	}
+	if c.CertPoll == 0 {
+		c.CertPoll = 10 * time.Second
+	}
+	if c.DrainSpread == 0 {
+		c.DrainSpread = 5 * time.Second
+	}
+	if c.Bus == nil {
+		c.Bus = localbus.New()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Auth.Logger == nil {
+		c.Auth.Logger = c.Logger
+	}
+	return c, errors.Join(errs...)
+}

@@ -1,0 +1,81 @@
+package node
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tutti-rt/tutti/edge"
+	"github.com/tutti-rt/tutti/state"
+)
+
+// metric is one figure of a component's Stats.
+type metric[S any] struct {
+	name, help string
+	kind       prometheus.ValueType
+	value      func(S) float64
+}
+
+const (
+	gauge   = prometheus.GaugeValue
+	counter = prometheus.CounterValue
+)
+
+// collector reports a component's figures as they are when somebody asks.
+type collector[S any] struct {
+	stats   func() S
+	metrics []metric[S]
+	descs   []*prometheus.Desc
+}
+
+func newCollector[S any](prefix string, stats func() S, metrics []metric[S]) *collector[S] {
+	c := &collector[S]{stats: stats, metrics: metrics}
+	for _, m := range metrics {
+		c.descs = append(c.descs, prometheus.NewDesc(prefix+m.name, m.help, nil, nil))
+	}
+	return c
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector[S]) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range c.descs {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector[S]) Collect(out chan<- prometheus.Metric) {
+	stats := c.stats()
+	for i, m := range c.metrics {
+		out <- prometheus.MustNewConstMetric(c.descs[i], m.kind, m.value(stats))
+	}
+}
+
+func newEdgeMetrics(e *edge.Edge) *collector[edge.Stats] {
+	return newCollector("tutti_edge_", e.Stats, []metric[edge.Stats]{
+		{"links", "Open links.", gauge, func(s edge.Stats) float64 { return float64(s.Links) }},
+		{"entities", "Entities with a link.", gauge, func(s edge.Stats) float64 { return float64(s.Entities) }},
+		{"ring_bytes", "Bytes of all rings.", gauge, func(s edge.Stats) float64 { return float64(s.RingBytes) }},
+		{"private_bytes", "Bytes of frames that wait for one link alone.", gauge, func(s edge.Stats) float64 { return float64(s.PrivateBytes) }},
+		{"unfinished_bytes", "Bytes of messages that have come in part.", gauge, func(s edge.Stats) float64 { return float64(s.Unfinished) }},
+		{"handshakes_accepted_total", "Handshakes that were accepted.", counter, func(s edge.Stats) float64 { return float64(s.Accepted) }},
+		{"handshakes_refused_total", "Handshakes that were refused.", counter, func(s edge.Stats) float64 { return float64(s.Refused) }},
+		{"frames_in_total", "Frames of clients.", counter, func(s edge.Stats) float64 { return float64(s.FramesIn) }},
+		{"frames_out_total", "Frames made, for a ring once.", counter, func(s edge.Stats) float64 { return float64(s.FramesOut) }},
+		{"sweeps_total", "Sweeps of a worker over its share of a ring.", counter, func(s edge.Stats) float64 { return float64(s.Sweeps) }},
+		{"writes_total", "Writes to sockets.", counter, func(s edge.Stats) float64 { return float64(s.Writes) }},
+		{"bytes_out_total", "Bytes written to sockets.", counter, func(s edge.Stats) float64 { return float64(s.BytesOut) }},
+		{"blocked_total", "Times that a socket took no more bytes.", counter, func(s edge.Stats) float64 { return float64(s.Blocked) }},
+		{"conflations_total", "Fresh states asked for links that were behind.", counter, func(s edge.Stats) float64 { return float64(s.Conflations) }},
+		{"backlogs_total", "Catch-ups from the journal.", counter, func(s edge.Stats) float64 { return float64(s.Backlogs) }},
+		{"slow_consumers_total", "Links ended because they did not drain.", counter, func(s edge.Stats) float64 { return float64(s.SlowConsumers) }},
+		{"rate_limited_total", "Frames refused and links ended because there were too many.", counter, func(s edge.Stats) float64 { return float64(s.RateLimited) }},
+	})
+}
+
+func newStateMetrics(n *state.Node) *collector[state.Stats] {
+	return newCollector("tutti_state_", n.Stats, []metric[state.Stats]{
+		{"partitions", "Partitions served.", gauge, func(s state.Stats) float64 { return float64(s.Partitions) }},
+		{"entities", "Entities in memory.", gauge, func(s state.Stats) float64 { return float64(s.Entities) }},
+		{"running", "Entities with a turn under way or messages waiting.", gauge, func(s state.Stats) float64 { return float64(s.Running) }},
+		{"memory_bytes", "Bytes of entities, as estimated.", gauge, func(s state.Stats) float64 { return float64(s.MemoryBytes) }},
+	})
+}

@@ -1,0 +1,172 @@
+// Package node assembles a running node, or several in one process, and gives applications their
+// command line.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/tutti-rt/tutti"
+	"github.com/tutti-rt/tutti/auth"
+	"github.com/tutti-rt/tutti/edge"
+	"github.com/tutti-rt/tutti/journal"
+	"github.com/tutti-rt/tutti/journal/diskjournal"
+	"github.com/tutti-rt/tutti/journal/memjournal"
+	"github.com/tutti-rt/tutti/state"
+)
+
+// drainWait is how long links have to take their farewell. With what requests and the state
+// node may take at the end, it keeps the whole below 10 s.
+const drainWait = 3 * time.Second
+
+// Node is one running process's worth of the platform, or one of several in a process.
+type Node struct {
+	c           Config
+	verifier    *auth.Verifier
+	certificate *certificate // nil: no TLS
+	edge        *edge.Edge
+	metrics     *prometheus.Registry
+
+	started atomic.Bool
+	serving atomic.Bool
+	ready   chan struct{}
+	addr    net.Addr // of the clients' listener; written before ready is closed
+	admin   net.Addr // of the operator's, nil without one; the same
+}
+
+// New returns a node that Run runs. It reads the files with keys and certificates and reports every
+// mistake in the configuration at once. ErrNoKeys is one of them.
+func New(c Config) (*Node, error) {
+	c, err := c.withDefaults()
+	errs := []error{err}
+	n := &Node{c: c, ready: make(chan struct{}), metrics: prometheus.NewRegistry()}
+	if len(c.Auth.Keys) > 0 {
+		n.verifier, err = auth.New(c.Auth)
+		errs = append(errs, err)
+	}
+	if c.CertFile != "" && c.KeyFile != "" {
+		n.certificate, err = loadCertificate(c)
+		errs = append(errs, err)
+	}
+	if err := n.checkState(); err != nil {
+		errs = append(errs, err)
+	} else {
+		errs = append(errs, n.makeEdge())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newEdgeMetrics(n.edge))
+	return n, nil
+}
+
+// checkState finds the mistakes that the state node refuses, before a journal is opened.
+func (n *Node) checkState() error {
+	_, err := state.New(n.stateConfig(memjournal.New()))
+	return err
+}
+
+func (n *Node) stateConfig(log journal.Journal) state.Config {
+	return state.Config{
+		Categories: n.c.Categories, Journal: log, Bus: n.c.Bus,
+		Partitions: n.c.Partitions, MemoryBudget: n.c.Memory, Logger: n.c.Logger,
+	}
+}
+
+func (n *Node) makeEdge() (err error) {
+	n.edge, err = edge.New(edge.Config{
+		Name: n.c.Name, Bus: n.c.Bus, Verifier: n.verifier, Categories: addresses(n.c.Categories),
+		Partitions: n.c.Partitions, Origins: n.c.Origins, Limits: n.c.Limits,
+		Timing: edge.Timing{Spread: n.c.DrainSpread, Drain: drainWait, Heartbeat: n.c.Heartbeat}, Logger: n.c.Logger,
+	})
+	return err
+}
+
+// addresses says where the entities of the categories are.
+func addresses(categories []*tutti.Category) []edge.Category {
+	all := make([]edge.Category, 0, len(categories))
+	for _, c := range categories {
+		if c == nil {
+			continue // which the state node refuses
+		}
+		o := c.Untyped().Options.WithDefaults()
+		all = append(all, edge.Category{Name: c.Name(), Pool: o.Pool, Lane: o.Lane})
+	}
+	return all
+}
+
+// Ready is closed once the node serves clients.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// Addr returns the address that clients reach, once the node is ready.
+func (n *Node) Addr() net.Addr { return n.addr }
+
+// AdminAddr returns the address for the operator, once the node is ready; nil without one.
+func (n *Node) AdminAddr() net.Addr { return n.admin }
+
+// Run serves until ctx is done, then tells clients to come back, stores what is under way, and
+// returns nil: within 10 s, and with nothing of the node left running. It returns an error when the
+// node cannot start or one of its parts fails. A node runs once.
+func (n *Node) Run(ctx context.Context) (err error) {
+	if !n.started.CompareAndSwap(false, true) {
+		return errors.New("node: has been run before")
+	}
+	if n.c.Listener != nil {
+		defer n.c.Listener.Close() // whatever comes before it is served
+	}
+	log, closeLog, err := n.journal()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeLog()) }()
+	states, err := state.New(n.stateConfig(log))
+	if err != nil {
+		return err
+	}
+	if err := n.metrics.Register(newStateMetrics(states)); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	return (&parts{Node: n, state: states}).run(ctx)
+}
+
+// journal returns the journal and what closes it if it is the node's own.
+func (n *Node) journal() (journal.Journal, func() error, error) {
+	var log journal.Journal
+	switch {
+	case n.c.Journal != nil:
+		return n.c.Journal, func() error { return nil }, nil
+	case n.c.Data == "":
+		log = memjournal.New()
+	default:
+		var err error
+		log, err = diskjournal.Open(n.c.Data, diskjournal.Config{Logger: n.c.Logger})
+		if err != nil {
+			return nil, nil, fmt.Errorf("open journal in %s: %w", n.c.Data, err)
+		}
+	}
+	return log, func() error {
+		if err := log.Close(); err != nil {
+			return fmt.Errorf("close journal: %w", err)
+		}
+		return nil
+	}, nil
+}
+
+// handler is what clients reach: the platform below /v1/, and the application's pages.
+func (n *Node) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", n.edge)
+	if n.c.Handler != nil {
+		mux.Handle("/", n.c.Handler)
+	}
+	return mux
+}

@@ -1,0 +1,117 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/tutti-rt/tutti/state"
+)
+
+// parts are a node's components while it runs.
+type parts struct {
+	*Node
+	state *state.Node
+}
+
+// run starts the parts one after the other, and ends them the other way round.
+func (p *parts) run(ctx context.Context) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	// Each part ends when it is stopped, not when ctx is done: the last ones serve the first ones.
+	lasting := context.WithoutCancel(ctx)
+	failed := func(err error) { fail(&partError{err}) }
+
+	var started []*task
+	begin := func(name string, run func(context.Context) error) {
+		started = append(started, launch(lasting, name, run, failed))
+	}
+	begin("keys", p.verifier.Run)
+	if p.certificate != nil {
+		begin("certificate", p.certificate.run)
+	}
+	err := p.start(ctx, begin)
+	if err == nil {
+		p.c.Logger.Info("node serves", "address", p.addr.String())
+		p.serving.Store(true)
+		close(p.ready)
+		<-ctx.Done()
+		p.serving.Store(false)
+		p.c.Logger.Info("node drains", "spread", p.c.DrainSpread)
+	} else if ctx.Err() != nil {
+		err = nil // what ended ctx is the reason
+	}
+	errs := []error{err, cause(ctx)}
+	for i := len(started) - 1; i >= 0; i-- {
+		errs = append(errs, started[i].stop())
+	}
+	p.c.Logger.Info("node ended")
+	return errors.Join(errs...)
+}
+
+// start begins the parts whose order counts: the operator sees a node that recovers, clients reach
+// one that has recovered; the edge comes last and so drains first, while the listener still tells
+// newcomers to go elsewhere.
+func (p *parts) start(ctx context.Context, begin func(string, func(context.Context) error)) error {
+	if p.c.Admin != "" {
+		operator, err := listen(ctx, p.c.Admin)
+		if err != nil {
+			return err
+		}
+		p.admin = operator.Addr()
+		s := server{
+			handler: adminHandler(p.c.AdminToken, append([]string{hostname(p.c.Admin)}, p.c.AdminHosts...), p.healthy, p.metrics),
+			log:     p.c.Logger, connections: 64, writing: 2 * time.Minute, // profiles take their time
+		}
+		begin("operator's listener", func(ctx context.Context) error { return s.serve(ctx, operator) })
+	}
+	begin("state node", p.state.Run)
+	select {
+	case <-p.state.Ready():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	clients := p.c.Listener
+	if clients == nil {
+		var err error
+		if clients, err = listen(ctx, p.c.Listen); err != nil {
+			return err
+		}
+	}
+	p.addr = clients.Addr()
+	s := server{
+		handler: p.handler(), certificate: p.certificate,
+		connections: p.c.Connections, writing: time.Minute, log: p.c.Logger,
+	}
+	begin("listener", func(ctx context.Context) error { return s.serve(ctx, clients) })
+	begin("edge", p.edge.Run)
+	return nil
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return l, nil
+}
+
+// healthy reports whether clients are served: not before the start is over, not while the node
+// drains, and not before there are keys to check their tokens with.
+func (p *parts) healthy() bool { return p.serving.Load() && p.verifier.Ready() }
+
+// partError is why a node ends that nobody stopped.
+type partError struct{ error }
+
+func (e *partError) Unwrap() error { return e.error }
+
+// cause returns the failure that ended ctx, nil where the caller did.
+func cause(ctx context.Context) error {
+	if e, ok := errors.AsType[*partError](context.Cause(ctx)); ok {
+		return e.error
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// headerBytes holds a token of 8 KiB beside what browsers and proxies send.
+	headerBytes = 32 << 10
+	// shutdownWait is how long requests under way may take once the server ends.
+	shutdownWait = 2 * time.Second
+)
+
+// server is one HTTP listener with its limits. WebSockets leave it when they are accepted.
+type server struct {
+	handler     http.Handler
+	certificate *certificate // nil: plain HTTP
+	connections int          // that may be open at once, WebSockets not counted; 0: any number
+	writing     time.Duration
+	log         *slog.Logger
+}
+
+// serve answers on l until ctx is done, and then ends what is still under way. It closes l.
+func (s *server) serve(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	h := s.build(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		<-ctx.Done()
+		// The caller's time is over; the requests under way have a little of their own.
+		wait, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
+		defer done()
+		if h.Shutdown(wait) != nil {
+			_ = h.Close()
+		}
+	}()
+	var err error
+	if s.certificate != nil {
+		h.TLSConfig = s.certificate.config()
+		err = h.ServeTLS(l, "", "")
+	} else {
+		err = h.Serve(l)
+	}
+	cancel()
+	<-ended
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func (s *server) build(ctx context.Context) *http.Server {
+	h := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      s.writing,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    headerBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // what clients do wrong
+		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		Protocols:         new(http.Protocols),
+	}
+	h.Protocols.SetHTTP1(true) // WebSockets are upgraded from HTTP/1.1
+	if s.connections > 0 {
+		h.ConnState = limitConnections(int64(s.connections))
+	}
+	return h
+}
+
+// limitConnections closes connections at once while n others are open.
+func limitConnections(n int64) func(net.Conn, http.ConnState) {
+	var open atomic.Int64
+	return func(c net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			if open.Add(1) > n {
+				_ = c.Close() // the server finds that out and reports StateClosed
+			}
+		case http.StateHijacked, http.StateClosed:
+			open.Add(-1)
+		}
+	}
+}

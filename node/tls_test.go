@@ -1,0 +1,179 @@
+package node_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// certificate makes a self-signed certificate for 127.0.0.1, and its key.
+func certificate(t *testing.T, serial int64) (cert, key []byte) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
+}
+
+func write(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// dialTLS connects and returns the connection; its certificate is not checked, only looked at.
+func dialTLS(t *testing.T, n *running, c *tls.Config) (*tls.Conn, error) {
+	t.Helper()
+	c.InsecureSkipVerify = true
+	return tls.Dial("tcp", n.Addr().String(), c)
+}
+
+func serial(t *testing.T, n *running) int64 {
+	t.Helper()
+	conn, err := dialTLS(t, n, &tls.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+}
+
+func TestTLSReload(t *testing.T) {
+	dir := t.TempDir()
+	var logged lockedBuffer
+	c := config()
+	c.CertFile, c.KeyFile, c.CertPoll = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), 5*time.Millisecond
+	c.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+	cert, key := certificate(t, 1)
+	write(t, c.CertFile, cert)
+	write(t, c.KeyFile, key)
+	n := start(t, c)
+	if got := serial(t, n); got != 1 {
+		t.Fatalf("serial = %d, want 1", got)
+	}
+
+	next, nextKey := certificate(t, 2)
+	for name, broken := range map[string]func(){
+		"garbage":         func() { write(t, c.CertFile, []byte("garbage")) },
+		"without its key": func() { write(t, c.CertFile, next) },
+		"no file":         func() { _ = os.Remove(c.CertFile) },
+	} {
+		before := strings.Count(logged.String(), "not reloaded")
+		broken()
+		eventually(t, "complaint about a certificate that is "+name, func() bool {
+			return strings.Count(logged.String(), "not reloaded") > before
+		})
+		if got := serial(t, n); got != 1 {
+			t.Errorf("serial with a certificate that is %s = %d, want the old one", name, got)
+		}
+	}
+
+	write(t, c.CertFile, next)
+	write(t, c.KeyFile, nextKey)
+	eventually(t, "the new certificate", func() bool { return serial(t, n) == 2 })
+}
+
+func TestTLSVersions(t *testing.T) {
+	dir := t.TempDir()
+	c := config()
+	c.CertFile, c.KeyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	cert, key := certificate(t, 1)
+	write(t, c.CertFile, cert)
+	write(t, c.KeyFile, key)
+	n := start(t, c)
+	if conn, err := dialTLS(t, n, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
+		conn.Close()
+		t.Error("TLS 1.1 was accepted")
+	}
+	conn, err := dialTLS(t, n, &tls.Config{NextProtos: []string{"h2", "http/1.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got := conn.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
+		t.Errorf("negotiated protocol = %q, want http/1.1", got)
+	}
+	fmt.Fprint(conn, "GET /v1/tally/a?conn=0123456789abcdef HTTP/1.1\r\nHost: x\r\n\r\n")
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusUpgradeRequired {
+		t.Errorf("GET over TLS = %d, want the platform's 426", response.StatusCode)
+	}
+}
+
+func TestHeaderSize(t *testing.T) {
+	n := start(t, config())
+	status, _ := get(t, "http://"+n.Addr().String()+"/v1/tally/a", "X-Long", strings.Repeat("x", 64<<10))
+	if status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("GET with 64 KiB of headers = %d, want 431", status)
+	}
+}
+
+// Connections beyond the limit are closed at once; when others end there is room again.
+func TestConnectionLimit(t *testing.T) {
+	c := config()
+	c.Connections = 3
+	n := start(t, c)
+	served := func(conn net.Conn) bool {
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			return false
+		}
+		answer := make([]byte, 9)
+		_, err := conn.Read(answer)
+		return err == nil && bytes.HasPrefix(answer, []byte("HTTP/1.1"))
+	}
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", n.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	var open []net.Conn
+	for i := range 3 {
+		open = append(open, dial())
+		if !served(open[i]) {
+			t.Fatalf("connection %d was not served", i)
+		}
+	}
+	if served(dial()) {
+		t.Error("the fourth connection was served")
+	}
+	open[0].Close()
+	eventually(t, "room for another connection", func() bool { return served(dial()) })
+}
