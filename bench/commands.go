@@ -148,7 +148,7 @@ func (r *commandsRun) load(ctx context.Context) (Window, error) {
 	r.phase.shut()
 	used := w.close(runtime.GOMAXPROCS(0))
 	for _, s := range r.senders {
-		_ = s.link.conn.SetReadDeadline(time.Now().Add(drain)) // fails on a closed link, which its reader reports
+		s.stopReading()
 	}
 	if senders.hasFailed() {
 		r.close() // so that nobody waits for answers that will not come

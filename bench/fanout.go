@@ -211,7 +211,7 @@ func (r *fanoutRun) load(ctx context.Context) (*FanoutResult, error) {
 	r.phase.shut()
 	measured, used := r.delivered()-before, w.close(runtime.GOMAXPROCS(0))
 	for _, s := range r.senders {
-		_ = s.link.conn.SetReadDeadline(time.Now().Add(drain)) // fails on a closed link, which its reader reports
+		s.stopReading()
 	}
 	if senders.hasFailed() {
 		r.close() // so that nobody waits for answers that will not come

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -61,6 +62,7 @@ type sender struct {
 	refused  atomic.Uint64 // rejections
 	refusal  atomic.Pointer[string]
 	issuedTo atomic.Uint64 // published copy of issued
+	issuing  atomic.Bool   // an open loop may issue more
 }
 
 // issue queues the next command.
@@ -99,11 +101,15 @@ func (s *sender) openLoop(ctx context.Context, interval, offset time.Duration) e
 	}
 	c := newCrew()
 	ended := make(chan struct{})
+	s.issuing.Store(true)
 	c.add(func() error {
 		defer close(ended)
 		return s.answers(func() { s.free <- struct{}{} })
 	})
-	c.add(func() error { return s.schedule(ctx, interval, offset, ended) })
+	c.add(func() error {
+		defer s.issuing.Store(false)
+		return s.schedule(ctx, interval, offset, ended)
+	})
 	return c.wait()
 }
 
@@ -144,10 +150,29 @@ func (s *sender) schedule(ctx context.Context, interval, offset time.Duration, e
 	}
 }
 
+// over reports whether nothing is unanswered, and no more will be sent.
+func (s *sender) over() bool {
+	return s.phase.stop.Load() && !s.issuing.Load() && s.outstanding() == 0
+}
+
+// stopReading lets a reader that waits look whether it is over. It is called once the phase has stopped.
+func (s *sender) stopReading() {
+	_ = s.link.conn.SetReadDeadline(time.Now()) // fails on a closed link, which its reader reports
+}
+
+// goOn is called when a read has reached its deadline: it allows another one, until the time for what is
+// under way when a run ends is over.
+func (s *sender) goOn(err error) error {
+	if !s.phase.stop.Load() || !errors.Is(err, os.ErrDeadlineExceeded) || s.phase.after(s.phase.to.Load()) > drain {
+		return fmt.Errorf("sender %d: %w", s.number, err)
+	}
+	return s.link.conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+}
+
 // answers reads until the phase has stopped and nothing is unanswered. It calls next for each answer.
 func (s *sender) answers(next func()) error {
 	var took []time.Duration
-	for !s.phase.stop.Load() || s.outstanding() > 0 {
+	for !s.over() {
 		if err := s.link.flush(); err != nil {
 			return err
 		}
@@ -168,10 +193,13 @@ func (s *sender) answers(next func()) error {
 			next()
 			return nil
 		})
-		if err != nil {
-			return fmt.Errorf("sender %d: %w", s.number, err)
-		}
 		s.took.add(s.number, took...)
+		if err == nil {
+			continue
+		}
+		if err := s.goOn(err); err != nil {
+			return err
+		}
 	}
 	return nil
 }

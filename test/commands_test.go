@@ -31,6 +31,7 @@ func TestCommandsWhileKilled(t *testing.T) {
 		chatting.Go(func() { errs <- m.chatter(ctx, stop) })
 		observing.Go(func() { errs <- m.observe(ctx) })
 	}
+	var visitors []*member
 	for range kills {
 		<-time.After(time.Duration(20+rng.IntN(300)) * time.Millisecond)
 		if err := d.kill(); err != nil {
@@ -39,6 +40,11 @@ func TestCommandsWhileKilled(t *testing.T) {
 		if err := d.start(ctx); err != nil {
 			t.Fatal(err)
 		}
+		v, err := visit(ctx, d, members[rng.IntN(len(members))].entity)
+		if err != nil {
+			t.Fatal(err)
+		}
+		visitors = append(visitors, v)
 	}
 	close(stop)
 	chatting.Wait()
@@ -56,7 +62,7 @@ func TestCommandsWhileKilled(t *testing.T) {
 	if err := d.kill(); err != nil {
 		t.Fatal(err)
 	}
-	compareAll(t, ctx, d, members)
+	compareAll(t, ctx, d, append(members, visitors...))
 }
 
 // joinAll connects some members to some entities of every kind.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/tutti-rt/tutti/client"
-	"github.com/tutti-rt/tutti/wire"
 )
 
 // member is a client at one entity that sends random commands, and keeps what it was told.
@@ -19,12 +18,12 @@ type member struct {
 	entity string // category/id
 	client *client.Client
 	rng    *rand.Rand
-	cursor wire.Cursor
 
 	mu       sync.Mutex
 	sent     []sent
 	observed []client.Update // states and events
 	lastSeen uint64
+	left     bool // did not stay until the end
 }
 
 // sent is one command and its outcome.
@@ -51,6 +50,26 @@ func join(ctx context.Context, d *victim, entity, sub string, rng *rand.Rand) (*
 		return nil, fmt.Errorf("%s joins %s: %w", sub, entity, err)
 	}
 	return &member{entity: entity, client: c, rng: rng}, nil
+}
+
+// visit asks for the entity's state and goes again.
+func visit(ctx context.Context, d *victim, entity string) (*member, error) {
+	m, err := join(ctx, d, entity, "visitor", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer m.client.Close()
+	m.left = true
+	for u, err := range m.client.Updates(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("visit %s: %w", entity, err)
+		}
+		if s, ok := u.(client.State); ok {
+			m.observed = append(m.observed, s)
+			break
+		}
+	}
+	return m, nil
 }
 
 // observe keeps states and events until ctx is done or the client is closed.

@@ -34,7 +34,7 @@ type Result struct {
 	Typed     time.Duration `json:"typed_ns"`
 	Events    uint64        `json:"events"`     // that viewers followed
 	States    uint64        `json:"states"`     // that viewers began from, or were given instead of events
-	Relinks   uint64        `json:"relinks"`    // times that a client found its link lost
+	Relinks   uint64        `json:"relinks"`    // times that a client was without a link or failed to get one
 	PerSecond float64       `json:"per_second"` // durable edits
 }
 
