@@ -88,7 +88,7 @@ func (e *entity) weight() int64 {
 	n := int64(entityBytes)
 	if e.live != nil {
 		n += int64(e.live.size) + e.live.views.bytes() + e.live.ledger.bytes()
-		if e.live.shadow.copy != nil {
+		if e.live.shadow.held {
 			n += int64(e.live.size)
 		}
 	}

@@ -177,7 +177,7 @@ func (p *partition) retire(e *entity) {
 
 // spent reports whether there is nothing to keep of the entity.
 func (e *entity) spent() bool {
-	return !e.active && e.live == nil && e.here == nil && (e.cat.opt.Ephemeral || e.durable == e.written)
+	return !e.active && e.live == nil && e.here == nil && e.shadows == 0 && (e.cat.opt.Ephemeral || e.durable == e.written)
 }
 
 // remove takes an entity out of memory. The caller holds p.mu.

@@ -26,6 +26,7 @@ type entity struct {
 	place     place        // in the partition's order of use
 	asleep    bool         // passivated; wake is when it has to be activated, Unix ms, 0 for never
 	wake      int64
+	shadows   int // at work; they come back to it
 
 	// Belonging to the goroutine of the turn.
 	written journal.Mark // of the last record handed to the partition

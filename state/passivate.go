@@ -37,14 +37,14 @@ func (p *partition) passivate(now time.Time) {
 // mayPassivate reports whether nothing would be lost. The caller holds the partition's mutex.
 func (e *entity) mayPassivate() bool {
 	switch {
-	case e.active || e.live == nil:
+	case e.active || e.live == nil || e.shadows > 0:
 		return false
 	case e.cat.opt.Ephemeral:
 		return e.here == nil
 	case e.live.broken != nil:
 		return true
 	}
-	return e.durable == e.written && !e.live.shadow.working
+	return e.durable == e.written
 }
 
 // letGo drops the entity's state and ledger. The caller holds the partition's mutex.

@@ -3,6 +3,7 @@ package state_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -277,4 +278,46 @@ func TestStartAfterACrashInTheFirstStart(t *testing.T) {
 		}
 		w.start()
 	}, sums())
+}
+
+// TestShadowOutlivesItsEntity removes an entity from memory while its shadow is at work. What the
+// shadow does then must not touch the entity that has taken its place.
+func TestShadowOutlivesItsEntity(t *testing.T) {
+	big := tutti.NewCategory("blob",
+		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined{c.Line}); return nil }),
+		tutti.OnCommand(func(t *tutti.Turn[blob], c poison) error { t.Emit(burst{}); return nil }),
+		tutti.OnCommand(func(t *tutti.Turn[blob], c wait) error {
+			time.Sleep(time.Duration(c.MS) * time.Millisecond)
+			t.Emit(lined{"waited"})
+			return nil
+		}),
+		tutti.OnEvent(func(b *blob, e lined) { b.Text += e.Line }),
+		tutti.OnEvent(func(b *blob, e burst) { panic("cannot apply") }),
+		tutti.With(tutti.Options{SnapshotEvents: 3, Grace: time.Second}),
+	)
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		disk := make(chan struct{})
+		w.journal.Inject(memjournal.Faults{SaveSnapshot: func(context.Context, journal.Snapshot) error { <-disk; return nil }})
+		a := w.attach("blob", "1", "ann", conn1)
+		chunk := strings.Repeat("x", 60_000)
+		for i := range 15 {
+			a.command(uint64(i+1), "line", fmt.Sprintf(`{"Line":"%s%d"}`, chunk, i))
+		}
+		a.frames()
+		a.command(16, "poison", `{}`)
+		want(t, a.frames(), `reject 16 internal`)
+		a.detach(wire.Leave)
+		synctest.Wait()
+		a = w.attach("blob", "1", "ann", conn1, noWatch)
+		a.command(17, "wait", `{"MS":1000}`)
+		synctest.Wait()
+		close(disk)
+		synctest.Wait()
+		b := w.attach("blob", "1", "bob", conn2, noWatch)
+		b.command(1, "line", `{"Line":"y"}`)
+		synctest.Wait()
+		time.Sleep(2 * time.Second)
+		want(t, a.frames(), `welcome 15  acked 15`, `ack 17 at 16 `)
+		want(t, b.frames(), `welcome 16  acked 0`, `ack 1 at 17 `)
+	}, big)
 }

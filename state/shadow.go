@@ -14,6 +14,7 @@ import (
 // belongs to the goroutine at work while there is one.
 type shadow struct {
 	copy     *folded
+	held     bool // there was a copy when last it was at work
 	working  bool
 	snapshot bool // wanted
 	welcomes []welcoming
@@ -55,10 +56,14 @@ func (e *entity) workShadow() {
 	work := &shadowWork{snapshot: s.snapshot, welcomes: s.welcomes}
 	s.snapshot, s.welcomes = false, nil
 	p, l := e.part, e.live
+	p.mu.Lock()
+	e.shadows++
+	p.mu.Unlock()
 	p.turns.Go(func() {
 		work.do(p.ctx, p, e, l)
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		e.shadows--
 		if !p.ended {
 			p.post(e, message{job: func() { e.shadowDone(l, work) }})
 		}
@@ -123,7 +128,7 @@ func (w *shadowWork) encodeViews(f *folded) {
 
 // shadowDone sends the welcomes that the shadow has filled in, as a turn of the entity.
 func (e *entity) shadowDone(l *live, w *shadowWork) {
-	l.shadow.working = false
+	l.shadow.working, l.shadow.held = false, w.err == nil
 	if w.err != nil && e.part.ctx.Err() == nil {
 		e.part.log.Error("shadow failed", "entity", e.id.String(), "err", w.err)
 	}
