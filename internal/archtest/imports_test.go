@@ -11,7 +11,7 @@ import (
 
 // row is one line of the table of packages in docs/architecture.md.
 type row struct {
-	imports []string // folders of this module; "*" allows all
+	imports []string // folders of this module
 	outside []string // module paths beyond the standard library
 }
 
@@ -52,33 +52,44 @@ func quoted(cell string) []string {
 	return words
 }
 
-// allows reports whether the line lets a package import the path.
-func (r row) allows(imported string) bool {
-	if imported == module {
-		return slices.Contains(r.imports, ".") || slices.Contains(r.imports, "*")
+// allows returns the entry of the line that lets a package import the path.
+func (r row) allows(imported string) (entry string, ok bool) {
+	entries := r.imports
+	inside, ours := strings.CutPrefix(imported, module+"/")
+	switch first, _, _ := strings.Cut(imported, "/"); {
+	case imported == module:
+		inside = "."
+	case ours:
+	case !strings.Contains(first, "."):
+		return "", true // the standard library
+	default:
+		inside, entries = imported, r.outside
 	}
-	if inside, ok := strings.CutPrefix(imported, module+"/"); ok {
-		return slices.ContainsFunc(r.imports, func(pattern string) bool {
-			return pattern == "*" || pattern == inside || strings.HasSuffix(pattern, "/*") && under(inside, strings.TrimSuffix(pattern, "/*"))
-		})
+	for _, entry := range entries {
+		family, isFamily := strings.CutSuffix(entry, "/*")
+		switch {
+		case entry == inside, isFamily && under(inside, family), !ours && under(inside, entry):
+			return entry, true
+		}
 	}
-	if first, _, _ := strings.Cut(imported, "/"); !strings.Contains(first, ".") {
-		return true // the standard library
-	}
-	return slices.ContainsFunc(r.outside, func(m string) bool { return m == "*" || imported == m || under(imported, m) })
+	return "", false
 }
 
 func under(name, folder string) bool { return strings.HasPrefix(name, folder+"/") }
 
-// TestImports holds every package to its line in the table. Test files may import what they like.
+// TestImports holds every package to its line in the table, and the table to what is imported. Test files may
+// import what they like.
 func TestImports(t *testing.T) {
 	rows := table(t)
-	seen := make(map[string]bool)
+	seen, used := make(map[string]bool), make(map[string]bool)
 	for _, s := range sources(t) {
 		dir := s.dir()
 		name, ok := lineOf(rows, dir)
 		if !ok {
-			t.Errorf("package %s has no line in the table of docs/architecture.md", dir)
+			if !seen[dir] {
+				t.Errorf("package %s has no line in the table of docs/architecture.md", dir)
+			}
+			seen[dir] = true
 			continue
 		}
 		seen[name] = true
@@ -93,14 +104,22 @@ func TestImports(t *testing.T) {
 			if inside := strings.TrimPrefix(imported, module+"/"); name != dir && under(inside, strings.TrimSuffix(name, "/*")) {
 				continue // within one family of folders
 			}
-			if !rows[name].allows(imported) {
+			entry, ok := rows[name].allows(imported)
+			if !ok {
 				t.Errorf("%s imports %s, which the table of docs/architecture.md does not allow", s.name, imported)
 			}
+			used[name+" "+entry] = true
 		}
 	}
-	for name := range rows {
+	for name, r := range rows {
 		if !seen[name] {
 			t.Errorf("docs/architecture.md has a line for package %s, which does not exist", name)
+			continue
+		}
+		for _, entry := range slices.Concat(r.imports, r.outside) {
+			if !used[name+" "+entry] {
+				t.Errorf("docs/architecture.md lets package %s import %s, which it does not", name, entry)
+			}
 		}
 	}
 }
@@ -132,7 +151,7 @@ func TestAllows(t *testing.T) {
 		"example.org/ab":                 false,
 		"golang.org/x/sync/singleflight": false,
 	} {
-		if got := r.allows(imported); got != want {
+		if _, got := r.allows(imported); got != want {
 			t.Errorf("allows(%s) = %v, want %v", imported, got, want)
 		}
 	}
