@@ -74,9 +74,6 @@ func (e *entity) attach(m *message) {
 		here.changes.join(fresh)
 	}
 	e.welcome(l, env)
-	if l.presence {
-		e.listMembers(l)
-	}
 	e.announceSoon()
 }
 

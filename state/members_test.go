@@ -256,6 +256,15 @@ func TestPresence(t *testing.T) {
 			!strings.Contains(got[2], `{"member":"B","who":"bob","data":{"at":3}}`) || !strings.HasPrefix(got[2], `{"count":2,`) {
 			t.Errorf("presence and messages: %q", got)
 		}
+		a.send(&wire.Envelope{Kind: wire.KindRefresh}) // what a link has missed may have been presence
+		synctest.Wait()
+		w.mu.Lock()
+		if len(a.got) != 2 || a.got[0].Kind != wire.KindWelcome || a.got[1].Kind != wire.KindPresenceChange ||
+			!strings.HasPrefix(string(a.got[1].Data), `{"count":2,"joined":[`) {
+			t.Errorf("after a refresh: %d envelopes, want a welcome and the members", len(a.got))
+		}
+		a.got = nil
+		w.mu.Unlock()
 		b.detach(wire.Leave)
 		time.Sleep(time.Second)
 		w.mu.Lock()
@@ -265,6 +274,29 @@ func TestPresence(t *testing.T) {
 			t.Errorf("after bob left: %s %s", brief(last), last.Data)
 		}
 	}, lobbies())
+}
+
+// TestPresenceOfALargeEntity has a welcome that is made outside of turns: who is here comes after it.
+func TestPresenceOfALargeEntity(t *testing.T) {
+	big := tutti.NewCategory("blob",
+		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined{c.Line}); return nil }),
+		tutti.OnEvent(func(b *blob, e lined) { b.Text += e.Line }),
+		tutti.With(tutti.Options{SnapshotEvents: 3}),
+	)
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		a := w.attach("blob", "1", "ann", conn1, noWatch)
+		for i := range 6 {
+			a.command(uint64(i+1), "line", `{"Line":"`+strings.Repeat("x", 60_000)+`"}`)
+		}
+		a.frames()
+		b := w.attach("blob", "1", "bob", conn2, withPresence)
+		synctest.Wait()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(b.got) != 2 || b.got[0].Kind != wire.KindWelcome || b.got[1].Kind != wire.KindPresenceChange {
+			t.Errorf("%d envelopes, want a welcome and the members", len(b.got))
+		}
+	}, big)
 }
 
 type oldLined struct{ Text string }

@@ -153,7 +153,7 @@ func (e *entity) shadowDone(l *live, w *shadowWork) {
 		env := wanted.env
 		// The state may be some events behind what the edge has been sent by the time it gets it.
 		env.Revision, env.Until, env.Data = w.mark.Revision, e.written.Revision, w.views[env.Audience]
-		e.send(wanted.link, env)
+		e.sendWelcome(wanted.link, env)
 	}
 	e.conclude(nil, nil)
 	if e.live == l {

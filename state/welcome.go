@@ -27,7 +27,15 @@ func (e *entity) welcome(l *link, env *wire.Envelope) {
 	case !e.fillIn(w, l):
 		return
 	}
+	e.sendWelcome(l, w)
+}
+
+// sendWelcome sends a welcome, and after it who is here, since the link may have missed what changed.
+func (e *entity) sendWelcome(l *link, w *wire.Envelope) {
 	e.send(l, w)
+	if l.presence {
+		e.listMembers(l)
+	}
 }
 
 // refresh gives a link that is too far behind a fresh welcome.
@@ -44,7 +52,7 @@ func (e *entity) refresh(l *link) {
 		return
 	}
 	if e.fillIn(w, l) {
-		e.send(l, w)
+		e.sendWelcome(l, w)
 	}
 }
 
