@@ -9,35 +9,61 @@ import (
 )
 
 // agenda has the times at which entities of a partition have something to do though nobody
-// asks: timers, grace periods, presence to hand out, messages to repeat. An entity may stand in it more than
-// once; one that comes too early or for nothing does no harm. It is guarded by the partition's mutex.
+// asks: timers, grace periods, presence to hand out, messages to repeat. An entity stands in it once,
+// with the first of its times; what comes later it finds out itself when it is asked. One that comes too early
+// or for nothing does no harm. It is guarded by the partition's mutex.
 type agenda struct {
 	entries entries
 	changed chan struct{} // holds a token when the first entry may be another
 }
 
 type entry struct {
-	at int64 // Unix ms
-	id turn.Entity
+	at    int64 // Unix ms
+	id    turn.Entity
+	index int
 }
 
-type entries []entry
+// entries is a heap by time, and finds the entry of an entity.
+type entries struct {
+	heap []*entry
+	by   map[turn.Entity]*entry
+}
 
-func (h entries) Len() int           { return len(h) }
-func (h entries) Less(i, j int) bool { return h[i].at < h[j].at }
-func (h entries) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *entries) Push(x any)        { *h = append(*h, x.(entry)) }
+func (h *entries) Len() int           { return len(h.heap) }
+func (h *entries) Less(i, j int) bool { return h.heap[i].at < h.heap[j].at }
+func (h *entries) Swap(i, j int) {
+	h.heap[i], h.heap[j] = h.heap[j], h.heap[i]
+	h.heap[i].index, h.heap[j].index = i, j
+}
+
+func (h *entries) Push(x any) {
+	n := x.(*entry)
+	n.index = len(h.heap)
+	h.heap = append(h.heap, n)
+	h.by[n.id] = n
+}
+
 func (h *entries) Pop() any {
-	old := *h
-	x := old[len(old)-1]
-	old[len(old)-1] = entry{}
-	*h = old[:len(old)-1]
-	return x
+	last := len(h.heap) - 1
+	n := h.heap[last]
+	h.heap[last] = nil
+	h.heap = h.heap[:last]
+	delete(h.by, n.id)
+	return n
 }
 
+// add sees that the entity is asked at that time at the latest.
 func (a *agenda) add(at int64, id turn.Entity) {
-	heap.Push(&a.entries, entry{at, id})
-	if a.entries[0].at != at {
+	switch n := a.entries.by[id]; {
+	case n == nil:
+		heap.Push(&a.entries, &entry{at: at, id: id})
+	case at < n.at:
+		n.at = at
+		heap.Fix(&a.entries, n.index)
+	default:
+		return
+	}
+	if a.entries.heap[0].at != at {
 		return
 	}
 	select {
@@ -53,8 +79,7 @@ func (p *partition) remind(e *entity, at int64) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.ended && (e.due == 0 || at < e.due) {
-		e.due = at
+	if !p.ended {
 		p.agenda.add(at, e.id)
 	}
 }
@@ -78,8 +103,8 @@ func (p *partition) keepAgenda(ctx context.Context) {
 func (p *partition) wakeDue(now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.agenda.entries) > 0 && !p.ended {
-		first := p.agenda.entries[0]
+	for p.agenda.entries.Len() > 0 && !p.ended {
+		first := p.agenda.entries.heap[0]
 		if wait := time.UnixMilli(first.at).Sub(now); wait > 0 {
 			return wait
 		}
@@ -89,9 +114,6 @@ func (p *partition) wakeDue(now time.Time) time.Duration {
 			continue // an older version's; its entities sleep until somebody serves them again
 		}
 		e := p.entity(first.id, cat)
-		if e.due <= first.at {
-			e.due = 0
-		}
 		p.post(e, message{job: func() { e.attend(time.Now()) }})
 	}
 	return time.Hour
@@ -120,7 +142,7 @@ func (p *partition) loadWakes(ctx context.Context, until time.Time) {
 			return
 		}
 		p.mu.Lock()
-		if e := p.entities[w.Entity]; !p.ended && (e == nil || e.live == nil) {
+		if e := p.entities[w.Entity]; !p.ended && (e == nil || !e.active && e.live == nil && !(e.asleep && e.wake != 1)) {
 			p.agenda.add(w.At.UnixMilli(), w.Entity)
 		}
 		p.mu.Unlock()

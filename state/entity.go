@@ -21,7 +21,6 @@ type entity struct {
 	mailBytes int
 	active    bool         // its goroutine is running
 	durable   journal.Mark // of its last durable record, as far as known since activation
-	due       int64        // its earliest entry in the agenda, Unix ms; 0 for none
 	underway  underway     // the turn being run
 	place     place        // in the partition's order of use
 	asleep    bool         // passivated; wake is when it has to be activated, Unix ms, 0 for never

@@ -70,6 +70,7 @@ func newPartition(ctx context.Context, n *Node, id journal.Partition, l journal.
 	}
 	p.ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	p.agenda.changed = make(chan struct{}, 1)
+	p.agenda.entries.by = make(map[turn.Entity]*entry)
 	p.room.L = &p.mu
 	return p
 }

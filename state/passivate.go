@@ -50,14 +50,18 @@ func (e *entity) mayPassivate() bool {
 // letGo drops the entity's state and ledger. The caller holds the partition's mutex.
 func (p *partition) letGo(e *entity) {
 	if e.live.broken == nil {
-		e.asleep, e.wake = true, e.live.ledger.wake()
+		l := &e.live.ledger
+		e.asleep, e.wake = true, l.wake()
+		if e.here != nil && len(l.outbox) == 0 {
+			e.wake = l.first() // who is here is known without it
+		}
+		if e.wake > 1 {
+			p.agenda.add(e.wake, e.id)
+		}
 	}
 	e.live = nil
 	if e.here == nil {
 		p.remove(e)
-		if e.asleep && e.wake > 1 {
-			p.agenda.add(e.wake, e.id)
-		}
 		return
 	}
 	before := e.place.bytes

@@ -321,3 +321,59 @@ func TestShadowOutlivesItsEntity(t *testing.T) {
 		want(t, b.frames(), `welcome 16  acked 0`, `ack 1 at 17 `)
 	}, big)
 }
+
+func TestAgendaIsBounded(t *testing.T) {
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		a := w.attach("sum", "1", "ann", conn1, withPresence)
+		a.command(1, "later", `{"Key":"a","MS":100000000,"By":5}`)
+		for range 100 {
+			a.send(&wire.Envelope{Kind: wire.KindPresence, Data: []byte(`1`)})
+			time.Sleep(time.Second)
+		}
+		a.frames()
+		if n := w.node.AgendaLen(); n > 3 {
+			t.Errorf("the agenda has %d entries for one entity", n)
+		}
+		a.detach(wire.Leave)
+		time.Sleep(30 * time.Hour)
+		want(t, w.attach("sum", "1", "bob", conn2).frames(), `welcome 1 {"n":5} acked 0`)
+	}, sums())
+}
+
+// TestAttendedEntitySleepsOn has an entity of a category that logs who comes, asleep with
+// somebody at it: nothing wakes it.
+func TestAttendedEntitySleepsOn(t *testing.T) {
+	reads := 0
+	inWorld(t, state.Config{MemoryBudget: 1}, func(t *testing.T, w *world) {
+		a := w.attach("lobby", "1", "ann", conn1)
+		a.frames()
+		asleep()
+		w.journal.Inject(memjournal.Faults{Entity: func(context.Context, journal.Entity) error { reads++; return nil }})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if reads > 0 {
+			t.Errorf("the entity was read %d times in an hour without messages", reads)
+		}
+	}, lobbies())
+}
+
+// TestTellIsRepeatedThoughSomethingElseIsDueBefore loses a message while a change of presence is
+// to be told before its repetition.
+func TestTellIsRepeatedThoughSomethingElseIsDueBefore(t *testing.T) {
+	var busy atomic.Bool
+	busy.Store(true)
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		w.journal.Inject(memjournal.Faults{Entity: func(_ context.Context, e journal.Entity) error {
+			if e.ID == "x" && busy.Load() {
+				return errors.New("busy")
+			}
+			return nil
+		}})
+		a := w.attach("lobby", "1", "ann", conn1, withPresence)
+		a.command(1, "tell", `{"To":"x","Line":"one"}`)
+		a.frames()
+		busy.Store(false)
+		time.Sleep(10 * time.Second)
+		want(t, w.attach("lobby", "x", "bob", conn2).frames(), `welcome 2 2 acked 0`)
+	}, lobbies())
+}
