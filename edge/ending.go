@@ -22,7 +22,7 @@ const reconnectSpread = time.Second
 
 // end sends the link its terminate and close frames, then closes the socket: when the peer has
 // closed, or after a bounded time. Only the first end of a link counts.
-func (l *link) end(why ending) { l.endAt(0, why) }
+func (l *link) end(why ending) { l.endAt(place{}, why) }
 
 // endAsTold ends the link as its owner says, at its place. hub.mu is held.
 func (l *link) endAsTold(e *wire.Envelope) {
@@ -31,10 +31,10 @@ func (l *link) endAsTold(e *wire.Envelope) {
 	if e.Has(wire.Refused) || e.Has(wire.Foreign) {
 		why.close = wire.CloseRefused
 	}
-	l.endAt(l.place(), why)
+	l.endAt(l.here(), why)
 }
 
-func (l *link) endAt(at uint64, why ending) {
+func (l *link) endAt(at place, why ending) {
 	if why.close == 0 {
 		why.close = wire.CloseCode(why.code)
 	}
@@ -45,7 +45,7 @@ func (l *link) endAt(at uint64, why ending) {
 		after = time.Duration(rand.Int64N(int64(max(why.spread, time.Millisecond))))
 	}
 	data := encode(l.format, nil, &e, wire.FrameOptions{After: after})
-	l.finish(&final{at: at, data: l.format.end(data, why.close, why.code), urgent: why.urgent})
+	l.finish(&final{place: at, data: l.format.end(data, why.close, why.code), urgent: why.urgent})
 }
 
 // finish sets the link's last bytes, and the time by which its socket is closed.

@@ -56,7 +56,7 @@ func (h *hub) toAll(e *wire.Envelope) {
 		h.broadcast(e, func(*fan) bool { return true })
 		for _, l := range h.links {
 			if l.fan == nil {
-				l.pushFrame(0, e, wire.FrameOptions{})
+				l.pushFrame(place{}, e, wire.FrameOptions{})
 			}
 		}
 	case wire.KindTerminate:
@@ -90,7 +90,7 @@ func (h *hub) broadcast(e *wire.Envelope, wants func(*fan) bool) {
 		}
 		if left != nil && left.fan == f {
 			head := f.ring.Head()
-			left.push(item{at: head, until: head + uint64(len(frame))})
+			left.push(item{place: place{f.ring, head}, until: head + uint64(len(frame))})
 		}
 		f.append(h.edge.workers, frame, e)
 		h.edge.count.framesOut.Add(1)
@@ -124,15 +124,15 @@ func (h *hub) toOne(l *link, e *wire.Envelope) {
 		h.welcome(l, e)
 	case wire.KindAck:
 		l.answered(e.Command)
-		l.pushFrame(l.place(), e, wire.FrameOptions{Hops: h.edge.completeHops(e)})
+		l.pushFrame(l.here(), e, wire.FrameOptions{Hops: h.edge.completeHops(e)})
 	case wire.KindReject, wire.KindAnswer:
 		l.answered(e.Command)
-		l.pushFrame(l.place(), e, wire.FrameOptions{})
+		l.pushFrame(l.here(), e, wire.FrameOptions{})
 	case wire.KindMessage, wire.KindPresenceChange, wire.KindStatus, wire.KindEvent:
-		l.pushFrame(l.place(), e, wire.FrameOptions{})
+		l.pushFrame(l.here(), e, wire.FrameOptions{})
 	case wire.KindPong:
 		whole := h.edge.now()/1000 - int64(e.Command)
-		l.pushFrame(l.place(), e, wire.FrameOptions{EdgeUS: max(whole-e.Spent, 0)})
+		l.pushFrame(l.here(), e, wire.FrameOptions{EdgeUS: max(whole-e.Spent, 0)})
 	case wire.KindTerminate:
 		l.endAsTold(e)
 	case wire.KindBacklogPart:
@@ -140,18 +140,18 @@ func (h *hub) toOne(l *link, e *wire.Envelope) {
 	}
 }
 
-// place returns the place of a frame that comes now: after the ring's head. hub.mu is held.
-func (l *link) place() uint64 {
+// here returns the place of a frame that comes now: after the ring's head. hub.mu is held.
+func (l *link) here() place {
 	if l.fan == nil {
-		return 0
+		return place{}
 	}
-	return l.fan.ring.Head()
+	return place{l.fan.ring, l.fan.ring.Head()}
 }
 
 // pushFrame hands the link the frame made of e, for that place.
-func (l *link) pushFrame(at uint64, e *wire.Envelope, o wire.FrameOptions) {
+func (l *link) pushFrame(at place, e *wire.Envelope, o wire.FrameOptions) {
 	l.edge.count.framesOut.Add(1)
-	l.push(item{at: at, data: encode(l.format, make([]byte, 0, 160+len(e.Data)), e, o)})
+	l.push(item{place: at, data: encode(l.format, make([]byte, 0, 160+len(e.Data)), e, o)})
 }
 
 // welcome tells the link its state, and lets it follow the ring from there.
@@ -268,12 +268,14 @@ func (h *hub) backlog(l *link, e *wire.Envelope) {
 	if l.fan == nil {
 		return
 	}
+	it := item{free: true, ask: l.answers + 1}
 	if e.Has(wire.TooFar) {
+		l.answers++
 		h.edge.count.conflations.Add(1)
-		l.push(item{free: true, move: &move{ask: &wire.Envelope{Kind: wire.KindRefresh}}})
+		it.move = &move{ask: &wire.Envelope{Kind: wire.KindRefresh}}
+		l.push(it)
 		return
 	}
-	it := item{free: true}
 	room := h.edge.buffers.getOut()
 	defer h.edge.buffers.putOut(room)
 	for event, err := range wire.DecodeBacklog(e.Data) {
@@ -287,6 +289,7 @@ func (h *hub) backlog(l *link, e *wire.Envelope) {
 		h.edge.count.framesOut.Add(1)
 	}
 	if !e.Has(wire.More) {
+		l.answers++
 		it.move = h.placement(l, e.Revision, 0)
 	}
 	l.push(it)

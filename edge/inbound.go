@@ -269,7 +269,7 @@ func (in *inbound) reject(id uint64, code, message string) {
 	e := &wire.Envelope{Kind: wire.KindReject, Command: id, Code: code, Message: message}
 	in.hub.mu.Lock()
 	defer in.hub.mu.Unlock()
-	in.pushFrame(in.place(), e, wire.FrameOptions{})
+	in.pushFrame(in.here(), e, wire.FrameOptions{})
 }
 
 // refreshBurst is ten auth frames, each of which costs 60: the rate of the bucket is per minute.

@@ -39,12 +39,12 @@ type link struct {
 	sent   uint64     // number of the link's last envelope
 
 	// Guarded by hub.mu.
-	fan       *fan // whose ring the link follows, or will once it has caught up
-	slot      int  // in its share of the fan
-	member    string
-	audience  string
-	backlogs  int // asked for since the link last followed its ring
-	stateSize int // bytes of the last state it got
+	fan      *fan // whose ring the link follows, or will once it has caught up
+	slot     int  // in its share of the fan
+	member   string
+	audience string
+	backlogs int    // asked for since the link last followed its ring
+	answers  uint32 // to requests for a backlog
 
 	mu         sync.Mutex
 	inbox      []item
@@ -65,28 +65,37 @@ type link struct {
 	replay   uint64     // ephemeral entries before it are not for this link
 	rev      uint64     // at pos, with revKnown
 	revKnown bool
-	finished bool // final has been handed over
+	asks     uint32 // requests for a backlog sent
+	void     uint32 // answers up to this one come too late
+	finished bool   // final has been handed over
 
 	// Times, ns since the edge was made. Zero: not.
 	expires   atomic.Int64 // the token
 	waiting   atomic.Int64 // since when the owner owes a welcome or backlog
 	unponged  atomic.Int32 // pings that the client has not answered
-	viewBytes atomic.Int64 // copy of stateSize for whoever holds the link
+	viewBytes atomic.Int64 // of the last state that it got
+}
+
+// place is a position in a ring. The zero place is no place in particular.
+type place struct {
+	ring *ring.Ring
+	at   uint64
 }
 
 // item is something that waits for one link.
 type item struct {
-	at    uint64 // place in the link's ring; 0: at once
+	place        // in the ring that the link follows; zero: at once
 	until uint64 // not 0: no bytes; the ring's bytes from at to until are not for this link
 	data  []byte
 	more  [][]byte // of the same message
 	move  *move    // after the bytes
+	ask   uint32   // number of the link's request for a backlog that this answers; 0: none
 	free  bool     // not counted against the link's bounds: at most one is under way
 }
 
 // final is what a link gets last.
 type final struct {
-	at     uint64 // place in the link's ring
+	place
 	data   []byte
 	urgent bool // nothing goes out before it but what has been gathered
 }

@@ -276,7 +276,15 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		"allow": func(t *rapid.T) {
 			w.pick(t).socket.Allow(rapid.SampledFrom([]int{1, 10, 200, 5000, 1 << 30}).Draw(t, "bytes"))
 		},
-		"age": func(*rapid.T) { w.edge.Age(2) },
+		"regroup": func(t *rapid.T) {
+			c := w.pick(t)
+			c.undisturb = false
+			w.owner.regroup("room", "1", c.conn, rapid.SampledFrom([]string{"", "red", "blue"}).Draw(t, "audience"))
+		},
+		"age": func(*rapid.T) {
+			synctest.Wait()
+			w.edge.Age(2)
+		},
 		"wait": func(*rapid.T) {
 			time.Sleep(100 * time.Millisecond) // of the bubble
 			synctest.Wait()

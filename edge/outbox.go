@@ -18,8 +18,10 @@ const (
 )
 
 // take moves what came for the link to the lists of whoever holds it.
-func (l *link) take() {
+func (l *link) take() (pong []byte, final *final) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	pong, l.pong = l.pong, nil
 	inbox := l.inbox
 	if cap(inbox) > keepItems {
 		l.inbox = nil
@@ -27,49 +29,53 @@ func (l *link) take() {
 		l.inbox = inbox[:0]
 	}
 	for i := range inbox {
-		if inbox[i].at == 0 {
+		if inbox[i].ring == nil {
 			l.now = append(l.now, inbox[i])
 		} else {
 			l.held = append(l.held, inbox[i])
 		}
 		inbox[i] = item{}
 	}
-	l.mu.Unlock()
+	return pong, l.final
 }
 
 // gather appends what the link is to send next to bufs, counts it as sent, and reports whether
-// there may be more. v is a view of the ring of; the link takes one of its own when it follows
-// another. Nothing is left out or sent twice: what is gathered is written, or put into out, in this
-// order, before gather is called again.
+// there may be more. Nothing is left out or sent twice: what is gathered is written, or put into
+// out, in this order, before gather is called again.
+//
+// v is a view of the ring of, or nil; the link takes one of its own when it follows another. A view
+// is always taken before the link's inbox: then whatever has a place in it is at hand. When there may
+// be more, the next call needs a view that is newer.
 func (l *link) gather(bufs [][]byte, of *ring.Ring, v *ring.View) (_ [][]byte, more bool) {
 	g := gathering{link: l, bufs: append(bufs, l.out...), room: maxGather}
 	l.out = nil
 	if l.finished {
 		return g.bufs, false
 	}
-	l.mu.Lock()
-	final := l.final
-	pong := l.pong
-	l.pong = nil
-	l.mu.Unlock()
+	var own ring.View
+	if l.ring != of && l.ring != nil {
+		own = l.ring.View()
+		v = &own
+	}
+	of = l.ring
+	pong, final := l.take()
 	if final == nil || !final.urgent {
 		g.add(pong)
 		g.immediate()
-		if l.ring != nil && g.open() {
-			if l.ring != of {
-				own := l.ring.View()
-				v = &own
-			}
+		switch {
+		case l.ring != of:
+			more = l.ring != nil // with a view of its own
+		case of != nil && g.open():
 			g.follow(v)
 		}
 	}
-	if final != nil {
+	if final != nil && !more {
 		g.last(final)
 	}
 	if g.frames > 0 {
 		l.discount(g.frames, g.bytes)
 	}
-	return g.bufs, !g.open()
+	return g.bufs, more || g.stale || !g.open()
 }
 
 // gathering is one call of gather.
@@ -79,6 +85,7 @@ type gathering struct {
 	room   int // bytes left
 	frames int // gathered that count against the link's bounds
 	bytes  int // of those frames
+	stale  bool
 }
 
 func (g *gathering) open() bool { return g.room > 0 && len(g.bufs) < maxPieces }
@@ -107,6 +114,9 @@ func (g *gathering) immediate() {
 	for n < len(g.now) && g.open() {
 		it := g.now[n]
 		n++
+		if it.ask != 0 && it.ask <= g.void {
+			continue // a welcome was faster
+		}
 		g.item(&it)
 		if it.move != nil {
 			g.turn(it.move)
@@ -136,6 +146,7 @@ func (l *link) turn(m *move) {
 	}
 	l.ring, l.group, l.pos, l.replay = m.fan.ring, m.fan.audience, m.pos, m.replay
 	l.revKnown = false
+	l.void = l.asks
 	l.waiting.Store(0)
 }
 
@@ -149,6 +160,11 @@ func (g *gathering) follow(v *ring.View) {
 		}
 		stop := v.Head
 		if n < len(g.held) {
+			if it := &g.held[n]; it.ring != g.ring { // the link has been given another ring
+				g.item(it)
+				n++
+				continue
+			}
 			stop = min(stop, g.held[n].at)
 		}
 		if g.pos < stop {
@@ -158,7 +174,11 @@ func (g *gathering) follow(v *ring.View) {
 			}
 			continue
 		}
-		if n == len(g.held) || g.held[n].at > g.pos {
+		if n == len(g.held) {
+			break
+		}
+		if g.held[n].at > g.pos {
+			g.stale = true // the view is older than the item
 			break
 		}
 		it := &g.held[n]
@@ -197,7 +217,7 @@ func (g *gathering) entries(v *ring.View, stop uint64) bool {
 
 // last adds the link's last bytes, once everything before their place has been added.
 func (g *gathering) last(f *final) {
-	if f.urgent || (g.open() && len(g.now) == 0 && (g.ring == nil || g.pos >= f.at)) {
+	if f.urgent || (g.open() && len(g.now) == 0 && (g.ring == nil || g.ring != f.ring || g.pos >= f.at)) {
 		g.add(f.data)
 		g.finished = true
 	}
@@ -223,6 +243,9 @@ func (l *link) conflate() {
 // askOwner sends e and lets the link follow nothing until the answer has come.
 func (l *link) askOwner(e *wire.Envelope) {
 	l.ring = nil
+	if e.Kind == wire.KindBacklog {
+		l.asks++
+	}
 	l.waiting.Store(max(l.edge.now(), 1))
 	if err := l.send(e); err != nil {
 		l.end(ending{code: wire.EndUnavailable, message: "the entity is not reachable", reconnect: true})

@@ -301,6 +301,19 @@ func (o *owner) tell(category, id string, e wire.Envelope) {
 	o.all(o.entity(category, id), func() *wire.Envelope { c := e; return &c })
 }
 
+// regroup puts the connection into another audience, with a fresh welcome.
+func (o *owner) regroup(category, id, conn, audience string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := o.entity(category, id)
+	for _, a := range n.links {
+		if a.conn == conn {
+			a.audience = audience
+			o.send(n, a.edge, o.welcome(n, a))
+		}
+	}
+}
+
 // linkOf returns the number of the connection's link.
 func (o *owner) linkOf(conn string) uint64 {
 	o.mu.Lock()

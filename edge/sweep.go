@@ -191,13 +191,14 @@ func (w *worker) flush(l *link, of *ring.Ring, v *ring.View) {
 	if l.state.Load() != stateIdle {
 		return
 	}
-	if of == nil {
-		l.take()
-	}
 	for left := maxFlush; ; {
 		bufs, more := l.gather(w.bufs[:0], of, v)
 		w.bufs = bufs[:0]
+		of, v = nil, nil
 		if len(bufs) == 0 {
+			if more {
+				continue
+			}
 			return
 		}
 		bufs, total := l.cut(bufs, left)
@@ -266,9 +267,12 @@ func (l *link) drain() {
 	patience := l.edge.timing.Drained
 	for {
 		if len(l.out) == 0 {
-			l.take()
 			l.lookBehind()
-			if l.out, _ = l.gather(nil, nil, nil); len(l.out) == 0 {
+			var more bool
+			if l.out, more = l.gather(nil, nil, nil); len(l.out) == 0 {
+				if more {
+					continue
+				}
 				break
 			}
 			l.remember()
