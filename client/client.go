@@ -49,6 +49,7 @@ type Client struct {
 //
 // The client runs one goroutine, and one or two more while it has a link. Close ends them and waits.
 func Open(ctx context.Context, entity string, config Config) (*Client, error) {
+	first := firstID(config)
 	config, err := config.withDefaults()
 	u, urlErr := parseURL(entity)
 	if err = errors.Join(err, urlErr); err != nil {
@@ -63,7 +64,7 @@ func Open(ctx context.Context, entity string, config Config) (*Client, error) {
 		ended:   make(chan struct{}),
 		opened:  make(chan struct{}),
 		calls:   make(map[uint64]*Call),
-		nextID:  1,
+		nextID:  first,
 		pings:   make(map[uint64]chan<- wire.ServerFrame),
 		epoch:   config.Cursor.Epoch,
 		last:    config.Cursor.Revision,
@@ -84,6 +85,16 @@ func Open(ctx context.Context, entity string, config Config) (*Client, error) {
 	}
 	c.shut()
 	return nil, fmt.Errorf("open %s: %w", u.Redacted(), err)
+}
+
+// firstID returns the id of the first command. A connection whose name the program has kept may have
+// used more ids than the welcome says, for commands that were rejected or were still under way when
+// the program ended. All of them are below the clock, since nobody sends a million commands a second.
+func firstID(c Config) uint64 {
+	if c.Conn == "" {
+		return 1
+	}
+	return uint64(max(time.Now().UnixMicro(), 1))
 }
 
 // Close closes the link and waits until everything of the client has ended. It does not wait for

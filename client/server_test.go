@@ -123,9 +123,6 @@ func (s *server) link() *serverLink {
 func (s *server) open(c client.Config, welcome string) (*client.Client, *serverLink) {
 	s.t.Helper()
 	c.HTTPClient = s.client()
-	if c.Conn == "" {
-		c.Conn = "conn-of-the-tests"
-	}
 	links := make(chan *serverLink, 1)
 	go func() {
 		l := <-s.links

@@ -24,7 +24,7 @@ type stream struct {
 	silence atomic.Int64 // how long the server may be silent, ns; 0 before the welcome
 
 	welcomed bool
-	listed   bool           // the list of members has come
+	listed   bool           // the list of members has come after the last welcome
 	helpers  sync.WaitGroup // the goroutines that write and keep the token fresh
 }
 
@@ -128,6 +128,7 @@ func (s *stream) welcome(ctx context.Context, f *wire.ServerFrame) error {
 			c.updates.push(State{Revision: f.Revision, Data: slices.Clone(f.Data)})
 		}
 	}
+	s.listed = false
 	if s.welcomed {
 		return nil // conflation: the state instead of the events, on the same link
 	}

@@ -37,8 +37,8 @@ type Message struct {
 	By   string // empty where the entity itself sent it
 }
 
-// Presence says who came, left and changed. A Whole one, the first after each link was made, lists
-// who is here, 200 at most, and replaces what was known before.
+// Presence says who came, left and changed. A Whole one lists who is here, 200 at most, and
+// replaces what was known before: the first over each link, and the first after each State.
 type Presence struct {
 	wire.PresenceChange
 	Whole bool
