@@ -42,13 +42,6 @@ func (e *entity) attach(m *message) {
 		e.leaveEmpty()
 		return
 	}
-	e.linksOf(id, func(old *link) {
-		here.drop(old)
-		e.send(old, &wire.Envelope{
-			Kind: wire.KindTerminate, Code: wire.EndReplaced,
-			Message: "another link of this connection has come",
-		})
-	})
 	fresh, err := e.newMember(id, claims)
 	if err != nil {
 		e.part.log.Error("member not made", "entity", e.id.String(), "err", err)
@@ -56,6 +49,13 @@ func (e *entity) attach(m *message) {
 		e.leaveEmpty()
 		return
 	}
+	e.linksOf(id, func(old *link) {
+		here.drop(old)
+		e.send(old, &wire.Envelope{
+			Kind: wire.KindTerminate, Code: wire.EndReplaced,
+			Message: "another link of this connection has come",
+		})
+	})
 	if known != nil {
 		fresh.data, fresh.order, fresh.links = known.data, known.order, known.links
 	} else if err := e.connect(fresh); err != nil {
@@ -72,6 +72,8 @@ func (e *entity) attach(m *message) {
 	here.add(l)
 	if known == nil || known.unseen {
 		here.changes.join(fresh)
+	} else {
+		here.changes.replace(known, fresh)
 	}
 	e.welcome(l, env)
 	e.announceSoon()

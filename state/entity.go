@@ -45,7 +45,8 @@ func (m *message) bytes() int {
 	if m.env == nil {
 		return 64
 	}
-	return 128 + len(m.env.Data) + len(m.env.Claims)
+	env := m.env
+	return 256 + len(env.Data) + len(env.Claims) + len(env.Name) + len(env.Conn) + len(env.Epoch) + len(env.From)
 }
 
 // run takes what waits for the entity, one message after the other, and ends when nothing does.
@@ -130,6 +131,9 @@ func (e *entity) conclude(r *journal.Record, s *journal.Snapshot) bool {
 	e.out = e.out[:0]
 	defer clear(out)
 	if e.cat.opt.Ephemeral {
+		if e.part.over() {
+			return false // another has its links now
+		}
 		for i := range out {
 			e.part.node.send(out[i].lane, out[i].to, out[i].env)
 		}

@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/binary"
+	"strings"
 )
 
 // keptOutcomes is how many outcomes of a connection are kept at least: as many commands as it may
@@ -36,6 +37,7 @@ func (s *outcomes) add(o outcome) {
 	if len(o.reply) > keptReplyBytes {
 		o.reply = nil
 	}
+	o.code, o.message = shorten(o.code), shorten(o.message)
 	s.packed = binary.AppendUvarint(s.packed, o.id)
 	s.packed = binary.AppendUvarint(s.packed, o.revision)
 	if !o.rejected {
@@ -47,6 +49,14 @@ func (s *outcomes) add(o outcome) {
 		s.packed = appendString(s.packed, o.message)
 	}
 	s.n++
+}
+
+// shorten cuts s to a size that may be kept.
+func shorten(s string) string {
+	if len(s) <= keptReplyBytes {
+		return s
+	}
+	return strings.ToValidUTF8(s[:keptReplyBytes], "")
 }
 
 func (s *outcomes) trim() {

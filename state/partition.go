@@ -170,6 +170,13 @@ func (p *partition) end(cause error) {
 	}
 }
 
+// over reports whether the ownership has ended.
+func (p *partition) over() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended
+}
+
 // commit adds a change to the open batch, and waits while that is full. It returns false when the ownership
 // has ended: then the change has not happened.
 func (p *partition) commit(c *change) bool {

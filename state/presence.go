@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -24,6 +25,15 @@ func (c *presenceChanges) join(m *member) {
 	}
 	c.joined[m.id] = m
 	delete(c.left, m.id)
+}
+
+// replace has fresh stand for the same member, who has attached again.
+func (c *presenceChanges) replace(old, fresh *member) {
+	if c.joined[old.id] != nil {
+		c.joined[old.id] = fresh
+	} else if c.updated[old.id] != nil || !bytes.Equal(old.who, fresh.who) {
+		c.update(fresh)
+	}
 }
 
 func (c *presenceChanges) leave(m *member) {

@@ -377,3 +377,109 @@ func TestTellIsRepeatedThoughSomethingElseIsDueBefore(t *testing.T) {
 		want(t, w.attach("lobby", "x", "bob", conn2).frames(), `welcome 2 2 acked 0`)
 	}, lobbies())
 }
+
+func TestFailingAudienceLeavesTheOldLink(t *testing.T) {
+	fails := false
+	moody := tutti.NewCategory("sum",
+		tutti.OnCommand(func(t *tutti.Turn[sum], c add) error { t.Emit(added{By: c.By}); return nil }),
+		tutti.OnEvent(func(s *sum, e added) { s.N += e.By }),
+		tutti.Audience(func(tutti.Claims) string {
+			if fails {
+				panic("no audience today")
+			}
+			return ""
+		}),
+	)
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		a := w.attach("sum", "1", "ann", conn1)
+		a.frames()
+		fails = true
+		want(t, w.attach("sum", "1", "ann", conn1).frames(), `terminate internal`)
+		a.command(1, "add", `{"By":1}`)
+		want(t, a.frames(), `event 1 added {"By":1}`, `ack 1 at 1 `)
+		a.detach(wire.Leave)
+		time.Sleep(time.Hour)
+		if s := w.node.Stats(); s.Entities != 0 {
+			t.Errorf("%d entities in memory after the last link has left", s.Entities)
+		}
+	}, moody)
+}
+
+func TestPresenceDataOfALinkThatReplacesAnother(t *testing.T) {
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		a := w.attach("lobby", "1", "ann", conn1, withPresence)
+		time.Sleep(time.Second)
+		a.frames()
+		w.attach("lobby", "1", "bob", conn2)
+		b := w.attach("lobby", "1", "bob", conn2)
+		b.send(&wire.Envelope{Kind: wire.KindPresence, Data: []byte(`{"at":3}`)})
+		time.Sleep(time.Second)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		last := a.got[len(a.got)-1]
+		if last.Kind != wire.KindPresenceChange || !strings.Contains(string(last.Data), `{"at":3}`) {
+			t.Errorf("the last that ann got is %s %s, want bob's presence data", brief(last), last.Data)
+		}
+	}, lobbies())
+}
+
+func TestLongRejectionsAreNotKept(t *testing.T) {
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		a := w.attach("sum", "1", "ann", conn1)
+		for i := range 300 {
+			a.command(uint64(i+1), strings.Repeat("ü", 50_000), `null`)
+			synctest.Wait()
+		}
+		a.frames()
+		if s := w.node.Stats(); s.MemoryBytes > 2<<20 {
+			t.Errorf("300 commands of unknown names cost %d bytes", s.MemoryBytes)
+		}
+	}, sums())
+}
+
+func TestMailboxCountsNames(t *testing.T) {
+	inWorld(t, state.Config{MailboxBytes: 1 << 16}, func(t *testing.T, w *world) {
+		a := w.attach("sum", "1", "ann", conn1)
+		a.command(1, "wait", `{"MS":1000}`)
+		a.frames()
+		a.command(2, strings.Repeat("a", 40_000), `null`)
+		a.command(3, strings.Repeat("a", 40_000), `null`)
+		want(t, a.frames(), `reject 3 overloaded`)
+	}, sums())
+}
+
+// TestEndedOwnershipIsSilent has a handler of an ephemeral entity return after its partition has
+// been given up.
+func TestEndedOwnershipIsSilent(t *testing.T) {
+	ephemeral := tutti.NewCategory("brief",
+		tutti.OnCommand(func(t *tutti.Turn[sum], c wait) error {
+			time.Sleep(time.Duration(c.MS) * time.Millisecond)
+			t.Emit(added{By: 1})
+			return nil
+		}),
+		tutti.OnEvent(func(s *sum, e added) { s.N += e.By }),
+		tutti.With(tutti.Options{Ephemeral: true}),
+	)
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		id := ""
+		for i := 0; id == "" || wire.Partition("sum", id, 4) != wire.Partition("brief", "1", 4); i++ {
+			id = fmt.Sprint(i)
+		}
+		a := w.attach("brief", "1", "ann", conn1)
+		a.command(1, "wait", `{"MS":3000}`)
+		b := w.attach("sum", id, "bob", conn2)
+		a.frames()
+		w.journal.Inject(memjournal.Faults{Append: func(context.Context, journal.Partition, journal.Batch) memjournal.Fault {
+			return memjournal.Fault{Err: journal.ErrUnknown}
+		}})
+		b.command(1, "add", `{"By":1}`)
+		b.frames()
+		w.journal.Inject(memjournal.Faults{})
+		time.Sleep(time.Second)
+		a.frames()
+		again := w.attach("brief", "1", "ann", conn1)
+		want(t, again.frames(), `welcome 0 {"n":0} acked 0`)
+		time.Sleep(10 * time.Second)
+		want(t, again.frames())
+	}, sums(), ephemeral)
+}
