@@ -39,7 +39,7 @@ func adminHandler(token string, hosts []string, ready func() bool, metrics *prom
 		}
 		_, _ = io.WriteString(w, "ready\n")
 	})
-	return ownHost(hosts, mux)
+	return OwnHost(hosts, mux)
 }
 
 // bearer lets requests pass that carry the token.

@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// ownHost refuses requests that a foreign page could have made a browser send: those with a
-// Host that is not this listener's (as after DNS rebinding), and those with another Origin.
-func ownHost(names []string, next http.Handler) http.Handler {
+// OwnHost refuses requests that a foreign page could have made a browser send: those with a
+// Host that is neither this machine, nor the address that the connection came in at, nor one of the names
+// (as after DNS rebinding), and those with another Origin.
+func OwnHost(names []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !knownHost(r, names) {
 			http.Error(w, "this host name is not mine", http.StatusForbidden)

@@ -41,7 +41,7 @@ func tokenPage(signer *auth.Signer, categories []*tutti.Category, anywhere bool)
 	if anywhere {
 		return mux
 	}
-	return ownHost(nil, mux)
+	return OwnHost(nil, mux)
 }
 
 // devToken makes a token with the claims in the body, which must name a subject.
