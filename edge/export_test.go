@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tutti-rt/tutti"
+	"github.com/tutti-rt/tutti/bus"
 	"github.com/tutti-rt/tutti/wire"
 )
 
@@ -150,3 +151,17 @@ func (e *Edge) Age(n int) { e.budget.Age(n) }
 
 // Take delivers an envelope as the bus does.
 func (e *Edge) Take(env *wire.Envelope) { e.take(env) }
+
+// Listen lets the edge answer without Run: a benchmark sweeps itself.
+func (e *Edge) Listen() (stop func(), err error) {
+	stop, err = e.bus.Listen(bus.Edge(e.name), e.take)
+	close(e.ready)
+	return stop, err
+}
+
+// Pass has every worker do what there is to do.
+func (e *Edge) Pass() {
+	for _, w := range e.workers {
+		w.pass()
+	}
+}
