@@ -67,11 +67,11 @@ export class Tab {
   }
 
   pixel(x, y) {
-    return this.page.evaluate(([x, y]) => [...document.querySelector('#canvas').getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3).join(), [x, y]);
+    return this.page.evaluate(pixelAt, [x, y]);
   }
 
   pixelIs(x, y, color) {
-    return this.until(([x, y, color]) => [...document.querySelector('#canvas').getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3).join() === color, [x, y, color]);
+    return this.until(pixelIs, [x, y, color]);
   }
 
   // The room.
@@ -99,8 +99,7 @@ export class Tab {
     try {
       await this.until((t) => document.querySelector('#pad-text').value === t, text);
     } catch (e) {
-      e.message += `\nthe pad has ${JSON.stringify(await this.text())}\nnot ${JSON.stringify(text)}`;
-      throw e;
+      throw new Error(`the pad has\n${JSON.stringify(await this.text())} and not\n${JSON.stringify(text)}`, { cause: e });
     }
   }
 
@@ -113,4 +112,18 @@ export class Tab {
     await this.page.focus('#pad-text');
     await this.page.evaluate((n) => document.querySelector('#pad-text').setSelectionRange(n, n), n);
   }
+}
+
+// Both run in the page, on a copy: reading the page's own canvas would slow that down.
+
+function pixelAt([x, y]) {
+  const copy = new OffscreenCanvas(1, 1).getContext('2d');
+  copy.drawImage(document.querySelector('#canvas'), x, y, 1, 1, 0, 0, 1, 1);
+  return [...copy.getImageData(0, 0, 1, 1).data].slice(0, 3).join();
+}
+
+function pixelIs([x, y, color]) {
+  const copy = new OffscreenCanvas(1, 1).getContext('2d');
+  copy.drawImage(document.querySelector('#canvas'), x, y, 1, 1, 0, 0, 1, 1);
+  return [...copy.getImageData(0, 0, 1, 1).data].slice(0, 3).join() === color;
 }

@@ -58,6 +58,7 @@ test('what is done while the network is cut arrives once it is mended', async ()
   await ben.caretAt(7);
   await ben.page.keyboard.insertText(' three');
   await ben.say('Nobody here');
+  await ben.hears('Nobody here');
   assert.deepEqual(await ben.lines(), ['Nobody here']);
 
   wire.mend();

@@ -1,6 +1,6 @@
 // Random texts and edits for properties, the same for the same seed.
 
-const letters = ['a', 'b', 'c', '\n', 'é', '😀', '😁', '𝄞', '\u2028', '\0'];
+const letters = ['a', 'b', 'c', '\n', 'é', '😀', '😁', '𝄞', '\u2028', '\0', '7', '0'];
 
 // random returns a source of numbers from 0 to n-1 (mulberry32).
 export function random(seed) {

@@ -49,6 +49,7 @@ function notify(text) {
 // The connections.
 
 const links = [];
+let coming = false; // a call of show
 
 function join(category, panel, presence) {
   const own = panel.handlers;
@@ -69,7 +70,7 @@ function join(category, panel, presence) {
       latency: (l) => panel === board && hops.ping(l),
       change: () => {
         own.change?.();
-        show();
+        soon();
       },
     },
   });
@@ -77,7 +78,6 @@ function join(category, panel, presence) {
   panel.members = members;
   panel.trace = () => hops.wantsTrace() || undefined;
   panel.traced = (ack) => hops.trace(ack);
-  if (presence) link.show({ tab: me.tab });
   links.push(link);
   return link;
 }
@@ -98,6 +98,7 @@ join('room', room, true);
 join('pad', pad, true);
 join('counter', applause, false);
 for (const link of links) link.open();
+me.leaving = () => links.forEach((l) => l.leave());
 
 $('#applause').addEventListener('click', (e) => {
   applause.link.send('add', { by: 1 });
@@ -110,7 +111,14 @@ $('#applause').addEventListener('click', (e) => {
 
 const words = { live: 'Live', recovering: 'Recovering', connecting: 'Connecting', away: 'Away', ended: 'Ended' };
 
+function soon() {
+  if (coming) return;
+  coming = true;
+  requestAnimationFrame(show);
+}
+
 function show() {
+  coming = false;
   const worst = links.reduce((a, b) => (states.indexOf(b.state) > states.indexOf(a.state) ? b : a));
   const waiting = links.reduce((n, l) => n + l.unanswered, 0) + (pad.pending ? 1 : 0);
   const pill = $('#link-state');

@@ -3,6 +3,8 @@
 // A pixel shows its new color at once. What the entity has stored and what is still on its way are
 // kept apart, so that a command that fails, or somebody else's later color, shows as it should.
 
+import { hue } from './identity.js';
+
 const side = 256;
 const pointerEvery = 40; // ms
 const pointerGone = 5_000;
@@ -208,14 +210,15 @@ export class BoardPanel {
     if (!p) this.#pointers.set(by, (p = { element: this.#makePointer(by) }));
     p.element.style.setProperty('--x', clamp(data.x / side));
     p.element.style.setProperty('--y', clamp(data.y / side));
+    p.element.classList.toggle('right', data.x > side * 0.72); // the name stays on the board
     clearTimeout(p.timer);
     p.timer = setTimeout(() => this.#dropPointer(by), pointerGone);
   }
 
   #makePointer(by) {
-    const { name, hue } = this.members.person(by);
+    const { name } = this.members.person(by);
     const e = document.querySelector('#pointer-shape').content.firstElementChild.cloneNode(true);
-    e.style.setProperty('--hue', hue);
+    e.style.setProperty('--hue', hue(name));
     e.querySelector('.pointer-name').textContent = name;
     this.layer.append(e);
     return e;

@@ -3,6 +3,7 @@
 // A text field does not say where on the screen a character is, so an unseen copy of it, with the
 // same text and the same typography, does.
 
+import { hue } from './identity.js';
 import { length, moved, unitAt } from './ot.js';
 
 const longest = 100_000; // UTF-16 units: beyond, laying the copy out costs more than carets are worth
@@ -51,10 +52,10 @@ export class Carets {
   #caret(member) {
     let c = this.#carets.get(member);
     if (!c) {
-      const { name, hue } = this.#person(member);
+      const { name } = this.#person(member);
       const element = document.createElement('span');
       element.className = 'caret';
-      element.style.setProperty('--hue', hue);
+      element.style.setProperty('--hue', hue(name));
       element.dataset.name = name;
       this.#layer.append(element);
       this.#carets.set(member, (c = { at: 0, element }));

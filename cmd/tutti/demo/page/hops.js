@@ -1,6 +1,6 @@
 // The latency of each hop, as the ping and the traces of commands tell.
 
-const kept = 60; // round trips in the curve
+const kept = 40; // round trips in the curve
 const traceEvery = 1_000; // ms
 
 const parts = [

@@ -31,7 +31,7 @@ async function ownStorage() {
         return lock && new Promise(() => {}); // held until the tab is gone
       });
     });
-  if (store.getItem('tutti.conn') && (await mine(store.getItem('tutti.conn')))) return;
+  if (await mine(kept('tutti.conn', () => random(16)))) return;
   for (const key of Object.keys(store).filter((k) => k.startsWith('tutti.'))) store.removeItem(key);
   await mine(kept('tutti.conn', () => random(16)));
 }
@@ -40,9 +40,9 @@ export async function identity() {
   await ownStorage();
   const me = {
     conn: kept('tutti.conn', () => random(16)), // a secret between this tab and the platform
-    tab: kept('tutti.tab', () => random(4)), // what others know this tab by
     name: kept('tutti.name', someName),
     sub: () => store.getItem('tutti.sub') ?? me.name, // as the entities know this tab's user
+    leaving: () => {}, // called before this tab becomes somebody else
     rename,
     token,
   };
@@ -77,6 +77,7 @@ export async function identity() {
     store.setItem('tutti.name', name);
     store.removeItem('tutti.sub');
     store.removeItem('tutti.token');
+    me.leaving();
     becomeSomebodyElse();
   }
 
@@ -85,13 +86,12 @@ export async function identity() {
 
 function becomeSomebodyElse() {
   store.removeItem('tutti.conn');
-  store.removeItem('tutti.tab');
   location.reload();
 }
 
-// hue gives everybody a color of their own, the same on every screen.
-export function hue(tab) {
+// hue gives every name a color, the same on every screen.
+export function hue(name) {
   let h = 2166136261;
-  for (const c of tab ?? '') h = Math.imul(h ^ c.charCodeAt(0), 16777619);
+  for (const c of name) h = Math.imul(h ^ c.charCodeAt(0), 16777619);
   return ((h >>> 0) % 24) * 15;
 }

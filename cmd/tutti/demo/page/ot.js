@@ -41,9 +41,12 @@ function push(op, c) {
   else op.push(c);
 }
 
+// keeps reports whether a component keeps code points. An inserted '7' does not, though '7' > 0.
+const keeps = (c) => typeof c === 'number' && c > 0;
+
 /** isNothing reports whether an operation changes nothing. */
 export function isNothing(op) {
-  return op.every((c) => c > 0);
+  return op.every(keeps);
 }
 
 /** apply returns the text after an operation. */
@@ -75,7 +78,7 @@ function reader(op) {
       return c === undefined;
     },
     get kept() {
-      return c > 0;
+      return keeps(c);
     },
     get left() {
       return c === undefined ? Infinity : typeof c === 'string' ? length(c) : Math.abs(c);
@@ -198,7 +201,7 @@ export function toPatches(op) {
   let at = 0;
   let open = null; // the patch at this place
   for (const c of op) {
-    if (c > 0) {
+    if (keeps(c)) {
       at += c;
       open = null;
       continue;

@@ -30,7 +30,7 @@ export class Members {
   // person returns what is known of a member.
   person(member) {
     const m = this.#byMember.get(member);
-    return { member, name: String(m?.who ?? 'somebody'), hue: hue(m?.data?.tab ?? member) };
+    return { member, name: String(m?.who ?? 'somebody') };
   }
 
   has(member) {
@@ -43,10 +43,10 @@ export class Members {
 }
 
 /** avatar returns an element with somebody's initials in their color. */
-export function avatar({ name, hue: h }) {
+export function avatar({ name }) {
   const e = document.createElement('span');
   e.className = 'avatar';
-  e.style.setProperty('--hue', h);
+  e.style.setProperty('--hue', hue(name));
   e.textContent = initials(name);
   e.setAttribute('aria-hidden', 'true');
   return e;

@@ -1,7 +1,6 @@
 // The chat room.
 
 import { avatar } from './people.js';
-import { hue } from './identity.js';
 
 const maxLines = 100;
 const maxLine = 2000; // code points
@@ -89,7 +88,7 @@ export class RoomPanel {
     li.className = 'line';
     li.classList.toggle('own', who === this.me.sub());
     li.classList.toggle('again', again);
-    const face = avatar({ name: who, hue: this.#hueOf(who) });
+    const face = avatar({ name: who });
     const head = document.createElement('span');
     head.className = 'line-who';
     head.textContent = who;
@@ -106,11 +105,6 @@ export class RoomPanel {
     }
     li.append(face, head, body);
     return li;
-  }
-
-  // A line knows its author's name only; somebody of that name who is here lends the color.
-  #hueOf(who) {
-    return this.members.all().find((p) => p.name === who)?.hue ?? hue(who);
   }
 
   #say() {

@@ -134,6 +134,7 @@ export class Connection {
     const id = this.#takeID();
     this.#waiting.set(id, { line: JSON.stringify({ ...frame, id }), isQuery: frame.type === 'query', sent: false, tried: false, resolve, reject });
     this.#sendWaiting();
+    this.#on.change?.(this);
     return { id, done };
   }
 
