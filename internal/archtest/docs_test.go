@@ -97,3 +97,24 @@ func declaredTest(d ast.Decl) (string, bool) {
 	}
 	return f.Name.Name, true
 }
+
+// TestReadmeIsCompiled wants every Go block of the README to be a piece of an example, which is compiled and
+// tested there.
+func TestReadmeIsCompiled(t *testing.T) {
+	var examples strings.Builder
+	for _, name := range files(t) {
+		if strings.HasPrefix(name, "examples/") && path.Ext(name) == ".go" {
+			examples.WriteString(read(t, name))
+		}
+	}
+	blocks := strings.Split(read(t, "README.md"), "```go\n")[1:]
+	if len(blocks) == 0 {
+		t.Fatal("README.md has no program")
+	}
+	for _, b := range blocks {
+		code, _, _ := strings.Cut(b, "```")
+		if !strings.Contains(examples.String(), strings.TrimSpace(code)) {
+			t.Errorf("README.md has a program that is in no example:\n%s", code)
+		}
+	}
+}
