@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io/fs"
 	"strings"
 	"sync"
@@ -16,14 +15,18 @@ import (
 )
 
 // guard is the file system that Pebble gets. It tells the witness what has become durable of
-// Pebble's logs and manifests, has them verified when Pebble reads them, and refuses every
-// change once the journal has stopped, so that the directory stays as a crash would have left it.
+// Pebble's logs and manifests, and has them verified when Pebble reads them.
+//
+// When one of them cannot be written, the store is dead: nothing is acknowledged any more. From then on
+// the guard lets no change through, so that the directory stays as a crash would have left it, and
+// pretends to Pebble that all is well: Pebble panics when such writes fail, some of it with locks
+// held and on goroutines of its own, and tries others again for ever.
 type guard struct {
 	vfs.FS
 	dir     string
 	witness *witness
-	died    func(error)   // called when a log or manifest cannot be written
-	dead    func() error  // not nil once the journal has stopped
+	died    func(error)   // makes the store dead
+	dead    func() bool   // whether it is
 	closing chan struct{} // closed when a dead store is being closed
 
 	mu    sync.Mutex
@@ -51,58 +54,49 @@ func (g *guard) missing() error {
 	return nil
 }
 
-// refuse returns an error once the store is dead. It takes its time: Pebble tries again at once
-// what it cannot do in the background, as long as it is open.
-func (g *guard) refuse() error {
-	err := g.dead()
-	if err == nil {
-		return nil
-	}
-	select {
-	case <-g.closing:
-	case <-time.After(20 * time.Millisecond):
-	}
-	return fmt.Errorf("journal stopped: %w", err)
-}
-
 // Create creates a file.
 func (g *guard) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := g.refuse(); err != nil {
-		return nil, err
-	}
-	if base := g.PathBase(name); tracked(base) {
-		if err := g.witness.release(base); err != nil {
-			return nil, err
-		}
-	}
-	f, err := g.FS.Create(name, c)
-	return g.wrap(name, f, err)
+	return g.create(name, g.PathBase(name), func() (vfs.File, error) { return g.FS.Create(name, c) })
 }
 
 // ReuseForWrite turns the old log into a new one.
 func (g *guard) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := g.refuse(); err != nil {
-		return nil, err
-	}
-	if err := g.witness.release(g.PathBase(oldname)); err != nil {
-		return nil, err
-	}
-	f, err := g.FS.ReuseForWrite(oldname, newname, c)
-	return g.wrap(newname, f, err)
+	return g.create(newname, g.PathBase(oldname), func() (vfs.File, error) { return g.FS.ReuseForWrite(oldname, newname, c) })
 }
 
-func (g *guard) wrap(name string, f vfs.File, err error) (vfs.File, error) {
-	if err != nil {
-		return nil, err
+// create makes a file of the name given, for which another may go away.
+func (g *guard) create(name, away string, do func() (vfs.File, error)) (vfs.File, error) {
+	if g.dead() {
+		return &sink{}, nil
+	}
+	base := g.PathBase(name)
+	err := g.release(away)
+	var f vfs.File
+	if err == nil {
+		f, err = do()
 	}
 	w := &guardFile{File: f, g: g}
-	if base := g.PathBase(name); tracked(base) {
+	switch {
+	case err != nil && tracked(base):
+		g.died(fmt.Errorf("create %s: %w", base, err))
+		return &sink{}, nil
+	case err != nil:
+		return nil, err
+	case tracked(base):
 		w.name, w.sum = base, sha256.New()
 		g.mu.Lock()
 		g.fresh = append(g.fresh, w)
 		g.mu.Unlock()
 	}
 	return w, nil
+}
+
+// release has the witness say that a file may go away.
+func (g *guard) release(base string) error {
+	if !tracked(base) {
+		return nil
+	}
+	return g.witness.release(base)
 }
 
 // Open opens a file for reading. A log or manifest is verified first.
@@ -112,13 +106,20 @@ func (g *guard) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 			return nil, err
 		}
 	}
-	return g.FS.Open(name, opts...)
+	f, err := g.FS.Open(name, opts...)
+	if err != nil && g.dead() { // Pebble looks for what went into a sink, again and again
+		select {
+		case <-g.closing:
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return f, err
 }
 
 // OpenReadWrite opens a file.
 func (g *guard) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
-	if err := g.refuse(); err != nil {
-		return nil, err
+	if g.dead() {
+		return &sink{}, nil
 	}
 	f, err := g.FS.OpenReadWrite(name, c, opts...)
 	if err != nil {
@@ -138,30 +139,30 @@ func (g *guard) OpenDir(name string) (vfs.File, error) {
 
 // Remove removes a file, after the witness has released it.
 func (g *guard) Remove(name string) error {
-	if err := g.refuse(); err != nil {
-		return err
+	if g.dead() {
+		return nil
 	}
-	if err := g.witness.release(g.PathBase(name)); err != nil {
+	if err := g.release(g.PathBase(name)); err != nil {
 		return err
 	}
 	return g.FS.Remove(name)
 }
 
-// Rename renames a file.
+// Rename renames a file. Pebble renames no log and no manifest.
 func (g *guard) Rename(oldname, newname string) error {
-	if err := g.refuse(); err != nil {
-		return err
-	}
-	if err := g.witness.release(g.PathBase(oldname)); err != nil {
-		return err
+	switch {
+	case g.dead():
+		return nil
+	case tracked(g.PathBase(oldname)) || tracked(g.PathBase(newname)):
+		return fmt.Errorf("rename %s to %s: %w", oldname, newname, errors.ErrUnsupported)
 	}
 	return g.FS.Rename(oldname, newname)
 }
 
 // Link makes a second name for a file.
 func (g *guard) Link(oldname, newname string) error {
-	if err := g.refuse(); err != nil {
-		return err
+	if g.dead() {
+		return nil
 	}
 	return g.FS.Link(oldname, newname)
 }
@@ -173,131 +174,3 @@ func (g *guard) RemoveAll(name string) error {
 
 // Unwrap returns the file system below.
 func (g *guard) Unwrap() vfs.FS { return g.FS }
-
-// guardDir is a directory. Once it is synced the files in it have durable names.
-type guardDir struct {
-	vfs.File
-	g *guard
-}
-
-// Sync makes the names in the directory durable, and tells the witness of the files that
-// it may name from now on.
-func (d *guardDir) Sync() error {
-	if err := d.g.refuse(); err != nil {
-		return err
-	}
-	d.g.mu.Lock()
-	fresh := d.g.fresh
-	d.g.fresh = nil
-	d.g.mu.Unlock()
-	if err := d.File.Sync(); err != nil {
-		return err
-	}
-	for _, f := range fresh {
-		if err := f.named(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// guardFile is a file that is written. Name and sum are set when it is tracked.
-type guardFile struct {
-	vfs.File
-	g    *guard
-	name string
-
-	mu      sync.Mutex // guards what follows; the witness is told in order
-	sum     hash.Hash
-	length  int64
-	synced  int64 // the length at the last sync
-	broken  error // why no more of it can become durable
-	durable bool  // its name is durable
-}
-
-// Write appends to the file.
-func (f *guardFile) Write(p []byte) (int, error) {
-	if err := f.g.refuse(); err != nil {
-		return 0, err
-	}
-	if f.name == "" {
-		return f.File.Write(p)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.broken != nil {
-		return 0, f.broken
-	}
-	f.sum.Write(p) // first, since writing may change p
-	n, err := f.File.Write(p)
-	f.length += int64(n)
-	if err != nil {
-		return n, f.gone(fmt.Errorf("write %s: %w", f.name, err))
-	}
-	return n, nil
-}
-
-// WriteAt writes somewhere in the file. Logs and manifests are only appended to.
-func (f *guardFile) WriteAt(p []byte, off int64) (int, error) {
-	if err := f.g.refuse(); err != nil {
-		return 0, err
-	}
-	if f.name != "" {
-		return 0, fmt.Errorf("write %s at %d: %w", f.name, off, errors.ErrUnsupported)
-	}
-	return f.File.WriteAt(p, off)
-}
-
-// Sync makes everything written durable.
-func (f *guardFile) Sync() error { return f.settle(f.File.Sync) }
-
-// SyncData makes everything written durable.
-func (f *guardFile) SyncData() error { return f.settle(f.File.SyncData) }
-
-func (f *guardFile) settle(sync func() error) error {
-	if err := f.g.refuse(); err != nil {
-		return err
-	}
-	if f.name == "" {
-		return sync()
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.broken != nil {
-		return f.broken
-	}
-	if err := sync(); err != nil {
-		return f.gone(fmt.Errorf("sync %s: %w", f.name, err))
-	}
-	f.synced = f.length
-	return f.tell()
-}
-
-// named says that the file's name is durable.
-func (f *guardFile) named() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.durable = true
-	if f.synced == 0 || f.synced != f.length || f.broken != nil {
-		return f.broken // the next sync tells
-	}
-	return f.tell()
-}
-
-// tell tells the witness how much of the file is durable: all of it. The caller holds mu.
-func (f *guardFile) tell() error {
-	if !f.durable || f.synced == 0 {
-		return nil
-	}
-	if err := f.g.witness.record(f.name, f.synced, f.sum); err != nil {
-		return f.gone(fmt.Errorf("record %s in the witness: %w", f.name, err))
-	}
-	return nil
-}
-
-// gone gives the file up, and the journal with it. The caller holds mu.
-func (f *guardFile) gone(err error) error {
-	f.broken = err
-	f.g.died(err)
-	return err
-}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -45,16 +44,20 @@ func openStore(fsys vfs.FS, dir string, c Config, fail func(error)) (_ *store, e
 	if s.witness, err = openWitness(fsys, dir, rand.Text); err != nil {
 		return nil, err
 	}
-	s.guard = &guard{FS: fsys, dir: dir, witness: s.witness, died: s.died, dead: s.err, closing: make(chan struct{})}
+	s.guard = &guard{FS: fsys, dir: dir, witness: s.witness, died: s.died, dead: func() bool { return s.err() != nil }, closing: make(chan struct{})}
 	if err := s.guard.missing(); err != nil {
 		return nil, err
 	}
 	o := s.options(c)
 	defer o.Cache.Unref()
 	if s.db, err = pebble.Open(dir, o); err != nil {
-		return nil, err
+		return nil, errors.Join(s.err(), err)
 	}
-	if err := s.identify(); err != nil {
+	if err = s.identify(); err == nil {
+		err = s.err()
+	}
+	if err != nil {
+		close(s.guard.closing)
 		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
@@ -75,8 +78,8 @@ func (s *store) options(c Config) *pebble.Options {
 		Logger:                      pebbleLog{s},
 		EventListener: &pebble.EventListener{
 			FlushEnd: func(i pebble.FlushInfo) {
-				// Pebble would try again for ever, and appends wait for ever. That there was nothing
-				// to flush is an error to it, too, with a text and no name.
+				// Pebble would try again for ever, and appends wait for ever. That there was nothing to
+				// flush is an error to it, too, with a text and no name.
 				if i.Err != nil && i.Err.Error() != "pebble: empty table" {
 					s.died(fmt.Errorf("flush: %w", i.Err))
 				}
@@ -131,18 +134,12 @@ func (s *store) err() error {
 	return nil
 }
 
-// apply writes b. Pebble reports a failed sync to its log alone, and panics when it is
-// written to after that; here both are errors, after which the store is dead.
-func (s *store) apply(b *pebble.Batch, o *pebble.WriteOptions) (err error) {
+// apply writes b. What Pebble believes is not enough: the guard pretends to it that a dead store
+// works.
+func (s *store) apply(b *pebble.Batch, o *pebble.WriteOptions) error {
 	if err := s.err(); err != nil {
 		return err
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("pebble: %v", r)
-			s.died(err)
-		}
-	}()
 	if err := s.db.Apply(b, o); err != nil {
 		s.died(err)
 		return err
@@ -212,9 +209,6 @@ func (s *store) last(lower, upper []byte, withValue bool) (key, value []byte, er
 	return key, value, nil
 }
 
-// closeTime is how long a store that has failed may take to close.
-const closeTime = 5 * time.Second
-
 // close closes Pebble and unlocks the directory.
 func (s *store) close() error {
 	if s.err() == nil {
@@ -222,38 +216,14 @@ func (s *store) close() error {
 			s.died(err)
 		}
 	}
-	if s.err() != nil {
-		return s.abandon()
-	}
+	close(s.guard.closing)
 	err := s.db.Close()
-	if err == nil {
+	if s.err() != nil {
+		err = nil // the journal has said why; what Pebble has to add is of no use
+	} else if err == nil {
 		err = s.witness.sync()
 	}
 	return errors.Join(err, s.closeFiles())
-}
-
-// abandon closes a store that has failed. Pebble may panic at that, or wait for ever for what
-// can no longer happen; then its memory and files stay with the process, the directory's lock included.
-func (s *store) abandon() error {
-	close(s.guard.closing)
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		defer func() {
-			if r := recover(); r != nil {
-				s.log.Error("close a failed store", "error", r)
-			}
-		}()
-		if err := s.db.Close(); err != nil {
-			s.log.Debug("close a failed store", "error", err)
-		}
-	}()
-	select {
-	case <-closed:
-		return s.closeFiles()
-	case <-time.After(closeTime):
-		return errors.New("a store that failed does not close; the process must end before the directory can be opened again")
-	}
 }
 
 func (s *store) closeFiles() error {
