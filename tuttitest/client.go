@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing/synctest"
 	"time"
 
 	"github.com/tutti-rt/tutti"
@@ -144,7 +145,7 @@ func (c *Client) take(u client.Update) {
 	}
 }
 
-const stateMark = "state " // no event is called so: a name has no space
+const stateMark = "(state) " // no event is called so
 
 func stateLine(data []byte) string              { return stateMark + canonical(data) }
 func eventLine(name string, data []byte) string { return name + " " + canonical(data) }
@@ -258,6 +259,22 @@ func (c *Client) SeesState(v any) {
 	if d := diffJSON(c.json(v), []byte(strings.TrimPrefix(got[0], stateMark))); d != "" {
 		c.p.t.Errorf("%s: state (-want +got):\n%s", c.preface(), d)
 	}
+}
+
+// Seen returns what the client has seen and no expectation has taken, in order. A state has no Name.
+func (c *Client) Seen() []Raw {
+	synctest.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	seen := make([]Raw, len(c.stream))
+	for i, line := range c.stream {
+		name, data, _ := strings.Cut(line, " ")
+		seen[i] = Raw{name, data}
+		if strings.HasPrefix(line, stateMark) {
+			seen[i].Name = ""
+		}
+	}
+	return seen
 }
 
 // SeesNothing expects that the client sees neither event nor state beyond what was expected.

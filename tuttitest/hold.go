@@ -10,9 +10,11 @@ import (
 // HoldAppends makes the journal's disk stand still: nothing becomes durable until release is called.
 // Whatever waits for it when the node crashes is never stored. It takes the place of [Platform.Inject].
 func (p *Platform) HoldAppends() (release func()) {
-	held := make(chan struct{})
 	p.mu.Lock()
-	p.held = held
+	if p.held == nil {
+		p.held = make(chan struct{})
+	}
+	held := p.held
 	p.mu.Unlock()
 	p.Inject(memjournal.Faults{Append: func(context.Context, journal.Partition, journal.Batch) memjournal.Fault {
 		<-held

@@ -297,7 +297,7 @@ func TestPlatformFailuresRead(t *testing.T) {
 		}, `sam at room/lobby: want a state
 got  opened {"by":"sam"}`},
 		{"something", func(p *tuttitest.Platform, sam *tuttitest.Client) { sam.SeesNothing() }, `sam at room/lobby: want no further events
-got  state {"lines":0}`},
+got  (state) {"lines":0}`},
 		{"no message", func(p *tuttitest.Platform, sam *tuttitest.Client) { sam.Hears(Wave{"left"}) }, `sam at room/lobby: messages (-want +got):
 - wave {"Hand":"left"}`},
 		{"rejected", func(p *tuttitest.Platform, sam *tuttitest.Client) { sam.Send(Say{}).Acked() }, `sam at room/lobby: command say {"text":""}

@@ -40,16 +40,25 @@ func (p *Platform) Stored(category *tutti.Category, id string, events ...any) {
 // anything that has the same JSON.
 func (p *Platform) StoredState(category *tutti.Category, id string, v any) {
 	p.t.Helper()
+	var events []any
+	for _, e := range p.Events(category, id) {
+		events = append(events, e)
+	}
+	Given(p.t, category, events...).ThenState(v)
+}
+
+// Events returns all events that the journal has of an entity.
+func (p *Platform) Events(category *tutti.Category, id string) []Raw {
+	p.t.Helper()
 	stored, err := p.events(category.Untyped(), id)
 	if err != nil {
 		p.t.Fatalf("%v", err)
-		return
 	}
-	events := make([]any, len(stored))
+	events := make([]Raw, len(stored))
 	for i, e := range stored {
 		events[i] = Raw{e.Name, string(e.Data)}
 	}
-	Given(p.t, category, events...).ThenState(v)
+	return events
 }
 
 // events reads an entity's events from the log of its partition.
