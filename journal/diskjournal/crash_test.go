@@ -36,7 +36,7 @@ func TestCrashAfterEveryWrite(t *testing.T) {
 	if testing.Short() {
 		every, batches = 10, 70
 	}
-	fs := newCrashable(t)
+	fs := vfs.NewCrashableMem()
 	w := newWorkload()
 	var mu sync.Mutex
 	writes, opened := 0, 0
@@ -90,7 +90,7 @@ func TestFailingWrites(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		t.Run(fmt.Sprintf("all=%t", all), func(t *testing.T) {
 			for n := int64(1); ; n += int64(every) {
-				fs := newCrashable(t)
+				fs := vfs.NewCrashableMem()
 				var writes atomic.Int64
 				var off atomic.Bool
 				hook := errorfs.InjectorFunc(func(op errorfs.Op) error {

@@ -4,6 +4,7 @@ package journaltest
 import (
 	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -130,7 +131,12 @@ func must[T any](t testing.TB, seq iter.Seq2[T, error]) []T {
 }
 
 // diff compares; no bytes and nil are the same to the contract.
-func diff(want, got any) string { return cmp.Diff(want, got, cmpopts.EquateEmpty()) }
+func diff(want, got any) string {
+	if reflect.DeepEqual(want, got) {
+		return "" // a hundred times faster
+	}
+	return cmp.Diff(want, got, cmpopts.EquateEmpty())
+}
 
 // records returns the records of batches, in order.
 func records(batches []journal.Stored) []journal.Record {

@@ -89,7 +89,7 @@ func (m *machine) draw(r *rapid.T, part *model) []journal.Record {
 		rec := next(e, last[e], rapid.SliceOfN(rapid.SampledFrom([]string{"said", "edited"}), 0, 3).Draw(r, "events")...)
 		rec.Wake = rapid.SampledFrom([]int64{0, 0, 1, 5, 10}).Draw(r, "wake")
 		rec.By = rapid.SampledFrom([]string{"", "m1"}).Draw(r, "by")
-		rec.Notes = rapid.SliceOfN(rapid.Byte(), 0, 3).Draw(r, "notes")
+		rec.Notes = rapid.SampledFrom([][]byte{nil, []byte("n"), []byte("notes")}).Draw(r, "notes")
 		last[e] = rec.Mark()
 		batch = append(batch, rec)
 	}
