@@ -39,7 +39,7 @@ func (m *member) compareCommands(byCause map[string]*stored, known map[string]bo
 	for i := range m.sent {
 		s := &m.sent[i]
 		id := uint64(i + 1) // the client numbers them so
-		cause := fmt.Sprintf("%s:%d", m.client.Member(), id)
+		cause := fmt.Sprintf("%s:%d", m.name, id)
 		e := byCause[cause]
 		switch code := s.rejectedAs(); {
 		case s.err == nil && !s.valid:
@@ -78,22 +78,22 @@ func compareObserved(h *history, members []*member, sum *tally) error {
 				last = u.Revision
 			case client.Event:
 				if i == 0 || u.Revision != last+1 {
-					return fmt.Errorf("%s got event %d after %d", m.client.Member(), u.Revision, last)
+					return fmt.Errorf("%s got event %d after %d", m.name, u.Revision, last)
 				}
 				last = u.Revision
 				if last > uint64(len(h.events)) {
-					return fmt.Errorf("%s got event %d, the journal has %d", m.client.Member(), last, len(h.events))
+					return fmt.Errorf("%s got event %d, the journal has %d", m.name, last, len(h.events))
 				}
 				e := &h.events[last-1]
 				if e.name != u.Name || e.by != u.By || e.command != u.Command || !bytes.Equal(e.data, u.Data) {
 					return fmt.Errorf("%s got event %d %s %s of %s:%d, stored is %s %s of %s",
-						m.client.Member(), last, u.Name, u.Data, u.By, u.Command, e.name, e.data, e.cause())
+						m.name, last, u.Name, u.Data, u.By, u.Command, e.name, e.data, e.cause())
 				}
 				sum.events++
 			}
 		}
 		if last != uint64(len(h.events)) && !m.left {
-			return fmt.Errorf("%s saw up to event %d of %d", m.client.Member(), last, len(h.events))
+			return fmt.Errorf("%s saw up to event %d of %d", m.name, last, len(h.events))
 		}
 	}
 	return h.views(func(rev uint64, view []byte) error {

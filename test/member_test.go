@@ -16,6 +16,7 @@ import (
 // member is a client at one entity that sends random commands, and keeps what it was told.
 type member struct {
 	entity string // category/id
+	name   string // what others see of it
 	client *client.Client
 	rng    *rand.Rand
 
@@ -49,7 +50,7 @@ func join(ctx context.Context, d *victim, entity, sub string, rng *rand.Rand) (*
 	if err != nil {
 		return nil, fmt.Errorf("%s joins %s: %w", sub, entity, err)
 	}
-	return &member{entity: entity, client: c, rng: rng}, nil
+	return &member{entity: entity, name: c.Member(), client: c, rng: rng}, nil
 }
 
 // visit asks for the entity's state and goes again.
