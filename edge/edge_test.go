@@ -255,3 +255,17 @@ func TestDrain(t *testing.T) {
 		t.Errorf("Stats() after the drain = %+v, want nothing left", s)
 	}
 }
+
+// waitFor waits until done, for as long as a test may take.
+func waitFor(t testing.TB, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatal("the test ended before what it waits for")
+		}
+	}
+}

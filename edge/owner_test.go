@@ -27,6 +27,7 @@ type owner struct {
 	silent   map[wire.Kind]bool // kinds that are not answered
 	state    []byte             // of welcomes; nil: {"n":<revision>}
 	tooFar   bool               // backlogs are refused
+	acked    uint64             // in welcomes
 }
 
 type entity struct {
@@ -111,6 +112,7 @@ func (o *owner) step() bool {
 	}
 	e := o.queue[0]
 	o.queue = o.queue[1:]
+	o.count(e)
 	if !o.silent[e.Kind] {
 		o.handle(e)
 	}
@@ -132,6 +134,18 @@ func (o *owner) send(n *entity, edge string, e *wire.Envelope) {
 	_ = o.bus.Send("default", bus.Edge(edge), e)
 }
 
+// count wants the envelopes of a link in the order of their numbers.
+func (o *owner) count(e *wire.Envelope) {
+	a := o.entity(e.Category, e.ID).links[fmt.Sprintf("%s/%d", e.Edge, e.Link)]
+	if a == nil {
+		return
+	}
+	if e.Number != a.number+1 {
+		panic(fmt.Sprintf("link %d: number %d after %d", e.Link, e.Number, a.number))
+	}
+	a.number = e.Number
+}
+
 func (o *owner) handle(e *wire.Envelope) {
 	n := o.entity(e.Category, e.ID)
 	key := fmt.Sprintf("%s/%d", e.Edge, e.Link)
@@ -143,10 +157,6 @@ func (o *owner) handle(e *wire.Envelope) {
 	if a == nil {
 		return
 	}
-	if e.Number != a.number+1 {
-		panic(fmt.Sprintf("link %d: number %d after %d", e.Link, e.Number, a.number))
-	}
-	a.number = e.Number
 	reply := &wire.Envelope{Link: e.Link, Command: e.Command, Revision: uint64(len(n.events))}
 	switch e.Kind {
 	case wire.KindDetach:
@@ -229,7 +239,7 @@ func (o *owner) welcome(n *entity, a *attached) *wire.Envelope {
 	at := uint64(len(n.events))
 	w := &wire.Envelope{
 		Kind: wire.KindWelcome, Flags: wire.Known, Link: a.link, Member: a.member, Audience: a.audience,
-		Epoch: "e1", Revision: at, Until: at,
+		Epoch: "e1", Revision: at, Until: at, Acked: o.acked,
 	}
 	if a.watch {
 		if w.Data = o.state; w.Data == nil {
