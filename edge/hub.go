@@ -49,9 +49,13 @@ func (h *hub) toAll(e *wire.Envelope) {
 	case wire.KindMessage:
 		h.broadcast(e, func(f *fan) bool { return !e.Has(wire.ToGroup) || f.audience == e.Audience })
 	case wire.KindPresenceChange:
-		h.broadcast(e, func(f *fan) bool {
-			return f.presence && (!e.Has(wire.ToGroup) || f.audience == e.Audience)
-		})
+		wants := func(f *fan) bool { return f.presence && (!e.Has(wire.ToGroup) || f.audience == e.Audience) }
+		h.broadcast(e, wants)
+		for _, l := range h.links {
+			if l.catching && l.fan != nil && wants(l.fan) {
+				l.pushFrame(l.here(), e, wire.FrameOptions{})
+			}
+		}
 	case wire.KindStatus:
 		h.broadcast(e, func(*fan) bool { return true })
 		for _, l := range h.links {
@@ -158,6 +162,7 @@ func (l *link) pushFrame(at place, e *wire.Envelope, o wire.FrameOptions) {
 func (h *hub) welcome(l *link, e *wire.Envelope) {
 	l.decide(verdict{})
 	h.name(l, e)
+	l.fresh.CompareAndSwap(0, e.Acked+1)
 	frames := encodeWelcome(l.format, e, wire.FrameOptions{Heartbeat: h.edge.timing.Heartbeat})
 	h.edge.count.framesOut.Add(1)
 	it := item{data: frames[0], more: frames[1:], free: true}
@@ -248,7 +253,7 @@ func (h *hub) unfollow(l *link) {
 // for what the ring has no more.
 func (h *hub) placement(l *link, rev, until uint64) *move {
 	if pos, head, ok := l.fan.ring.Place(rev); ok {
-		l.backlogs = 0
+		l.backlogs, l.catching = 0, false
 		return &move{fan: l.fan, pos: pos, replay: head}
 	}
 	l.backlogs++
@@ -257,6 +262,7 @@ func (h *hub) placement(l *link, rev, until uint64) *move {
 		h.edge.count.conflations.Add(1)
 		return &move{ask: &wire.Envelope{Kind: wire.KindRefresh}}
 	}
+	l.catching = true
 	h.edge.count.backlogs.Add(1)
 	return &move{ask: &wire.Envelope{
 		Kind: wire.KindBacklog, Audience: l.audience, Revision: rev, Until: max(until, l.fan.ring.Last()),

@@ -223,7 +223,7 @@ func (in *inbound) tooLarge(what string) error {
 func (in *inbound) request(f *wire.ClientFrame, within bool) error {
 	limits := &in.edge.limits
 	switch {
-	case !within:
+	case !within && (f.Type == wire.TypeQuery || !in.mayRepeat(f.ID)):
 		in.reject(f.ID, wire.CodeRateLimited, "the subject sends too much")
 		return nil
 	case len(f.Data) > limits.CommandData:
@@ -256,7 +256,11 @@ func (in *inbound) forward(e *wire.Envelope, data []byte) error {
 	}
 	e.Data = compact
 	if err := in.send(e); err != nil {
-		if e.Kind == wire.KindCommand || e.Kind == wire.KindQuery {
+		switch {
+		case e.Kind == wire.KindCommand && in.mayRepeat(e.Command):
+			in.end(ending{code: wire.EndUnavailable, message: "the entity is not reachable", reconnect: true, spread: reconnectSpread})
+			return errEnded
+		case e.Kind == wire.KindCommand || e.Kind == wire.KindQuery:
 			in.answered(e.Command)
 			in.reject(e.Command, wire.CodeUnavailable, "the entity is not reachable")
 		}

@@ -44,6 +44,7 @@ type link struct {
 	member   string
 	audience string
 	backlogs int    // asked for since the link last followed its ring
+	catching bool   // has asked for one, and will skip what is ephemeral in its ring until it comes
 	answers  uint32 // to requests for a backlog
 
 	mu         sync.Mutex
@@ -74,6 +75,8 @@ type link struct {
 	waiting   atomic.Int64 // since when the owner owes a welcome or backlog
 	unponged  atomic.Int32 // pings that the client has not answered
 	viewBytes atomic.Int64 // of the last state that it got
+
+	fresh atomic.Uint64 // the first command id that no earlier link can have sent; 0 before the welcome
 }
 
 // place is a position in a ring. The zero place is no place in particular.
@@ -195,6 +198,13 @@ func (l *link) ask(id uint64) bool {
 	}
 	l.unanswered = append(l.unanswered, id)
 	return true
+}
+
+// mayRepeat reports whether the command may have been carried out already, for an earlier link. Its
+// client must not be told that it has changed nothing.
+func (l *link) mayRepeat(id uint64) bool {
+	fresh := l.fresh.Load()
+	return fresh == 0 || id < fresh
 }
 
 // answered takes id out of the unanswered ones.

@@ -226,7 +226,7 @@ func (g *gathering) last(f *final) {
 // fellOut is called when the link's position is gone from its ring: it catches up from the journal
 // where it knows where it was.
 func (l *link) fellOut() {
-	if !l.revKnown {
+	if !l.revKnown || l.presence { // who came and went meanwhile is not in the journal
 		l.conflate()
 		return
 	}
