@@ -38,6 +38,9 @@ func newRing(s Source, c *Config) (*ring, error) {
 		source: s, c: c, log: c.Logger.With("keys", s.name),
 		wanted: make(chan struct{}, 1), read: make(chan struct{}),
 	}
+	if s.exposed() {
+		r.log.Warn("keys come over plain http: whoever is on the way can put others in their place")
+	}
 	if s.url != "" {
 		return r, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -210,4 +211,20 @@ func TestChangedFile(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Keys that travel unprotected are worth a warning, except within this machine.
+func TestPlainHTTPIsReported(t *testing.T) {
+	for location, want := range map[string]bool{
+		"http://id.example/keys": true, "http://10.0.0.1/keys": true,
+		"https://id.example/keys": false, "http://127.0.0.1:1/keys": false, "http://localhost/keys": false, "http://[::1]/keys": false,
+	} {
+		var log strings.Builder
+		_, err := auth.New(auth.Config{
+			Keys: []auth.Source{auth.JWKS(location)}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		if got := strings.Contains(log.String(), "plain http"); err != nil || got != want {
+			t.Errorf("New with %s = %v, warned %v, want %v", location, err, got, want)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -52,6 +53,16 @@ func JWKS(location string) Source {
 
 // fixed reports whether the source never changes.
 func (s *Source) fixed() bool { return s.path == "" && s.url == "" }
+
+// exposed reports whether others can change the keys on their way here.
+func (s *Source) exposed() bool {
+	u, err := url.Parse(s.url)
+	if err != nil || u.Scheme != "http" {
+		return false // what is no URL is never read
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
+}
 
 // read returns what the source holds now.
 func (s *Source) read(ctx context.Context, client *http.Client) ([]byte, error) {

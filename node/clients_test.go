@@ -1,10 +1,14 @@
 package node_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -143,6 +147,30 @@ func TestDrain(t *testing.T) {
 	start(t, c)
 	if got := sum(t, clients[0], 1); got != 6 {
 		t.Errorf("tally after the restart = %d, want 6", got)
+	}
+}
+
+// A client that reads nothing, and never closes, does not keep the node from ending in time.
+func TestDrainWithStalledClient(t *testing.T) {
+	n := start(t, config())
+	conn, err := net.Dial("tcp", n.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET /v1/tally/a?conn=0123456789abcdef HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: tutti.v1\r\n"+
+		"Authorization: Bearer %s\r\n\r\n", token(t, "ann", time.Hour))
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.Contains(line, "101") {
+		t.Fatalf("upgrade = %q, %v", line, err)
+	}
+	began := time.Now()
+	if err := n.stop(); err != nil {
+		t.Errorf("Run = %v", err)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the node took %v to end, want 10 s at most", took)
 	}
 }
 

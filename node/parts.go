@@ -61,6 +61,7 @@ func (p *parts) start(ctx context.Context, begin func(string, func(context.Conte
 			return err
 		}
 		p.admin = operator.Addr()
+		p.c.Logger.Info("operator's listener is open", "address", p.admin.String())
 		s := server{
 			handler: adminHandler(p.c.AdminToken, append([]string{hostname(p.c.Admin)}, p.c.AdminHosts...), p.healthy, p.metrics),
 			log:     p.c.Logger, connections: 64, writing: 2 * time.Minute, // profiles take their time
