@@ -84,6 +84,7 @@ func (g *guard) create(name, away string, do func() (vfs.File, error)) (vfs.File
 		return nil, err
 	case tracked(base):
 		w.name, w.sum = base, sha256.New()
+		w.sum.Sum(w.digest[:0]) // of nothing
 		g.mu.Lock()
 		g.fresh = append(g.fresh, w)
 		g.mu.Unlock()

@@ -1,6 +1,7 @@
 package diskjournal
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
@@ -35,6 +36,11 @@ func (d *guardDir) Sync() error {
 	for _, f := range fresh {
 		f.named()
 	}
+	if len(fresh) > 0 && !d.g.dead() { // so that a new file is missed even after a power failure
+		if err := d.g.witness.sync(); err != nil {
+			d.g.died(fmt.Errorf("sync the witness: %w", err))
+		}
+	}
 	return nil
 }
 
@@ -47,8 +53,9 @@ type guardFile struct {
 	mu     sync.Mutex // guards what follows; the witness is told in order
 	sum    hash.Hash
 	length int64
-	synced int64 // the length at the last sync
-	linked bool  // its name is durable
+	synced int64 // what the witness may be told: length and hash at the last sync
+	digest [sha256.Size]byte
+	linked bool // its name is durable
 }
 
 // fault makes the store dead where it needs this file, and returns the error where it does not.
@@ -137,8 +144,11 @@ func (f *guardFile) settle(sync func() error) error {
 	if err := sync(); err != nil {
 		return f.fault("sync", err)
 	}
-	f.synced = f.length
-	f.tell()
+	if f.name != "" {
+		f.synced = f.length
+		f.sum.Sum(f.digest[:0])
+		f.tell()
+	}
 	return nil
 }
 
@@ -147,17 +157,15 @@ func (f *guardFile) named() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.linked = true
-	if f.synced == f.length { // else the next sync tells
-		f.tell()
-	}
+	f.tell()
 }
 
-// tell tells the witness how much of the file is durable: all of it. The caller holds mu.
+// tell tells the witness how much of the file is durable. The caller holds mu.
 func (f *guardFile) tell() {
-	if f.name == "" || !f.linked || f.synced == 0 || f.g.dead() {
+	if !f.linked || f.g.dead() {
 		return
 	}
-	if err := f.g.witness.record(f.name, f.synced, f.sum); err != nil {
+	if err := f.g.witness.record(f.name, f.synced, f.digest); err != nil {
 		f.g.died(fmt.Errorf("record %s in the witness: %w", f.name, err))
 	}
 }

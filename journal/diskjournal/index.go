@@ -54,6 +54,9 @@ func (j *Journal) room(done <-chan struct{}) {
 func (j *Journal) indexBehind() {
 	for {
 		j.indexAll()
+		if err := j.store.witness.sync(); err != nil {
+			j.store.died(fmt.Errorf("sync the witness: %w", err))
+		}
 		j.mu.Lock()
 		if j.behind < j.config.IndexBytes || j.failure != nil {
 			j.indexing = false

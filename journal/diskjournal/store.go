@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -51,7 +52,7 @@ func openStore(fsys vfs.FS, dir string, c Config, fail func(error)) (_ *store, e
 	o := s.options(c)
 	defer o.Cache.Unref()
 	if s.db, err = pebble.Open(dir, o); err != nil {
-		return nil, errors.Join(s.err(), err)
+		return nil, errors.Join(s.err(), missing(err))
 	}
 	if err = s.identify(); err == nil {
 		err = s.err()
@@ -243,6 +244,15 @@ func corrupt(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", journal.ErrCorrupt, err)
+}
+
+// missing makes Pebble's errors about files that are not there, or not whole, when it opens, the journal's.
+func missing(err error) error {
+	if errors.Is(err, pebble.ErrDBDoesNotExist) || errors.Is(err, pebble.ErrDBNotPristine) ||
+		errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "object size mismatch") {
+		return fmt.Errorf("%w: %w", journal.ErrCorrupt, err)
+	}
+	return err
 }
 
 // pebbleLog takes Pebble's log. What Pebble calls fatal stops the journal, not the process.

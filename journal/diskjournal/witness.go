@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"strings"
@@ -21,8 +20,8 @@ import (
 // never was longer, and ends a manifest at its first bad record.
 //
 // It is written after each sync of such a file, without a sync of its own: it outlives the process, and after a
-// power failure it may be old or torn but never says too much. It is synced before a file that
-// it names goes away.
+// power failure it may be old or torn but never says too much. It is synced when a file is new, before one
+// goes away, and now and then while the journal indexes.
 //
 // The file has a fixed size. It begins with two copies of the header; then come the slots, two copies
 // for each, written in turn, each in a sector of its own.
@@ -193,7 +192,7 @@ func parseSlot(b []byte) (slot, bool) {
 }
 
 // record says that the first length bytes of the named file, which have the hash sum, are durable.
-func (w *witness) record(name string, length int64, sum hash.Hash) error {
+func (w *witness) record(name string, length int64, sum [sha256.Size]byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	i := w.find(name)
@@ -205,8 +204,7 @@ func (w *witness) record(name string, length int64, sum hash.Hash) error {
 	}
 	s := &w.slots[i]
 	s.turn++
-	s.length = length
-	sum.Sum(s.sum[:0])
+	s.length, s.sum = length, sum
 	var b [sector]byte
 	_, err := w.file.WriteAt(s.append(b[:0]), slotOffset(i, s.turn))
 	return err

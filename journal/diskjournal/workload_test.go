@@ -74,7 +74,7 @@ func (w *workload) run(ctx context.Context, j journal.Journal, batches int) erro
 		for k := range 1 + i%4 {
 			e := journal.Entity{Category: p.Pool, ID: strconv.Itoa(p.Number) + "-" + strconv.Itoa((i+k)%7)}
 			r := journal.Record{Entity: e, Seq: last[e].Seq + 1, Revision: last[e].Revision + 1, At: int64(i), By: "m", Command: uint64(k)}
-			r.Events = []journal.Event{{Name: "written", Data: fmt.Appendf(nil, "%d %x", i, make([]byte, (i*37)%500))}}
+			r.Events = []journal.Event{{Name: "written", Data: fmt.Appendf(nil, "%d %x", i, make([]byte, (i*37)%1500))}}
 			if i%3 == 0 {
 				r.Wake = int64(1 + i%11)
 			}
