@@ -22,7 +22,6 @@ type live struct {
 
 	tellWait  time.Duration          // between sending messages again; 0 while all are confirmed
 	tellAt    time.Time              // when they are sent again
-	tellsSent uint64                 // number of the last message sent
 	confirmed map[turn.Entity]uint64 // by receiver, not recorded yet
 }
 

@@ -94,9 +94,12 @@ func (e *entity) record(c *cause, t *turn.Turn) (*journal.Record, error) {
 	for _, change := range t.Timers {
 		n := note{kind: noteTimerGone, key: change.Key}
 		if !change.Due.IsZero() {
-			n = note{kind: noteTimer, key: change.Key, due: change.Due.UnixMilli(), name: change.Name, data: change.Data}
+			n = note{kind: noteTimer, key: change.Key, due: change.Due.Add(time.Millisecond - 1).UnixMilli(), name: change.Name, data: change.Data}
 		}
 		r.Notes = appendNote(r.Notes, n)
+	}
+	if len(t.Tells) > 0 && len(t.Tells)+len(e.live.ledger.outbox) > maxOutbox {
+		return nil, &turn.Rejection{Code: wire.CodeOverloaded, Message: "too many messages to other entities wait"}
 	}
 	for _, tell := range t.Tells {
 		if e.part.node.categories[tell.To.Category] == nil {

@@ -2,6 +2,7 @@ package state
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -62,6 +63,7 @@ type tell struct {
 	to     turn.Entity
 	name   string
 	data   []byte
+	sent   bool // since the entity was activated
 }
 
 // receipt is the last message taken from a sender.
@@ -110,7 +112,7 @@ func (l *ledger) apply(r *journal.Record) error {
 			l.firstTimer = -1
 		case noteTell:
 			l.told++
-			l.outbox = append(l.outbox, tell{l.told, n.entity, n.name, slices.Clone(n.data)})
+			l.outbox = append(l.outbox, tell{number: l.told, to: n.entity, name: n.name, data: slices.Clone(n.data)})
 		case noteTold:
 			l.confirm(n.entity, n.number)
 		case noteReceipt:
@@ -221,12 +223,24 @@ func (l *ledger) prune(before int64, revision uint64, attached func(member strin
 		delete(l.conns, a.member)
 		l.forgotten, l.forgottenAt = true, revision
 	}
-	for from, r := range l.inbox {
-		if r.at < before || len(l.inbox) > maxSenders {
-			delete(l.inbox, from)
-		}
-	}
+	l.pruneSenders(before)
 	l.pruneAt = max(minPrune, 2*len(l.conns))
+}
+
+// pruneSenders forgets whose messages were taken before the time given, and beyond the bound those
+// whose last one is longest ago.
+func (l *ledger) pruneSenders(before int64) {
+	maps.DeleteFunc(l.inbox, func(_ turn.Entity, r receipt) bool { return r.at < before })
+	excess := len(l.inbox) - maxSenders
+	if excess <= 0 {
+		return
+	}
+	all := slices.SortedFunc(maps.Keys(l.inbox), func(a, b turn.Entity) int {
+		return cmp.Compare(l.inbox[a].at, l.inbox[b].at)
+	})
+	for _, from := range all[:excess] {
+		delete(l.inbox, from)
+	}
 }
 
 // minPrune is how many connections are remembered at least before it is worth looking for some to

@@ -9,12 +9,13 @@ import (
 	"github.com/tutti-rt/tutti/wire"
 )
 
-// Bounds of the wait before a message that its receiver has not confirmed is sent again, and how
-// many are sent at once.
+// Bounds of the wait before a message that its receiver has not confirmed is sent again, of how many are
+// under way to one receiver, and of how many wait to be confirmed: a turn that tells more is rejected.
 const (
 	minTellWait = time.Second
 	maxTellWait = 30 * time.Second
-	tellsAtOnce = 256
+	tellsAtOnce = 64
+	maxOutbox   = 1 << 14
 )
 
 // tellSoon sends the turn's messages once they are durable, and again until they are confirmed.
@@ -25,7 +26,7 @@ func (e *entity) tellSoon() {
 		l.tellAt = time.Now().Add(minTellWait)
 		e.part.remind(e, l.tellAt.UnixMilli())
 	}
-	e.sendTells(l.tellsSent)
+	e.sendTells(false)
 }
 
 // repeatTells sends again what has not been confirmed for a while.
@@ -41,32 +42,36 @@ func (e *entity) repeatTells(now time.Time) {
 	l.tellWait = min(max(2*l.tellWait, minTellWait), maxTellWait)
 	l.tellAt = now.Add(l.tellWait)
 	e.part.remind(e, l.tellAt.UnixMilli())
-	e.sendTells(0)
+	if len(l.confirmed) > 0 {
+		e.recordConfirmed() // a receiver remembers for a time only what it has taken
+	}
+	e.sendTells(true)
 	e.conclude(nil, nil)
 }
 
-// sendTells makes effects of the messages after the number given, each naming the one before it to the
-// same receiver, so that a loss on the way is noticed there.
-func (e *entity) sendTells(after uint64) {
-	l := e.live
-	before := make(map[turn.Entity]uint64)
-	for i, t := range l.ledger.outbox {
-		if i >= tellsAtOnce {
-			break // the rest follows when these are confirmed
+// sendTells makes effects of the first messages to each receiver, unless they were sent before and it
+// is not again. Each names the one before it to the same receiver, so that a loss on the way is noticed there.
+func (e *entity) sendTells(again bool) {
+	type queue struct {
+		last  uint64 // number
+		ahead int
+	}
+	queues := make(map[turn.Entity]queue)
+	for i := range e.live.ledger.outbox {
+		t := &e.live.ledger.outbox[i]
+		q := queues[t.to]
+		queues[t.to] = queue{t.number, q.ahead + 1}
+		if q.ahead >= tellsAtOnce || t.sent && !again {
+			continue // the rest follows when those ahead are confirmed
 		}
-		prev := before[t.to]
-		before[t.to] = t.number
-		if t.number <= after {
-			continue
-		}
-		l.tellsSent = max(l.tellsSent, t.number)
+		t.sent = true
 		cat := e.part.node.categories[t.to.Category]
 		if cat == nil {
 			continue // this node cannot send it; it stays until one can
 		}
 		e.out = append(e.out, effect{lane: cat.opt.Lane, to: e.part.node.owner(cat, t.to), env: &wire.Envelope{
 			Kind: wire.KindTell, Category: t.to.Category, ID: t.to.ID, From: e.id.String(),
-			Number: t.number, Prev: prev, Name: t.name, Data: t.data,
+			Number: t.number, Prev: q.last, Name: t.name, Data: t.data,
 		}})
 	}
 }
@@ -125,7 +130,7 @@ func (e *entity) takeNew(env *wire.Envelope, from turn.Entity) bool {
 }
 
 // takeConfirmation notes that a receiver has logged messages. It is recorded when none is left, so that
-// the entity need not be woken for them.
+// the entity need not be woken for them, and now and then before.
 func (e *entity) takeConfirmation(env *wire.Envelope) {
 	to, ok := parseEntity(env.From)
 	if !ok || e.activate() != nil {
@@ -141,17 +146,21 @@ func (e *entity) takeConfirmation(env *wire.Envelope) {
 	l.confirmed[to] = max(l.confirmed[to], env.Number)
 	l.tellWait = minTellWait
 	if len(l.ledger.outbox) > 0 {
-		if l.ledger.outbox[0].number > l.tellsSent || len(l.ledger.outbox) > tellsAtOnce/2 {
-			e.sendTells(l.tellsSent)
-			e.conclude(nil, nil)
-		}
+		e.sendTells(false)
+		e.conclude(nil, nil)
 		return
 	}
+	l.tellWait = 0
+	e.recordConfirmed()
+}
+
+// recordConfirmed records which messages need not be sent again.
+func (e *entity) recordConfirmed() {
 	what := cause{kind: turn.KindTold, name: "confirmed", must: true}
-	for to, number := range l.confirmed {
+	for to, number := range e.live.confirmed {
 		what.notes = appendNote(what.notes, note{kind: noteTold, entity: to, number: number})
 	}
-	l.confirmed, l.tellWait = nil, 0
+	e.live.confirmed = nil
 	if r, err := e.decide(&what, nothing); err == nil {
 		e.conclude(r, e.snapshot())
 	}

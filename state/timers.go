@@ -67,6 +67,7 @@ func (e *entity) dueTimers(ms int64) []string {
 func (e *entity) fire(key string, t timer, now time.Time) {
 	gone := appendNote(nil, note{kind: noteTimerGone, key: key})
 	what := cause{kind: turn.KindTimer, name: t.name, must: true, notes: gone}
+	retries := e.live.retries
 	r, err := e.decide(&what, func(tn *turn.Turn, state any) error {
 		h, ok := e.cat.Timers[t.name]
 		if !ok {
@@ -79,7 +80,7 @@ func (e *entity) fire(key string, t timer, now time.Time) {
 		e.conclude(r, e.snapshot())
 		return
 	}
-	if rejection, ok := errors.AsType[*turn.Rejection](err); ok && rejection.Code != wire.CodeInternal {
+	if rejection, ok := errors.AsType[*turn.Rejection](err); ok && rejection.Code != wire.CodeInternal && rejection.Code != wire.CodeOverloaded {
 		e.part.log.Warn("timer rejected", "entity", e.id.String(), "timer", key, "code", rejection.Code)
 		what = cause{kind: turn.KindTimer, name: t.name, must: true, notes: appendNote(nil, note{kind: noteTimerGone, key: key})}
 		if r, err = e.decide(&what, nothing); err == nil {
@@ -89,6 +90,9 @@ func (e *entity) fire(key string, t timer, now time.Time) {
 	}
 	if e.activate() != nil {
 		return
+	}
+	if e.live.retries == nil {
+		e.live.retries = retries // it was read again
 	}
 	wait := min(max(2*e.live.retries[key].wait, minTimerRetry), maxTimerRetry)
 	if e.live.retries == nil {
