@@ -190,6 +190,10 @@ func (c *Client) close() {
 	c.reading.Wait()
 }
 
+// starting is how long a program takes to start. That its time is not the one before matters to the
+// ids of its commands.
+const starting = 100 * time.Millisecond
+
 // Reopen connects again as the same connection, like a program that was started again and has kept
 // its connection's name and its cursor. What no expectation has taken is forgotten.
 func (c *Client) Reopen() {
@@ -199,6 +203,7 @@ func (c *Client) Reopen() {
 	c.mu.Lock()
 	c.stream, c.messages = nil, nil
 	c.mu.Unlock()
+	time.Sleep(starting)
 	if err := c.open(); err != nil {
 		c.p.t.Fatalf("%s cannot connect again: %v", c.who, err)
 	}

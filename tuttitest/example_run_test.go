@@ -12,6 +12,7 @@ func TestExample(t *testing.T) {
 	rooms := newRooms()
 	tuttitest.Run(t, func(t *testing.T, p *tuttitest.Platform) {
 		ann := p.Connect(rooms, "lobby", tuttitest.As("ann"), tuttitest.Claim("role", "staff"))
+		ann.SeesState(map[string]int{"lines": 0})
 		ann.Send(Open{}).Acked()
 		ben := p.Connect(rooms, "lobby", tuttitest.As("ben"))
 		ben.SeesState([]string(nil))

@@ -104,7 +104,7 @@ func (p *Platform) Start() {
 	c.Categories, c.Journal, c.Listener = p.config.Categories, g, l
 	c.Auth.Keys = []auth.Source{auth.Secret(p.secret)}
 	if c.Logger == nil {
-		c.Logger = slog.New(slog.NewTextHandler(testLog{p.t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		c.Logger = slog.New(slog.NewTextHandler(testLog{p.t, g}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
 	n, err := node.New(c)
 	if err != nil {
@@ -228,10 +228,15 @@ func (p *Platform) end() {
 	p.run.Wait()
 }
 
-// testLog writes what the node logs into the test's.
-type testLog struct{ t testing.TB }
+// testLog writes what a node logs into the test's log, until the node has crashed.
+type testLog struct {
+	t    testing.TB
+	gate *gate
+}
 
 func (l testLog) Write(line []byte) (int, error) {
-	l.t.Logf("node: %s", line)
+	if !l.gate.shut.Load() {
+		l.t.Logf("node: %s", line)
+	}
 	return len(line), nil
 }
