@@ -13,6 +13,7 @@ import (
 const (
 	maxBatchBytes   = 8 << 20
 	maxBatchEffects = 1 << 16
+	maxEffectBytes  = 64 << 20
 	// maxRecordBytes bounds what one turn may write; a turn with more fails.
 	maxRecordBytes = 16 << 20
 )
@@ -41,12 +42,15 @@ type batch struct {
 	changed   []*entity // of each record
 	snapshots []journal.Snapshot
 	effects   []effect
-	bytes     int
+	bytes     int // of records
+	sends     int // bytes of effects, those that share memory counted each
 }
 
 func (b *batch) empty() bool { return len(b.records) == 0 && len(b.effects) == 0 }
 
-func (b *batch) full() bool { return b.bytes >= maxBatchBytes || len(b.effects) >= maxBatchEffects }
+func (b *batch) full() bool {
+	return b.bytes >= maxBatchBytes || b.sends >= maxEffectBytes || len(b.effects) >= maxBatchEffects
+}
 
 func (b *batch) add(c *change) {
 	if c.record != nil {
@@ -58,6 +62,9 @@ func (b *batch) add(c *change) {
 		b.snapshots = append(b.snapshots, *c.snapshot)
 	}
 	b.effects = append(b.effects, c.effects...)
+	for i := range c.effects {
+		b.sends += len(c.effects[i].env.Data)
+	}
 }
 
 // reset empties b for use anew, keeping memory of a usual size.

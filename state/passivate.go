@@ -2,7 +2,8 @@ package state
 
 import "time"
 
-// passivateAtOnce bounds how many entities one pass looks at, and so how long it holds the mutex.
+// passivateAtOnce bounds how many entities one pass looks at, and so how long it holds the mutex. The
+// next pass goes on from there.
 const passivateAtOnce = 10_000
 
 // passivate lets go of entities that have been idle for long, and of those idle for longest while
@@ -13,7 +14,11 @@ func (p *partition) passivate(now time.Time) {
 	if p.ended {
 		return
 	}
-	e := p.used.oldest
+	e := p.used.looked
+	if e == nil {
+		e = p.used.oldest
+	}
+	defer func() { p.used.looked = e }()
 	for range passivateAtOnce {
 		if e == nil {
 			return
@@ -25,6 +30,7 @@ func (p *partition) passivate(now time.Time) {
 			p.remove(e)
 		} else if idle < e.cat.opt.Idle && !over {
 			if idle < time.Second {
+				e = nil
 				return // and so are all that follow
 			}
 		} else if e.mayPassivate() {

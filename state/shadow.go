@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/tutti-rt/tutti/journal"
 	"github.com/tutti-rt/tutti/wire"
@@ -29,6 +30,7 @@ type welcoming struct {
 // shadowWork is what a shadow does in one go, and what came of it.
 type shadowWork struct {
 	snapshot bool
+	attached map[string]bool // members, for a snapshot
 	welcomes []welcoming
 
 	err   error
@@ -55,6 +57,12 @@ func (e *entity) workShadow() {
 	s.working = true
 	work := &shadowWork{snapshot: s.snapshot, welcomes: s.welcomes}
 	s.snapshot, s.welcomes = false, nil
+	if work.snapshot && e.here != nil {
+		work.attached = make(map[string]bool, len(e.here.members))
+		for id := range e.here.members {
+			work.attached[id] = true
+		}
+	}
 	p, l := e.part, e.live
 	p.mu.Lock()
 	e.shadows++
@@ -105,6 +113,8 @@ func (w *shadowWork) save(ctx context.Context, p *partition, f *folded, cat *cat
 		return fmt.Errorf("encode %s at revision %d: %w", f.id, f.mark.Revision, err)
 	}
 	w.size, f.size = len(state), len(state)
+	before := time.Now().Add(-cat.opt.Remember).UnixMilli()
+	f.ledger.prune(before, f.mark.Revision, func(member string) bool { return w.attached[member] })
 	return p.journal.SaveSnapshot(ctx, journal.Snapshot{
 		Entity: f.id, Mark: f.mark, State: state, Notes: f.ledger.encode(),
 	})

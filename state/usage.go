@@ -9,6 +9,7 @@ const entityBytes = 600
 // by the partition's mutex.
 type usage struct {
 	oldest, newest *entity
+	looked         *entity // the next one that passivation looks at; nil to begin with the oldest
 	bytes          int64
 }
 
@@ -36,6 +37,9 @@ func (u *usage) append(e *entity) {
 }
 
 func (u *usage) unlink(e *entity) {
+	if u.looked == e {
+		u.looked = e.place.newer
+	}
 	if e.place.older != nil {
 		e.place.older.place.newer = e.place.newer
 	} else {
