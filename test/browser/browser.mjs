@@ -23,7 +23,7 @@ export class Tab {
 
   constructor(page) {
     this.page = page;
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(40_000);
     page.on('console', (m) => ['error', 'warning'].includes(m.type()) && this.mistakes.push(m.text()));
     page.on('pageerror', (e) => this.mistakes.push(String(e.stack ?? e)));
     page.on('request', (r) => new URL(r.url()).host !== new URL(page.url()).host && page.url() !== 'about:blank' && this.elsewhere.push(r.url()));
