@@ -122,6 +122,45 @@ test('a line said to a node that is down is said once', async () => {
   assert.deepEqual(await ann.lines(), ['first', 'second', 'third']);
 });
 
+test('an edit whose answer was lost, and more missed than is sent again', async () => {
+  const [ann, ben] = [await tab(wired, 'far'), await tab(direct, 'far')];
+  await ann.page.focus('#pad-text');
+  await ann.page.keyboard.insertText('base\n');
+  await ben.textIs('base\n');
+  const welcomes = [];
+  ann.page.on('websocket', (ws) => {
+    if (!ws.url().includes('/pad/')) return;
+    ws.on('framereceived', ({ payload }) => payload.split('\n').forEach((l) => l.includes('"welcome"') && welcomes.push(JSON.parse(l))));
+  });
+
+  wire.deafen();
+  await ann.caretAt(0);
+  await ann.page.keyboard.type('x1 ');
+  await ben.until(() => document.querySelector('#pad-text').value.startsWith('x')); // stored, though ann does not know
+  await ben.page.evaluate(async () => {
+    const { Connection } = await import('/tutti.js');
+    const link = new Connection({
+      url: `ws://${location.host}/v1/pad/far`,
+      conn: crypto.randomUUID(),
+      token: async () => sessionStorage.getItem('tutti.token'),
+    }).open();
+    const end = [...document.querySelector('#pad-text').value].length;
+    const long = 'z'.repeat(40_000);
+    const done = [link.send('edit', { patches: [[end, 0, long]] }).done];
+    for (let i = 0; i < 110; i++) done.push(link.send('edit', { patches: [[end, 40_000, long]] }).done);
+    done.push(link.send('edit', { patches: [[end, 40_000, 'end']] }).done);
+    await Promise.all(done);
+    link.leave();
+  });
+  wire.cut();
+  await ann.is('away');
+  wire.mend();
+  await ann.is('live');
+  await Promise.all([ann.textIs('x1 base\nend'), ben.textIs('x1 base\nend')]);
+  await ann.saved();
+  assert.equal(welcomes.at(-1).resumed, false, 'it was too much to send again');
+});
+
 test('a page that is loaded again goes on as the same user', async () => {
   const [ann, ben] = [await tab(direct, 'reload'), await tab(direct, 'reload')];
   await ann.say('before');

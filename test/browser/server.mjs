@@ -105,6 +105,11 @@ export class Wire {
     this.#whole = true;
   }
 
+  /** deafen keeps what the server says from arriving; what clients say goes on to the server. */
+  deafen() {
+    for (const { near, far } of this.#pairs) far.unpipe(near).pause();
+  }
+
   close() {
     this.cut();
     this.#server.close();
