@@ -36,14 +36,16 @@ type (
 	} // notes the token after so many milliseconds
 	Spoil  struct{ Token string } // emits the token, then panics
 	Refuse struct{ Token string }
+	Hide   struct{ Token string } // notes the token where only the staff sees it
 	Read   struct{}
 	Noted  struct{ Token string }
 	Passed struct{ Token string }
+	Hidden struct{ Token string }
 )
 
 func newLedgers() *tutti.Category {
 	return tutti.NewCategory("ledger",
-		tutti.With(tutti.Options{SnapshotEvents: 3, Idle: 2 * time.Second}),
+		tutti.With(tutti.Options{SnapshotEvents: 3, Idle: 2 * time.Second, Grace: 2 * time.Second}),
 		tutti.OnCommand(func(t *tutti.Turn[Ledger], c Put) error {
 			t.Emit(Noted(c))
 			t.ReplyWith(func(l *Ledger) any { return len(l.Tokens) })
@@ -64,10 +66,30 @@ func newLedgers() *tutti.Category {
 			t.Emit(Noted(c))
 			return tutti.Reject("refused", "")
 		}),
+		tutti.OnCommand(func(t *tutti.Turn[Ledger], c Hide) error { t.Emit(Hidden(c)); return nil }),
+		tutti.OnConnect(func(t *tutti.Turn[Ledger]) error { t.Emit(Noted{came + t.Claims().Subject}); return nil }),
+		tutti.OnDisconnect(func(t *tutti.Turn[Ledger]) error { t.Emit(Noted{left + t.Claims().Subject}); return nil }),
 		tutti.OnQuery(func(t *tutti.Turn[Ledger], _ Read) ([]string, error) { return t.State().Tokens, nil }),
 		tutti.OnEvent(func(l *Ledger, e Noted) { l.Tokens = append(l.Tokens, e.Token) }),
 		tutti.OnEvent(func(l *Ledger, e Passed) { l.Tokens = append(l.Tokens, e.Token) }),
+		tutti.OnEvent(func(l *Ledger, e Hidden) { l.Tokens = append(l.Tokens, e.Token) }),
+		tutti.Audience(func(c tutti.Claims) string { return c.String("role") }),
+		tutti.View(func(l *Ledger, audience string) any { return Ledger{visible(l.Tokens, audience)} }),
+		tutti.ViewEvent(func(e Hidden, audience string) (any, bool) { return e, audience == "staff" }),
 	)
+}
+
+const (
+	came, left = "came ", "left " // tokens of connections
+	hidden     = " hidden"        // how tokens end that only the staff sees
+)
+
+// visible returns those of the tokens that an audience sees.
+func visible(tokens []string, audience string) []string {
+	if audience == "staff" {
+		return tokens
+	}
+	return slices.DeleteFunc(slices.Clone(tokens), func(token string) bool { return strings.HasSuffix(token, hidden) })
 }
 
 // step is one thing that happens to the platform.
@@ -82,7 +104,7 @@ func (s step) String() string { return fmt.Sprintf("%s %d %d", s.Do, s.Client, s
 var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 	return step{
 		Do: rapid.SampledFrom([]string{
-			"put", "put", "put", "put", "pass", "later", "spoil", "refuse",
+			"put", "put", "put", "put", "hide", "pass", "later", "spoil", "refuse",
 			"drop", "offline", "online", "reopen", "connect",
 			"crash", "restart", "stop", "hold", "release", "fail", "doubt", "doubt stored",
 			"wait", "wait long",
@@ -133,6 +155,7 @@ type watched struct {
 	*tuttitest.Client
 	ledger   string
 	name     string
+	audience string
 	tokens   []string   // the ledger as it sees it
 	prefixes [][]string // and has seen it, each time
 	reopened bool
@@ -162,7 +185,10 @@ func newHistory(t *failing) *history {
 func (h *history) connect() {
 	n := len(h.clients)
 	c := &watched{ledger: fmt.Sprint(n % 3), name: fmt.Sprintf("c%d", n)}
-	c.Client = h.p.Connect(h.ledgers, c.ledger, tuttitest.As(c.name))
+	if n%2 == 1 {
+		c.audience = "staff"
+	}
+	c.Client = h.p.Connect(h.ledgers, c.ledger, as(c.name), tuttitest.Claim("role", c.audience))
 	h.clients = append(h.clients, c)
 }
 
@@ -181,6 +207,8 @@ func (h *history) do(s step) {
 	switch s.Do {
 	case "put":
 		h.note(c, s.Do, Put{token}, token, c.ledger, false)
+	case "hide":
+		h.note(c, s.Do, Hide{token + hidden}, token+hidden, c.ledger, false)
 	case "pass":
 		to := fmt.Sprint(s.N)
 		h.note(c, s.Do, Pass{token, to}, token+" passed", to, false)
@@ -308,7 +336,8 @@ func (h *history) check() {
 	for _, c := range h.clients {
 		c.Ask(Read{}).Answered(tokens[c.ledger])
 		c.look(h.t)
-		h.checkClient(c, tokens[c.ledger])
+		h.checkClient(c, visible(tokens[c.ledger], c.audience))
+		h.checkComing(c, tokens[c.ledger])
 	}
 	h.p.Restart()
 	for _, c := range h.clients {
@@ -382,6 +411,25 @@ func (h *history) checkClient(c *watched, tokens []string) {
 	}
 	if !slices.Equal(mine, stored) {
 		h.t.Errorf("%s sent %q\nstored %q", c.name, mine, stored)
+	}
+}
+
+// checkComing expects that a client came, left, came and so on, and is here now.
+func (h *history) checkComing(c *watched, tokens []string) {
+	here := false
+	for _, token := range tokens {
+		switch token {
+		case came + c.name, left + c.name:
+			if is := strings.HasPrefix(token, came); is == here {
+				h.t.Errorf("%s twice in %q", token, tokens)
+				return
+			} else {
+				here = is
+			}
+		}
+	}
+	if !here {
+		h.t.Errorf("%s is not here in %q", c.name, tokens)
 	}
 }
 
