@@ -75,13 +75,9 @@ func command(categories []*tutti.Category) *cobra.Command {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	serve := &cobra.Command{Use: "serve", Short: "Serve the application (the default)"}
-	for _, cmd := range []*cobra.Command{root, serve} {
-		o := new(options)
-		names := o.register(cmd)
-		cmd.Args = cobra.NoArgs
-		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return o.serve(cmd, names, categories) }
-	}
+	serve := ServeCommand(categories...)
+	serve.Short += " (the default)"
+	becomeServe(root, categories)
 	root.Short = "Serve the application"
 	root.Long = "Serve the application. Every flag can be set by an environment variable: TUTTI_JWT_ISSUER for --jwt-issuer."
 	root.AddCommand(serve, &cobra.Command{
@@ -89,6 +85,21 @@ func command(categories []*tutti.Category) *cobra.Command {
 		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), Version()) },
 	})
 	return root
+}
+
+// ServeCommand returns the command that serves the categories, for an application whose command line has more
+// to offer than that of Main. Its flags and environment variables are those of Main.
+func ServeCommand(categories ...*tutti.Category) *cobra.Command {
+	cmd := &cobra.Command{Use: "serve", Short: "Serve the application"}
+	becomeServe(cmd, categories)
+	return cmd
+}
+
+func becomeServe(cmd *cobra.Command, categories []*tutti.Category) {
+	o := new(options)
+	names := o.register(cmd)
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return o.serve(cmd, names, categories) }
 }
 
 // serve runs a node until the command's context is done.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tutti-rt/tutti/cmd/tutti/demo"
 	"github.com/tutti-rt/tutti/node"
 )
 
@@ -27,7 +28,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(benchCommand(), demoCommand(), replayCommand(), tokenCommand(), versionCommand())
+	root.AddCommand(benchCommand(), demoCommand(), replayCommand(), serveCommand(), tokenCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -36,6 +37,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// serveCommand serves the demo's categories as an application in production is served: without its page, and not
+// without keys.
+func serveCommand() *cobra.Command {
+	cmd := node.ServeCommand(demo.Categories()...)
+	cmd.Short = "Serve the demo's categories as in production: with keys, without the page"
+	return cmd
 }
 
 func versionCommand() *cobra.Command {
