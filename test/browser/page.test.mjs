@@ -142,6 +142,26 @@ test('undoing takes back one’s own edits only', async () => {
   await ben.textIs('theirs mine');
 });
 
+test('a word that is being composed is left alone', async () => {
+  const [ann, ben] = await tabs(2, 'compose');
+  await ann.page.focus('#pad-text');
+  await ann.page.keyboard.insertText('[]');
+  await ben.textIs('[]');
+  await ann.caretAt(1);
+  const keys = await ann.page.context().newCDPSession(ann.page);
+  const compose = (text) => keys.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length });
+  await compose('k');
+  await ben.caretAt(0);
+  await ben.page.keyboard.insertText('before ');
+  await ben.saved();
+  await ben.say('done'); // time enough for the edit to come
+  await ann.hears('done');
+  await compose('か');
+  assert.equal(await ann.text(), '[か]', 'nothing moves under the composition');
+  await keys.send('Input.insertText', { text: '漢' });
+  await Promise.all([ann.textIs('before [漢]'), ben.textIs('before [漢]')]);
+});
+
 test('a text that is longer than a command', async () => {
   const [ann, ben] = await tabs(2, 'long', { permissions: ['clipboard-read', 'clipboard-write'] });
   const long = 'Ärger mit 😀 und "Zeichen"\t\u2028\n'.repeat(6_000);

@@ -12,30 +12,13 @@ const $ = (selector) => document.querySelector(selector);
 const place = new URLSearchParams(location.search).get('room') || 'lobby';
 const me = await identity();
 
-// The look.
-
-const wish = matchMedia('(prefers-color-scheme: dark)');
-
-function look() {
-  const chosen = localStorage.getItem('tutti.theme');
-  document.documentElement.dataset.theme = chosen ?? (wish.matches ? 'dark' : 'light');
-}
-
-look();
-
 const hops = new HopsPanel();
 const board = new BoardPanel();
 const room = new RoomPanel(me);
 const pad = new PadPanel(notify);
 const people = new PeoplePanel(me);
 
-wish.addEventListener('change', () => (look(), board.recolor()));
-$('#theme').addEventListener('click', () => {
-  const next = document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark';
-  localStorage.setItem('tutti.theme', next);
-  look();
-  board.recolor();
-});
+document.addEventListener('theme', () => board.recolor());
 
 let noticeTimer = 0;
 
