@@ -42,6 +42,10 @@ func TestCommandsAreDocumented(t *testing.T) {
 	walk(t, offered, tutti, "tutti")
 	walk(t, offered, app, "APP")
 	delete(offered, "APP") // the same as serve
+	if !slices.Equal(offered["tutti serve"], offered["APP serve"]) {
+		t.Errorf("tutti serve has the flags %v, an application's serve %v", offered["tutti serve"], offered["APP serve"])
+	}
+	offered["tutti serve"] = nil // the page refers to those of APP serve
 
 	for _, name := range slices.Sorted(maps.Keys(offered)) {
 		doc, ok := documented[name]
