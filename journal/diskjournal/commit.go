@@ -46,23 +46,43 @@ func (j *Journal) withdraw(c *commit) bool {
 // commitAll writes what is in the queue, group by group, until it is empty. There is one such goroutine
 // at a time for the whole journal, and none while there is nothing to write.
 func (j *Journal) commitAll() {
+	expected := 0
 	for {
-		// Those who were answered just now are about to come back. Without letting them run first
-		// they would miss this group, and fall into two cohorts of half the size.
-		for range 3 {
-			runtime.Gosched()
-		}
-		group := j.take()
+		group := j.gather(expected)
 		if group == nil {
 			return
 		}
 		err := j.write(group)
+		// Those who wait now, and those who are answered now: the latter are about to come back.
+		expected = len(group) + j.waiting()
 		for _, c := range group {
 			c.err = err
 			c.settled(err)
 			close(c.done)
 		}
 	}
+}
+
+// maxYields bounds how often others are let run before a group is written.
+const maxYields = 16
+
+// gather returns the next group, nil when there is none and the committer is to end. It lets others run first,
+// until as many wait as are expected: who was answered just now would else miss this
+// group, and the writers fall into two cohorts of half the size.
+func (j *Journal) gather(expected int) []*commit {
+	for range maxYields {
+		if j.waiting() >= expected {
+			break
+		}
+		runtime.Gosched()
+	}
+	return j.take()
+}
+
+func (j *Journal) waiting() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.queue)
 }
 
 // take returns the next group, nil when there is none and the committer is to end.
