@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -65,7 +66,13 @@ func start(t testing.TB, change func(*edge.Config)) *platform {
 		t.Fatal(err)
 	}
 	p := &platform{edge: e, owner: newOwner(t, b)}
-	s := httptest.NewServer(e)
+	s := httptest.NewUnstartedServer(e)
+	s.Config.ConnState = func(c net.Conn, state http.ConnState) {
+		if tcp, ok := c.(*net.TCPConn); ok && state == http.StateNew {
+			_ = tcp.SetWriteBuffer(64 << 10) // so that sockets block soon
+		}
+	}
+	s.Start()
 	p.url = s.URL
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)

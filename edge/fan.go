@@ -19,6 +19,7 @@ type fan struct {
 	ring   *ring.Ring
 	shares []share // one for each worker
 	links  int     // guarded by hub.mu
+	fed    int     // of these, those that the owner has not given up; guarded by hub.mu
 }
 
 // share is the links of a fan that one worker sweeps.
@@ -33,6 +34,9 @@ type share struct {
 // join adds the link to its worker's share. hub.mu is held.
 func (f *fan) join(l *link) {
 	f.links++
+	if !l.forsaken {
+		f.fed++
+	}
 	l.fan = f
 	s := &f.shares[l.worker.index]
 	s.mu.Lock()
@@ -44,6 +48,9 @@ func (f *fan) join(l *link) {
 // part removes the link. hub.mu is held.
 func (f *fan) part(l *link) {
 	f.links--
+	if !l.forsaken {
+		f.fed--
+	}
 	l.fan = nil
 	s := &f.shares[l.worker.index]
 	s.mu.Lock()

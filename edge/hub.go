@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/tutti-rt/tutti/bus"
@@ -67,6 +68,7 @@ func (h *hub) toAll(e *wire.Envelope) {
 		for _, l := range h.links {
 			if !e.Has(wire.ToGroup) || l.audience == e.Audience {
 				l.endAsTold(e)
+				h.forsake(l)
 			}
 		}
 	}
@@ -139,6 +141,7 @@ func (h *hub) toOne(l *link, e *wire.Envelope) {
 		l.pushFrame(l.here(), e, wire.FrameOptions{EdgeUS: max(whole-e.Spent, 0)})
 	case wire.KindTerminate:
 		l.endAsTold(e)
+		h.forsake(l)
 	case wire.KindBacklogPart:
 		h.backlog(l, e)
 	}
@@ -246,6 +249,20 @@ func (h *hub) unfollow(l *link) {
 			h.fans = append(h.fans[:i], h.fans[i+1:]...)
 			return
 		}
+	}
+}
+
+// forsake notes that the owner has given up the link. A ring with no other links gets no more events from
+// then on: its links still take what it has, and who comes later gets a new one, without that gap.
+func (h *hub) forsake(l *link) {
+	f := l.fan
+	if l.forsaken || f == nil {
+		l.forsaken = true
+		return
+	}
+	l.forsaken = true
+	if f.fed--; f.fed == 0 {
+		h.fans = slices.DeleteFunc(h.fans, func(have *fan) bool { return have == f })
 	}
 }
 

@@ -41,6 +41,7 @@ type link struct {
 	// Guarded by hub.mu.
 	fan      *fan // whose ring the link follows, or will once it has caught up
 	slot     int  // in its share of the fan
+	forsaken bool // the owner has ended it
 	member   string
 	audience string
 	backlogs int    // asked for since the link last followed its ring

@@ -44,8 +44,10 @@ type world struct {
 	roomy   bool // rings keep everything
 }
 
+type fataler interface{ Fatalf(string, ...any) }
+
 // frames takes whole server frames from b and returns the payloads of text frames.
-func (c *fakeClient) frames(t *rapid.T) []string {
+func (c *fakeClient) frames(t fataler) []string {
 	c.bytes = append(c.bytes, c.socket.Got()...)
 	var all []string
 	for {

@@ -1,0 +1,281 @@
+package edge_test
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/tutti-rt/tutti/bus/localbus"
+	"github.com/tutti-rt/tutti/edge"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// pipes is a listener whose connections are net.Pipe, so that a whole edge lives in a bubble.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+	close func()
+}
+
+func newPipes() *pipes {
+	done := make(chan struct{})
+	return &pipes{conns: make(chan net.Conn), done: done, close: sync.OnceFunc(func() { close(done) })}
+}
+
+func (l *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipes) Close() error   { l.close(); return nil }
+func (l *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
+
+// bubble runs a test of an edge under a clock of its own. dial opens a WebSocket over a pipe.
+func bubble(t *testing.T, change func(*edge.Config), test func(t *testing.T, p *platform, dial func(i int, query, token string) *pipeClient)) {
+	synctest.Test(t, func(t *testing.T) {
+		b := localbus.New()
+		c := edge.Config{Bus: b, Verifier: tokens{}, Categories: []edge.Category{{Name: "room"}}, Partitions: partitions, Workers: 2}
+		if change != nil {
+			change(&c)
+		}
+		e, err := edge.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &platform{edge: e, owner: newOwner(t, b)}
+		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+		done := make(chan error, 1)
+		go func() { done <- e.Run(ctx) }()
+		p.stop = sync.OnceFunc(func() { cancel(); <-done })
+		l, s := newPipes(), &http.Server{Handler: e, ReadHeaderTimeout: time.Minute}
+		served := make(chan struct{})
+		go func() { defer close(served); _ = s.Serve(l) }()
+		t.Cleanup(func() { p.stop(); _ = s.Close(); <-served })
+		test(t, p, func(i int, query, token string) *pipeClient { return dialPipe(t, l, i, query, token) })
+	})
+}
+
+// pipeClient reads all that comes and notes when.
+type pipeClient struct {
+	t    *testing.T
+	conn net.Conn
+
+	mu    sync.Mutex
+	texts []string
+	pings []time.Duration // since the dial
+	code  int
+	ended time.Duration // 0: not yet
+	deaf  bool          // pings are not answered
+}
+
+func dialPipe(t *testing.T, l *pipes, i int, query, token string) *pipeClient {
+	t.Helper()
+	near, far := net.Pipe()
+	l.conns <- far
+	r := &raw{t: t, conn: near}
+	c := &pipeClient{t: t, conn: near}
+	request := "GET /v1/room/1?conn=" + conn(i) + query + " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n" +
+		"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+		"Sec-WebSocket-Protocol: tutti.v1\r\nAuthorization: Bearer " + token + "\r\n\r\n"
+	r.write([]byte(request))
+	start := time.Now()
+	read := make(chan struct{})
+	go func() { defer close(read); c.read(start) }()
+	t.Cleanup(func() { _ = near.Close(); <-read })
+	return c
+}
+
+func (c *pipeClient) read(start time.Time) {
+	var b [1]byte
+	for head := ""; !strings.HasSuffix(head, "\r\n\r\n"); head += string(b[:]) {
+		if _, err := c.conn.Read(b[:]); err != nil {
+			return
+		}
+	}
+	for {
+		h, err := ws.ReadHeader(c.conn)
+		p := make([]byte, h.Length)
+		if err == nil {
+			_, err = io.ReadFull(c.conn, p)
+		}
+		c.mu.Lock()
+		deaf := c.deaf
+		switch {
+		case err != nil:
+			c.ended = time.Since(start)
+			c.mu.Unlock()
+			return
+		case h.OpCode == ws.OpText:
+			c.texts = append(c.texts, string(p))
+		case h.OpCode == ws.OpPing:
+			c.pings = append(c.pings, time.Since(start))
+		case h.OpCode == ws.OpClose:
+			c.code = int(binary.BigEndian.Uint16(p))
+		}
+		c.mu.Unlock()
+		if h.OpCode == ws.OpPing && !deaf {
+			_, _ = c.conn.Write(masked(ws.OpPong, true, ""))
+		}
+	}
+}
+
+func (c *pipeClient) last() (text string, code int, ended time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.texts) > 0 {
+		text = c.texts[len(c.texts)-1]
+	}
+	return text, c.code, c.ended
+}
+
+func (c *pipeClient) wantEnd(text string, code int, from, to time.Duration) {
+	c.t.Helper()
+	last, got, ended := c.last()
+	if !strings.Contains(last, text) || got != code || ended < from || ended > to {
+		c.t.Fatalf("ended after %v with %s, code %d, want between %v and %v, %s and %d", ended, last, got, from, to, text, code)
+	}
+}
+
+type dialer = func(i int, query, token string) *pipeClient
+
+func TestHeartbeat(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, _ *platform, dial dialer) {
+		good, deaf := dial(1, "", "ann"), dial(2, "", "bob")
+		deaf.mu.Lock()
+		deaf.deaf = true
+		deaf.mu.Unlock()
+		time.Sleep(110 * time.Second)
+		deaf.wantEnd(`"code":"heartbeat_missed"`, wire.CloseHeartbeat, 75*time.Second, 78*time.Second)
+		if last, _, ended := good.last(); !strings.Contains(last, "welcome") || ended != 0 {
+			t.Errorf("the client that answers ended after %v with %s", ended, last)
+		}
+		good.mu.Lock()
+		defer good.mu.Unlock()
+		if len(good.pings) != 4 {
+			t.Errorf("pings at %v, want 4 in 110 s", good.pings)
+		}
+	})
+}
+
+func TestTokenExpires(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, p *platform, dial dialer) {
+		a, b := dial(1, "", "ann;red;60s"), dial(2, "", "bob;red;60s")
+		c := dial(3, "", "cid;red;60s")
+		time.Sleep(30 * time.Second)
+		_, _ = b.conn.Write(text(`{"type":"auth","token":"bob;red;60s"}`))
+		_, _ = c.conn.Write(text(`{"type":"auth","token":"cid;red;2s"}`)) // an earlier end is seen at the next heartbeat
+		time.Sleep(29 * time.Second)
+		if _, _, ended := a.last(); ended != 0 {
+			t.Fatalf("ended after %v, before the token expires", ended)
+		}
+		time.Sleep(time.Minute)
+		a.wantEnd(`"code":"token_expired","message":"the token has expired","reconnect":true`, wire.CloseToken, 60*time.Second, 63*time.Second)
+		b.wantEnd(`"code":"token_expired"`, wire.CloseToken, 90*time.Second, 93*time.Second)
+		c.wantEnd(`"code":"token_expired"`, wire.CloseToken, 32*time.Second, 53*time.Second)
+		if n := len(p.owner.received(wire.KindClaims)); n != 2 {
+			t.Errorf("the owner got fresh claims %d times, want 2", n)
+		}
+	})
+}
+
+// TestSilentEntity has an owner that says nothing: the upgrade does not wait for it for long, the
+// link does.
+func TestSilentEntity(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, p *platform, dial dialer) {
+		p.owner.mu.Lock()
+		p.owner.silent[wire.KindAttach] = true
+		p.owner.mu.Unlock()
+		c := dial(1, "", "ann")
+		time.Sleep(30 * time.Second)
+		c.mu.Lock()
+		pings := len(c.pings)
+		c.mu.Unlock()
+		if pings == 0 {
+			t.Error("no ping within 30 s: the connection was not upgraded")
+		}
+		time.Sleep(time.Minute)
+		c.wantEnd(`"code":"unavailable"`, wire.CloseDraining, time.Minute, 80*time.Second)
+	})
+}
+
+// TestCloseIsBounded ends a link whose client never answers the close frame, and one whose client
+// does not even read.
+func TestCloseIsBounded(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, p *platform, dial dialer) {
+		c := dial(1, "", "ann")
+		synctest.Wait()
+		p.owner.tell("room", "1", wire.Envelope{Kind: wire.KindTerminate, Code: wire.EndGone})
+		time.Sleep(5 * time.Second)
+		c.wantEnd(`"code":"gone"`, wire.CloseGone, 2*time.Second, 2*time.Second)
+		synctest.Wait()
+		if s := p.edge.Stats(); s.Links != 0 {
+			t.Errorf("%d links left, want none", s.Links)
+		}
+	})
+}
+
+// TestDrainIsSpread tells all clients at once to come back, each after a time of its own.
+func TestDrainIsSpread(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, p *platform, dial dialer) {
+		var clients []*pipeClient
+		for i := range 40 {
+			clients = append(clients, dial(i, "", "ann"))
+		}
+		synctest.Wait()
+		start := time.Now()
+		p.stop()
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("Run returned %v after it was told to stop, want 3 s at most", took)
+		}
+		least, most := time.Hour, time.Duration(0)
+		for _, c := range clients {
+			last, code, _ := c.last()
+			f, err := wire.DecodeServerFrame([]byte(last))
+			if err != nil || f.Code != wire.EndDraining || !f.Reconnect || code != wire.CloseDraining {
+				t.Fatalf("last frame %s, close code %d, want draining", last, code)
+			}
+			after := time.Duration(f.After) * time.Millisecond
+			least, most = min(least, after), max(most, after)
+		}
+		if least == most || most > 5*time.Second || most < 2*time.Second {
+			t.Errorf("clients come back after %v to %v, want them spread over 5 s", least, most)
+		}
+	})
+}
+
+// TestPortablePath sends a large state and many events through sockets that only know net.Conn.
+func TestPortablePath(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, p *platform, dial dialer) {
+		p.owner.mu.Lock()
+		p.owner.state = []byte(`{"n":0,"big":"` + strings.Repeat("x", 3<<20) + `"}`)
+		p.owner.mu.Unlock()
+		c := dial(1, "", "ann")
+		synctest.Wait()
+		for range 50 {
+			p.owner.publish("room", "1", 20, `"`+strings.Repeat("y", 500)+`"`)
+		}
+		_, _ = c.conn.Write(text(command(1, "1")))
+		synctest.Wait()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if len(c.texts) != 1003 || !strings.Contains(c.texts[1000], `"rev":1000`) || !strings.Contains(c.texts[1002], `"ack"`) {
+			t.Fatalf("%d frames, want a welcome, 1,001 events and an ack", len(c.texts))
+		}
+		if len(c.texts[0]) < 3<<20 {
+			t.Errorf("welcome of %d bytes, want the whole state", len(c.texts[0]))
+		}
+	})
+}
