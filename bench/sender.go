@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -18,27 +17,6 @@ const (
 	maxUnanswered = 256              // commands that a connection may have unanswered
 	drain         = 20 * time.Second // for what is under way when a run ends
 )
-
-// phase is where a run stands. Times are since its beginning.
-type phase struct {
-	base     time.Time
-	from, to atomic.Int64 // what is measured
-	stop     atomic.Bool  // no more commands
-}
-
-func newPhase() *phase {
-	p := &phase{base: time.Now()}
-	p.from.Store(1<<63 - 1)
-	p.to.Store(1<<63 - 1)
-	return p
-}
-
-func (p *phase) now() int64                      { return int64(time.Since(p.base)) }
-func (p *phase) since(t time.Time) int64         { return int64(t.Sub(p.base)) }
-func (p *phase) open()                           { p.from.Store(p.now()) }
-func (p *phase) shut()                           { p.to.Store(p.now()); p.stop.Store(true) }
-func (p *phase) measured(at int64) bool          { return at >= p.from.Load() && at < p.to.Load() }
-func (p *phase) after(since int64) time.Duration { return time.Duration(p.now() - since) }
 
 // sender sends commands on one link and takes their acknowledgements.
 type sender struct {
@@ -78,76 +56,6 @@ func (s *sender) issue(due int64) {
 // outstanding returns how many commands have no answer yet.
 func (s *sender) outstanding() uint64 {
 	return s.issuedTo.Load() - s.answered.Load() - s.refused.Load()
-}
-
-// closedLoop keeps inFlight commands unanswered until the phase stops.
-func (s *sender) closedLoop(inFlight int) error {
-	for range inFlight {
-		s.issue(s.phase.now())
-	}
-	return s.answers(func() {
-		if !s.phase.stop.Load() {
-			s.issue(s.phase.now())
-		}
-	})
-}
-
-// openLoop sends a command every interval, the first after offset, whether or not those before it have been
-// answered, up to what a connection may have unanswered. Latencies count from when a command was due.
-func (s *sender) openLoop(ctx context.Context, interval, offset time.Duration) error {
-	s.free = make(chan struct{}, maxUnanswered)
-	for range cap(s.free) - 1 {
-		s.free <- struct{}{}
-	}
-	c := newCrew()
-	ended := make(chan struct{})
-	s.issuing.Store(true)
-	c.add(func() error {
-		defer close(ended)
-		return s.answers(func() { s.free <- struct{}{} })
-	})
-	c.add(func() error {
-		defer s.issuing.Store(false)
-		return s.schedule(ctx, interval, offset, ended)
-	})
-	return c.wait()
-}
-
-func (s *sender) schedule(ctx context.Context, interval, offset time.Duration, ended <-chan struct{}) error {
-	timer := time.NewTimer(offset)
-	defer timer.Stop()
-	due := s.phase.now() + int64(offset)
-	for {
-		select {
-		case <-timer.C:
-		case <-ended:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		for ; due <= s.phase.now(); due += int64(interval) {
-			if s.phase.stop.Load() {
-				return s.link.flush()
-			}
-			select {
-			case <-s.free:
-			default: // full: what is queued must leave before anything can come back
-				if err := s.link.flush(); err != nil {
-					return err
-				}
-				select {
-				case <-s.free:
-				case <-ended:
-					return nil
-				}
-			}
-			s.issue(due)
-		}
-		if err := s.link.flush(); err != nil {
-			return err
-		}
-		timer.Reset(time.Duration(due - s.phase.now()))
-	}
 }
 
 // over reports whether nothing is unanswered, and no more will be sent.

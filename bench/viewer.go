@@ -15,7 +15,6 @@ import (
 type viewer struct {
 	link   *link
 	number int
-	phase  *phase
 	// seen is called for each event, in order.
 	seen func(rev uint64, data []byte, at time.Time)
 
@@ -27,12 +26,12 @@ type viewer struct {
 }
 
 // watch brings a viewer to the entity.
-func watch(ctx context.Context, t Target, entity, conn string, number int, p *phase) (*viewer, error) {
+func watch(ctx context.Context, t Target, entity, conn string, number int) (*viewer, error) {
 	l, welcome, err := dial(ctx, t, entity, fmt.Sprintf("bench-%d", number%16), conn, true)
 	if err != nil {
 		return nil, err
 	}
-	v := &viewer{link: l, number: number, phase: p}
+	v := &viewer{link: l, number: number}
 	v.rev.Store(welcome.Revision)
 	return v, nil
 }
