@@ -217,8 +217,18 @@ test('the latency of each hop', async () => {
   assert.match(await ann.page.textContent('#trace-legend'), /Disk/);
 });
 
+const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
+
+test('a room that was hidden shows its newest line', async () => {
+  const [ann] = await tabs(1, 'hidden', phone);
+  const [ben] = await tabs(1, 'hidden');
+  for (let i = 0; i < 40; i++) await ben.say(`line ${i}`);
+  await ann.hears('line 39');
+  await ann.page.tap('.tabs button[data-panel=room]');
+  await ann.until(() => document.querySelector('#lines').lastElementChild.getBoundingClientRect().bottom <= document.querySelector('#chat-scroll').getBoundingClientRect().bottom);
+});
+
 test('on a phone one panel shows at a time, and all of it', async () => {
-  const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
   const [ann, ben] = await tabs(2, 'phone', phone);
   for (const [panel, inside] of [['pad', '#pad-text'], ['room', '#say'], ['hops', '#rail'], ['board', '#canvas']]) {
     await ann.page.tap(`.tabs button[data-panel=${panel}]`);

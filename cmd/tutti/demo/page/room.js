@@ -18,6 +18,7 @@ export class RoomPanel {
   #toldTyping = 0;
   #count = 0;
   #lastWho = null; // of the last stored line
+  #stick = true; // to the newest line
 
   constructor(me) {
     this.me = me;
@@ -40,7 +41,11 @@ export class RoomPanel {
     });
     this.input.addEventListener('input', () => this.#written());
     this.newer.addEventListener('click', () => this.#toEnd());
-    this.scroller.addEventListener('scroll', () => this.#atEnd() && (this.newer.hidden = true));
+    this.scroller.addEventListener('scroll', () => {
+      this.#stick = this.#atEnd();
+      if (this.#stick) this.newer.hidden = true;
+    });
+    new ResizeObserver(() => this.#stick && this.#toEnd()).observe(this.scroller);
   }
 
   get handlers() {
@@ -65,7 +70,6 @@ export class RoomPanel {
 
   #said(frame) {
     if (frame.name !== 'said') return;
-    const follow = this.#atEnd();
     const written = this.#mine.get(frame.mine);
     written?.remove();
     this.#mine.delete(frame.mine);
@@ -73,7 +77,7 @@ export class RoomPanel {
     while (this.log.children.length > maxLines + this.#mine.size) this.log.firstElementChild.remove();
     this.#setCount(this.#count + 1);
     this.#stoppedTyping(frame.by);
-    if (follow || frame.mine) this.#toEnd();
+    if (this.#stick || frame.mine) this.#toEnd();
     else this.newer.hidden = false;
   }
 
@@ -193,6 +197,7 @@ export class RoomPanel {
   }
 
   #toEnd() {
+    this.#stick = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
     this.newer.hidden = true;
   }
