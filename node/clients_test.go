@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -150,9 +149,12 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// A client that reads nothing, and never closes, does not keep the node from ending in time.
+// A client that reads nothing, and never closes, does not keep the node from ending in time. While
+// the node waits for it, the operator sees a node that is not ready, and newcomers go elsewhere.
 func TestDrainWithStalledClient(t *testing.T) {
-	n := start(t, config())
+	c := config()
+	c.Admin, c.AdminToken = "127.0.0.1:0", adminToken
+	n := start(t, c)
 	conn, err := net.Dial("tcp", n.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +168,17 @@ func TestDrainWithStalledClient(t *testing.T) {
 		t.Fatalf("upgrade = %q, %v", line, err)
 	}
 	began := time.Now()
-	if err := n.stop(); err != nil {
+	stopped := make(chan error)
+	go func() { stopped <- n.stop() }()
+	eventually(t, "the end of being ready", func() bool {
+		status, _ := get(t, "http://"+n.AdminAddr().String()+"/readyz")
+		return status == http.StatusServiceUnavailable
+	})
+	eventually(t, "a refusal of newcomers", func() bool {
+		status, _ := upgrade(t, n, "Origin", "http://"+n.Addr().String())
+		return status == http.StatusServiceUnavailable
+	})
+	if err := <-stopped; err != nil {
 		t.Errorf("Run = %v", err)
 	}
 	if took := time.Since(began); took > 10*time.Second {
@@ -183,12 +195,18 @@ func TestOrigins(t *testing.T) {
 		"https://evil.example":        http.StatusForbidden,
 		"http://" + n.Addr().String(): http.StatusSwitchingProtocols,
 	} {
-		u := url.URL{Scheme: "http", Host: n.Addr().String(), Path: "/v1/tally/a", RawQuery: "conn=0123456789abcdef"}
-		status, _ := get(t, u.String(), "Origin", origin, "Connection", "Upgrade", "Upgrade", "websocket",
-			"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol", "tutti.v1",
-			"Authorization", "Bearer "+token(t, "ann", time.Hour))
+		status, _ := upgrade(t, n, "Origin", origin)
 		if status != want {
 			t.Errorf("upgrade from %s = %d, want %d", origin, status, want)
 		}
 	}
+}
+
+// upgrade asks for a WebSocket to tally/a and returns the answer.
+func upgrade(t *testing.T, n *running, header ...string) (status int, body string) {
+	t.Helper()
+	return get(t, "http://"+n.Addr().String()+"/v1/tally/a?conn=0123456789abcdef", append(header,
+		"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
+		"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol", "tutti.v1",
+		"Authorization", "Bearer "+token(t, "ann", time.Hour))...)
 }

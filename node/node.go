@@ -150,7 +150,7 @@ func (n *Node) journal() (journal.Journal, func() error, error) {
 		var err error
 		log, err = diskjournal.Open(n.c.Data, diskjournal.Config{Logger: n.c.Logger})
 		if err != nil {
-			return nil, nil, fmt.Errorf("open journal in %s: %w", n.c.Data, err)
+			return nil, nil, err
 		}
 	}
 	return log, func() error {

@@ -244,11 +244,46 @@ func TestKeysThatAreNotThere(t *testing.T) {
 	if status, _ := get(t, "http://"+n.AdminAddr().String()+"/healthz"); status != 200 {
 		t.Errorf("GET /healthz without keys = %d, want 200", status)
 	}
-	if err := n.stop(); err != nil {
-		t.Error(err)
+	eventually(t, "the report of keys that cannot be read", func() bool {
+		return strings.Contains(logged.String(), "keys cannot be read")
+	})
+}
+
+// Only one node at a time works on a directory; the other one says which.
+func TestDataDirectoryInUse(t *testing.T) {
+	c := config()
+	c.Data = t.TempDir()
+	start(t, c)
+	n, err := node.New(c)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !strings.Contains(logged.String(), "keys cannot be read") {
-		t.Errorf("log does not say that keys cannot be read:\n%s", logged.String())
+	if err := n.Run(t.Context()); err == nil || !strings.Contains(err.Error(), c.Data) {
+		t.Errorf("Run on a directory in use = %v, want an error that names it", err)
+	}
+}
+
+// A page that panics fails that request alone, and the operator hears of it.
+func TestPanicOfPage(t *testing.T) {
+	var logged lockedBuffer
+	c := config()
+	c.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+	c.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/panic" {
+			panic("the page is broken")
+		}
+	})
+	n := start(t, c)
+	base := "http://" + n.Addr().String()
+	if response, err := http.Get(base + "/panic"); err == nil {
+		response.Body.Close()
+		t.Errorf("GET /panic = %d, want a closed connection", response.StatusCode)
+	}
+	if status, _ := get(t, base+"/"); status != 200 {
+		t.Errorf("GET / after a panic = %d, want 200", status)
+	}
+	if !strings.Contains(logged.String(), "the page is broken") {
+		t.Errorf("log does not tell of the panic:\n%s", logged.String())
 	}
 }
 

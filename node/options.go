@@ -69,13 +69,13 @@ func (o *options) register(cmd *cobra.Command) []string {
 }
 
 // environment fills in the flags that were not given from variables named after them: TUTTI_JWT_ISSUER
-// for --jwt-issuer.
+// for --jwt-issuer. An empty variable says nothing.
 func environment(cmd *cobra.Command, names []string) error {
 	var errs []error
 	for _, name := range names {
 		variable := "TUTTI_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-		value, set := os.LookupEnv(variable)
-		if !set || cmd.Flags().Changed(name) {
+		value := os.Getenv(variable)
+		if value == "" || cmd.Flags().Changed(name) {
 			continue
 		}
 		if err := cmd.Flags().Set(name, value); err != nil {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 )
@@ -58,7 +59,7 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 
 func (s *server) build(ctx context.Context) *http.Server {
 	h := &http.Server{
-		Handler:           s.handler,
+		Handler:           s.recovering(s.handler),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      s.writing,
@@ -73,6 +74,23 @@ func (s *server) build(ctx context.Context) *http.Server {
 		h.ConnState = limitConnections(int64(s.connections))
 	}
 	return h
+}
+
+// recovering reports a panic of next and ends its request alone.
+func (s *server) recovering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if p != http.ErrAbortHandler {
+				s.log.Error("request failed", "method", r.Method, "panic", p, "stack", string(debug.Stack()))
+			}
+			panic(http.ErrAbortHandler) // the server closes the connection and says no more
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // limitConnections closes connections at once while n others are open.
