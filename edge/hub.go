@@ -291,9 +291,8 @@ func (h *hub) backlog(l *link, e *wire.Envelope) {
 	if l.fan == nil {
 		return
 	}
-	it := item{free: true, ask: l.answers + 1}
+	it := item{free: true, ask: e.Command}
 	if e.Has(wire.TooFar) {
-		l.answers++
 		h.edge.count.conflations.Add(1)
 		it.move = &move{ask: &wire.Envelope{Kind: wire.KindRefresh}}
 		l.push(it)
@@ -312,7 +311,6 @@ func (h *hub) backlog(l *link, e *wire.Envelope) {
 		h.edge.count.framesOut.Add(1)
 	}
 	if !e.Has(wire.More) {
-		l.answers++
 		it.move = h.placement(l, e.Revision, 0)
 	}
 	l.push(it)

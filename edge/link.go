@@ -44,9 +44,8 @@ type link struct {
 	forsaken bool // the owner has ended it
 	member   string
 	audience string
-	backlogs int    // asked for since the link last followed its ring
-	catching bool   // has asked for one, and will skip what is ephemeral in its ring until it comes
-	answers  uint32 // to requests for a backlog
+	backlogs int  // asked for since the link last followed its ring
+	catching bool // has asked for one, and will skip what is ephemeral in its ring until it comes
 
 	mu         sync.Mutex
 	inbox      []item
@@ -67,8 +66,8 @@ type link struct {
 	replay   uint64     // ephemeral entries before it are not for this link
 	rev      uint64     // at pos, with revKnown
 	revKnown bool
-	asks     uint32 // requests for a backlog sent
-	void     uint32 // answers up to this one come too late
+	asks     uint64 // requests for a backlog sent
+	void     uint64 // the answers to requests up to this one come too late
 	finished bool   // final has been handed over
 
 	// Times, ns since the edge was made. Zero: not.
@@ -93,7 +92,7 @@ type item struct {
 	data  []byte
 	more  [][]byte // of the same message
 	move  *move    // after the bytes
-	ask   uint32   // number of the link's request for a backlog that this answers; 0: none
+	ask   uint64   // number of the link's request for a backlog that this answers; 0: none
 	free  bool     // not counted against the link's bounds: at most one is under way
 }
 

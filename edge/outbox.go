@@ -245,6 +245,7 @@ func (l *link) askOwner(e *wire.Envelope) {
 	l.ring = nil
 	if e.Kind == wire.KindBacklog {
 		l.asks++
+		e.Command = l.asks
 	}
 	l.waiting.Store(max(l.edge.now(), 1))
 	if err := l.send(e); err != nil {

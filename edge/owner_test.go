@@ -253,7 +253,7 @@ func (o *owner) welcome(n *entity, a *attached) *wire.Envelope {
 func (o *owner) backlog(n *entity, a *attached, e *wire.Envelope) {
 	half := (e.Revision + e.Until + 1) / 2
 	for _, span := range [][2]uint64{{e.Revision, half}, {half, e.Until}} {
-		part := &wire.Envelope{Kind: wire.KindBacklogPart, Link: a.link, Revision: span[1]}
+		part := &wire.Envelope{Kind: wire.KindBacklogPart, Link: a.link, Revision: span[1], Command: e.Command}
 		for _, event := range n.events[span[0]:span[1]] {
 			part.Data = wire.AppendBacklogEvent(part.Data, event)
 		}

@@ -97,7 +97,7 @@ func (b *backlog) add(r *journal.Record, i int) error {
 // send sends what has gathered with the envelope.
 func (b *backlog) send(env *wire.Envelope) {
 	env.Kind, env.Category, env.ID = wire.KindBacklogPart, b.id.Category, b.id.ID
-	env.Edge, env.Link, env.Audience = b.ask.Edge, b.ask.Link, b.ask.Audience
+	env.Edge, env.Link, env.Audience, env.Command = b.ask.Edge, b.ask.Link, b.ask.Audience, b.ask.Command
 	if !env.Has(wire.TooFar) {
 		env.Data = b.data
 	}

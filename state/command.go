@@ -28,6 +28,7 @@ func (e *entity) command(m *message, l *link) {
 	started := time.Now()
 	if env.Has(wire.Trace) {
 		hops = &wire.Hops{
+			Edge:    env.Spent,
 			Bus:     max(0, m.arrived.UnixMicro()-env.Sent),
 			Mailbox: started.Sub(m.arrived).Microseconds(),
 		}

@@ -255,7 +255,9 @@ func (p *partition) settle(b *batch) {
 	for i := range b.effects {
 		f := &b.effects[i]
 		if !f.decided.IsZero() {
-			f.env.Hops.Journal = time.Since(f.decided).Microseconds()
+			now := time.Now()
+			f.env.Hops.Journal = now.Sub(f.decided).Microseconds()
+			f.env.Sent = now.UnixMicro()
 		}
 		p.node.send(f.lane, f.to, f.env)
 	}

@@ -11,7 +11,7 @@ const (
 	KindAttach Kind = iota + 1
 	// KindDetach says that a link is gone, and with Leave that the connection is gone for good.
 	KindDetach
-	// KindCommand: Command, Name, Data; Expect with HasExpect; Trace.
+	// KindCommand: Command, Name, Data; Expect with HasExpect; Trace, and with it Spent.
 	KindCommand
 	// KindQuery: Command, Name, Data.
 	KindQuery
@@ -24,6 +24,7 @@ const (
 	// KindClaims brings a fresh token's Claims, of the same subject.
 	KindClaims
 	// KindBacklog asks for the events after Revision up to Until that Audience sees, for one link.
+	// Command is a number that comes back with every part of the answer.
 	KindBacklog
 	// KindRefresh asks for a fresh welcome (conflation), for one link.
 	KindRefresh
@@ -40,7 +41,7 @@ const (
 	// KindEvent: Audience, Revision, Prev, Name, Data, At, Member and Command of the cause.
 	// Hidden: the audience does not see the event, and nothing but Revision is set.
 	KindEvent
-	// KindAck: Command, Revision, Data is the reply. The link gets it after event Revision.
+	// KindAck: Command, Revision, Data is the reply; with Hops, Sent is when it left. The link gets it after event Revision.
 	KindAck
 	// KindReject: Command, Code, Message.
 	KindReject
