@@ -118,6 +118,11 @@ var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 // clients were told with what its journal has.
 func TestPlatformKeepsItsPromises(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
+		c := node.Config{
+			Partitions: rapid.SampledFrom([]int{1, 16}).Draw(rt, "partitions"),
+			Memory:     rapid.SampledFrom([]int64{1, 0}).Draw(rt, "memory"), // 1 byte: entities hardly stay
+			Logger:     slog.New(slog.DiscardHandler),                       // all that fails does so on purpose
+		}
 		happens := steps.Draw(rt, "steps")
 		f := &failing{}
 		synctest.Test(t, func(t *testing.T) {
@@ -127,7 +132,7 @@ func TestPlatformKeepsItsPromises(t *testing.T) {
 					panic(r)
 				}
 			}()
-			h := newHistory(f)
+			h := newHistory(f, c)
 			for _, s := range happens {
 				h.do(s)
 			}
@@ -171,10 +176,9 @@ type sentToken struct {
 	never  bool   // it must not be noted, whatever happens
 }
 
-func newHistory(t *failing) *history {
+func newHistory(t *failing, c node.Config) *history {
 	h := &history{t: t, ledgers: newLedgers()}
-	quiet := node.Config{Logger: slog.New(slog.DiscardHandler)} // of all that fails on purpose
-	h.p = tuttitest.Config{Categories: []*tutti.Category{h.ledgers}, Node: quiet}.New(t)
+	h.p = tuttitest.Config{Categories: []*tutti.Category{h.ledgers}, Node: c}.New(t)
 	h.inject()
 	for range 4 {
 		h.connect()
