@@ -153,8 +153,13 @@ func (s *suite) testRecordsOfOthers(t *testing.T) {
 	j := s.new(t)
 	l, elsewhere := acquire(t, j, p0), acquire(t, j, p1)
 	entities := []journal.Entity{
-		{Category: "a", ID: "b"}, {Category: "a", ID: "bb"}, {Category: "ab", ID: "b"}, {Category: "a", ID: "b\x00"},
-		{Category: "a", ID: "\xff"}, {Category: "a", ID: "\xff\xff"}, {Category: "", ID: "ab"},
+		{Category: "a", ID: "b"},
+		{Category: "a", ID: "bb"},
+		{Category: "ab", ID: "b"},
+		{Category: "a", ID: "b\x00"},
+		{Category: "a", ID: "\xff"},
+		{Category: "a", ID: "\xff\xff"},
+		{Category: "", ID: "ab"},
 	}
 	for _, e := range entities {
 		appendTo(t, l, next(e, journal.Mark{}, e.ID))
