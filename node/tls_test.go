@@ -19,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tutti-rt/tutti/client"
 )
 
 // certificate makes a self-signed certificate for 127.0.0.1, and its key.
@@ -101,6 +103,31 @@ func TestTLSReload(t *testing.T) {
 	write(t, c.CertFile, next)
 	write(t, c.KeyFile, nextKey)
 	eventually(t, "the new certificate", func() bool { return serial(t, n) == 2 })
+}
+
+// The links work over TLS as they do without.
+func TestWebSocketOverTLS(t *testing.T) {
+	dir := t.TempDir()
+	c := config()
+	c.CertFile, c.KeyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	cert, key := certificate(t, 1)
+	write(t, c.CertFile, cert)
+	write(t, c.KeyFile, key)
+	n := start(t, c)
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(cert)
+	connected, err := open(t, "wss", n, client.Config{
+		Token:      token(t, "ann", time.Hour),
+		HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		if got := sum(t, connected, 1); got != i+1 {
+			t.Fatalf("tally over TLS = %d, want %d", got, i+1)
+		}
+	}
 }
 
 func TestTLSVersions(t *testing.T) {
