@@ -364,3 +364,38 @@ func TestWhatHappensToUnfinishedCommands(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoIsTooFarBehindGetsTheState(t *testing.T) {
+	ledgers := newLedgers()
+	tuttitest.Run(t, func(t *testing.T, p *tuttitest.Platform) {
+		ann := p.Connect(ledgers, "1", as("ann"))
+		ben := p.Connect(ledgers, "1", as("ben"))
+		ann.SeesState(Ledger{[]string{"came ann"}})
+		ann.Sees(Noted{"came ben"})
+		for _, test := range []struct {
+			puts  int
+			state bool
+		}{{5, false}, {6, true}} {
+			ann.Offline()
+			p.Advance(0)
+			want := p.Events(ledgers, "1")
+			for range test.puts {
+				ben.Send(Put{"x"}).Acked()
+			}
+			p.Restart() // which empties the rings
+			ann.Online()
+			var missed []any
+			for _, e := range p.Events(ledgers, "1")[len(want):] {
+				missed = append(missed, e)
+			}
+			if !test.state {
+				ann.Sees(missed...)
+				continue
+			}
+			ann.Ask(Read{}).Acked()
+			if seen := ann.Seen(); len(seen) != 1 || seen[0].Name != "" {
+				t.Errorf("after %d events ann sees %v, want one state", test.puts, seen)
+			}
+		}
+	}, ledgers)
+}

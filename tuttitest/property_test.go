@@ -45,7 +45,7 @@ type (
 
 func newLedgers() *tutti.Category {
 	return tutti.NewCategory("ledger",
-		tutti.With(tutti.Options{SnapshotEvents: 3, Idle: 2 * time.Second, Grace: 2 * time.Second}),
+		tutti.With(tutti.Options{SnapshotEvents: 3, BacklogEvents: 5, Idle: 2 * time.Second, Grace: 2 * time.Second}),
 		tutti.OnCommand(func(t *tutti.Turn[Ledger], c Put) error {
 			t.Emit(Noted(c))
 			t.ReplyWith(func(l *Ledger) any { return len(l.Tokens) })
