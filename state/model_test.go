@@ -68,7 +68,7 @@ func tapes(members bool, options tutti.Options) *tutti.Category {
 			t.Tell(tutti.Entity{Category: "tape", ID: c.To}, put{Token: c.Token})
 			return nil
 		}),
-		tutti.OnTimer(func(t *tutti.Turn[tape], a alarm) error { t.Emit(putted{a.Token}); return nil }),
+		tutti.OnTimer(func(t *tutti.Turn[tape], a alarm) error { t.Emit(putted(a)); return nil }),
 		tutti.OnQuery(func(t *tutti.Turn[tape], q readAll) (tape, error) { return *t.State(), nil }),
 		tutti.OnEvent(func(s *tape, e putted) { s.Tokens = append(s.Tokens, e.Token) }),
 		tutti.With(options),

@@ -84,7 +84,7 @@ func TestAnswersThatWaitAreBounded(t *testing.T) {
 // TestSnapshotsOfLargeStatesForget has connections come and go at an entity whose snapshots are made by its shadow.
 func TestSnapshotsOfLargeStatesForget(t *testing.T) {
 	big := tutti.NewCategory("blob",
-		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined{c.Line}); return nil }),
+		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined(c)); return nil }),
 		tutti.OnEvent(func(b *blob, e lined) { b.Text += e.Line }),
 		tutti.With(tutti.Options{SnapshotEvents: 2}),
 	)

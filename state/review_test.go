@@ -125,7 +125,7 @@ func TestToldIsLoggedBeforeItIsConfirmed(t *testing.T) {
 	var fails, unreadable atomic.Bool
 	fails.Store(true)
 	receivers := tutti.NewCategory("receiver",
-		tutti.OnCommand(func(t *tutti.Turn[lobby], c line) error { t.Emit(lined{c.Line}); return nil }),
+		tutti.OnCommand(func(t *tutti.Turn[lobby], c line) error { t.Emit(lined(c)); return nil }),
 		tutti.OnEvent(func(l *lobby, e lined) {
 			if fails.Load() {
 				unreadable.Store(true)
@@ -284,7 +284,7 @@ func TestStartAfterACrashInTheFirstStart(t *testing.T) {
 // shadow does then must not touch the entity that has taken its place.
 func TestShadowOutlivesItsEntity(t *testing.T) {
 	big := tutti.NewCategory("blob",
-		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined{c.Line}); return nil }),
+		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined(c)); return nil }),
 		tutti.OnCommand(func(t *tutti.Turn[blob], c poison) error { t.Emit(burst{}); return nil }),
 		tutti.OnCommand(func(t *tutti.Turn[blob], c wait) error {
 			time.Sleep(time.Duration(c.MS) * time.Millisecond)
@@ -381,7 +381,7 @@ func TestTellIsRepeatedThoughSomethingElseIsDueBefore(t *testing.T) {
 func TestFailingAudienceLeavesTheOldLink(t *testing.T) {
 	fails := false
 	moody := tutti.NewCategory("sum",
-		tutti.OnCommand(func(t *tutti.Turn[sum], c add) error { t.Emit(added{By: c.By}); return nil }),
+		tutti.OnCommand(func(t *tutti.Turn[sum], c add) error { t.Emit(added(c)); return nil }),
 		tutti.OnEvent(func(s *sum, e added) { s.N += e.By }),
 		tutti.Audience(func(tutti.Claims) string {
 			if fails {

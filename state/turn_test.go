@@ -44,7 +44,7 @@ func sums(more ...tutti.Declaration) *tutti.Category {
 			if c.By == 0 {
 				return tutti.Reject("invalid", "by is 0")
 			}
-			t.Emit(added{By: c.By})
+			t.Emit(added(c))
 			t.ReplyWith(func(s *sum) any { return *s })
 			return nil
 		}),
@@ -69,7 +69,7 @@ func sums(more ...tutti.Declaration) *tutti.Category {
 			return nil
 		}),
 		tutti.OnTimer(func(t *tutti.Turn[sum], d due) error {
-			t.Emit(added{By: d.By})
+			t.Emit(added(d))
 			return nil
 		}),
 		tutti.OnQuery(func(t *tutti.Turn[sum], q get) (sum, error) { return *t.State(), nil }),
