@@ -20,13 +20,12 @@ import (
 
 const secret = "the secret of the tests that kill processes"
 
+// programs is where the tests build what they run.
+var programs string
+
 // program is the path of tutti, built once for all tests of the package.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "tutti-test-*")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "tutti.exe") // Windows wants the ending, the others do not mind
+	path := filepath.Join(programs, "tutti.exe") // Windows wants the ending, the others do not mind
 	out, err := exec.Command("go", "build", "-o", path, "../cmd/tutti").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build tutti: %w\n%s", err, out)
@@ -34,13 +33,16 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// TestMain removes what program built.
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := program(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path)) // a temporary directory
-	}
-	os.Exit(code)
+	os.Exit(func() int {
+		var err error
+		if programs, err = os.MkdirTemp("", "tutti-test-*"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(programs)
+		return m.Run()
+	}())
 }
 
 // random returns the source of a test's choices, and prints its seed.
