@@ -243,8 +243,8 @@ func (e *Edge) enter(l *link, category Category, id string) {
 	e.count.links.Add(1)
 }
 
-// leave removes the link, and with the last one the hub.
-func (e *Edge) leave(l *link) {
+// leave removes the link, and with the last one the hub. It returns the link's member.
+func (e *Edge) leave(l *link) (member string) {
 	h := l.hub
 	k := hubKey{h.category, h.id}
 	t := e.table(k)
@@ -252,19 +252,18 @@ func (e *Edge) leave(l *link) {
 	defer t.mu.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.links[l.number] != l {
-		return
-	}
 	delete(h.links, l.number)
 	if h.byMember[l.member] == l {
 		delete(h.byMember, l.member)
 	}
 	h.unfollow(l)
+	h.setCatching(l, false)
 	e.count.links.Add(-1)
 	if len(h.links) == 0 {
 		delete(t.hubs, k)
 		e.count.entities.Add(-1)
 	}
+	return l.member
 }
 
 // completeHops adds the edge's last hop to those of a traced command.

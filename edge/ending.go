@@ -45,7 +45,7 @@ func (l *link) endAt(at place, why ending) {
 		after = time.Duration(rand.Int64N(int64(max(why.spread, time.Millisecond))))
 	}
 	data := encode(l.format, nil, &e, wire.FrameOptions{After: after})
-	l.finish(&final{place: at, data: l.format.end(data, why.close, why.code), urgent: why.urgent})
+	l.finish(&final{place: at, data: l.format.end(data, why.close, why.code), code: why.code, urgent: why.urgent})
 }
 
 // finish sets the link's last bytes, and the time by which its socket is closed.

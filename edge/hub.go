@@ -23,6 +23,7 @@ type hub struct {
 	mu       sync.Mutex
 	links    map[uint64]*link
 	fans     []*fan
+	catching int              // links that wait for a backlog
 	byMember map[string]*link // nil until an envelope leaves a member out
 }
 
@@ -52,11 +53,7 @@ func (h *hub) toAll(e *wire.Envelope) {
 	case wire.KindPresenceChange:
 		wants := func(f *fan) bool { return f.presence && (!e.Has(wire.ToGroup) || f.audience == e.Audience) }
 		h.broadcast(e, wants)
-		for _, l := range h.links {
-			if l.catching && l.fan != nil && wants(l.fan) {
-				l.pushFrame(l.here(), e, wire.FrameOptions{})
-			}
-		}
+		h.toCatching(e, wants)
 	case wire.KindStatus:
 		h.broadcast(e, func(*fan) bool { return true })
 		for _, l := range h.links {
@@ -72,6 +69,30 @@ func (h *hub) toAll(e *wire.Envelope) {
 			}
 		}
 	}
+}
+
+// toCatching hands a change of presence to the links that will skip it in their ring: who came and
+// went is not in the backlog that they wait for.
+func (h *hub) toCatching(e *wire.Envelope, wants func(*fan) bool) {
+	if h.catching == 0 {
+		return
+	}
+	for _, l := range h.links {
+		if l.catching && l.fan != nil && wants(l.fan) {
+			l.pushFrame(l.here(), e, wire.FrameOptions{})
+		}
+	}
+}
+
+// setCatching notes whether the link waits for a backlog.
+func (h *hub) setCatching(l *link, on bool) {
+	switch {
+	case on && !l.catching:
+		h.catching++
+	case !on && l.catching:
+		h.catching--
+	}
+	l.catching = on
 }
 
 // broadcast appends the frame made of e to the rings that want it. The member that e leaves out
@@ -270,7 +291,8 @@ func (h *hub) forsake(l *link) {
 // for what the ring has no more.
 func (h *hub) placement(l *link, rev, until uint64) *move {
 	if pos, head, ok := l.fan.ring.Place(rev); ok {
-		l.backlogs, l.catching = 0, false
+		l.backlogs = 0
+		h.setCatching(l, false)
 		return &move{fan: l.fan, pos: pos, replay: head}
 	}
 	l.backlogs++
@@ -279,7 +301,7 @@ func (h *hub) placement(l *link, rev, until uint64) *move {
 		h.edge.count.conflations.Add(1)
 		return &move{ask: &wire.Envelope{Kind: wire.KindRefresh}}
 	}
-	l.catching = true
+	h.setCatching(l, true)
 	h.edge.count.backlogs.Add(1)
 	return &move{ask: &wire.Envelope{
 		Kind: wire.KindBacklog, Audience: l.audience, Revision: rev, Until: max(until, l.fan.ring.Last()),

@@ -100,7 +100,8 @@ type item struct {
 type final struct {
 	place
 	data   []byte
-	urgent bool // nothing goes out before it but what has been gathered
+	code   string // of the terminate frame, if there is one
+	urgent bool   // nothing goes out before it but what has been gathered
 }
 
 // move changes what the link does next.
@@ -244,11 +245,16 @@ func (l *link) abandon() {
 }
 
 func (l *link) remove() {
-	l.edge.leave(l)
+	member := l.edge.leave(l)
 	l.edge.subjects.leave(l.sub)
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.gone = true
 	l.edge.count.private.Add(-int64(l.waitBytes))
 	l.inbox, l.pong, l.unanswered = nil, nil, nil
+	why := "closed by the client"
+	if l.final != nil && l.final.code != "" {
+		why = l.final.code
+	}
+	l.mu.Unlock()
+	l.edge.log.Debug("link ended", "entity", l.hub.entity(), "member", member, "why", why)
 }

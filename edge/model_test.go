@@ -25,13 +25,13 @@ type fakeClient struct {
 	socket *edge.FakeSocket
 	bytes  []byte // that are no whole frame yet
 
-	welcomed  bool
-	rev       uint64 // of the last welcome or event
-	commands  uint64 // sent
-	acked     uint64
-	heard     int  // number of the last message
-	undisturb bool // the link never blocked, so that nothing may be missing
-	ended     string
+	welcomed    bool
+	rev         uint64 // of the last welcome or event
+	commands    uint64 // sent
+	acked       uint64
+	heard       int  // number of the last message
+	undisturbed bool // the link never blocked, so that nothing may be missing
+	ended       string
 }
 
 // world is an edge with fake clients at one entity, under the clock of a synctest bubble.
@@ -101,7 +101,7 @@ func (c *fakeClient) look(t *rapid.T) {
 			} else if f.Revision != c.rev {
 				t.Fatalf("%s: resumed at %d, want %d", c.conn, f.Revision, c.rev)
 			}
-			if c.welcomed && c.undisturb {
+			if c.welcomed && c.undisturbed {
 				t.Fatalf("%s: a second welcome for a link that never blocked", c.conn)
 			}
 			if f.Revision < c.rev {
@@ -130,9 +130,9 @@ func (c *fakeClient) look(t *rapid.T) {
 			case f.By == "m-"+c.conn[:8]:
 				t.Fatalf("%s: got its own signal", c.conn)
 			case f.By != "":
-			case m.N <= c.heard || (c.undisturb && c.heard > 0 && m.N != c.heard+1):
+			case m.N <= c.heard || (c.undisturbed && c.heard > 0 && m.N != c.heard+1):
 				t.Fatalf("%s: message %d after %d", c.conn, m.N, c.heard)
-			case c.undisturb && m.Rev != c.rev:
+			case c.undisturbed && m.Rev != c.rev:
 				t.Fatalf("%s: message sent at %d comes at %d", c.conn, m.Rev, c.rev)
 			default:
 				c.heard = m.N
@@ -147,10 +147,10 @@ func (w *world) join(t *rapid.T, query string, rev uint64, room int) {
 	w.made++
 	c := &fakeClient{
 		conn: conn(w.made), socket: edge.NewFakeSocket(), rev: rev,
-		undisturb: room == unlimited && w.roomy, heard: w.said,
+		undisturbed: room == unlimited && w.roomy, heard: w.said,
 	}
 	c.socket.Allow(room)
-	if err := w.edge.Open(context.Background(), "room", "1", c.conn, query, tutti.Claims{Subject: "ann"}, c.socket); err != nil { //nolint:usetesting // rapid has no context
+	if err := w.edge.Open(t.Context(), "room", "1", c.conn, query, tutti.Claims{Subject: "ann"}, c.socket); err != nil {
 		t.Fatal(err)
 	}
 	w.clients = append(w.clients, c)
@@ -201,7 +201,7 @@ func drive(t *rapid.T) {
 	}
 	w := &world{edge: e, owner: newOwner(t, b), roomy: ring == 16<<20}
 	w.owner.tooFar = rapid.Bool().Draw(t, "too far")
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // rapid has no context
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
 	go func() { defer close(done); _ = e.Run(ctx) }()
 	defer func() { cancel(); <-done }()
@@ -226,7 +226,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"publish": func(t *rapid.T) {
 			size := rapid.SampledFrom([]int{1, 100, 3000}).Draw(t, "size")
-			w.owner.publish("room", "1", rapid.IntRange(1, 30).Draw(t, "count"), `"`+string(make200(size))+`"`)
+			w.owner.publish("room", "1", rapid.IntRange(1, 30).Draw(t, "count"), `"`+string(filler(size))+`"`)
 		},
 		"message": func(*rapid.T) {
 			w.said++
@@ -272,7 +272,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		},
 		"block": func(t *rapid.T) {
 			c := w.pick(t)
-			c.undisturb = false
+			c.undisturbed = false
 			c.socket.Block()
 		},
 		"allow": func(t *rapid.T) {
@@ -280,7 +280,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		},
 		"regroup": func(t *rapid.T) {
 			c := w.pick(t)
-			c.undisturb = false
+			c.undisturbed = false
 			w.owner.regroup("room", "1", c.conn, rapid.SampledFrom([]string{"", "red", "blue"}).Draw(t, "audience"))
 		},
 		"age": func(*rapid.T) {
@@ -302,7 +302,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 	}
 }
 
-func make200(n int) []byte {
+func filler(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
 		b[i] = 'x'
