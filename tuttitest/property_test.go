@@ -192,7 +192,7 @@ func (h *history) connect() {
 	if n%2 == 1 {
 		c.audience = "staff"
 	}
-	c.Client = h.p.Connect(h.ledgers, c.ledger, as(c.name), tuttitest.Claim("role", c.audience))
+	c.Client = h.p.Connect(h.ledgers, c.ledger, as(c.name), tuttitest.Claim("role", c.audience), tuttitest.WithPresence())
 	h.clients = append(h.clients, c)
 }
 
@@ -342,6 +342,7 @@ func (h *history) check() {
 		c.look(h.t)
 		h.checkClient(c, visible(tokens[c.ledger], c.audience))
 		h.checkComing(c, tokens[c.ledger])
+		c.SeesHere(h.at(c.ledger)...)
 	}
 	h.p.Restart()
 	for _, c := range h.clients {
@@ -435,6 +436,17 @@ func (h *history) checkComing(c *watched, tokens []string) {
 	if !here {
 		h.t.Errorf("%s is not here in %q", c.name, tokens)
 	}
+}
+
+// at returns the clients at a ledger, all of which are here in the end.
+func (h *history) at(ledger string) []*tuttitest.Client {
+	var here []*tuttitest.Client
+	for _, c := range h.clients {
+		if c.ledger == ledger {
+			here = append(here, c.Client)
+		}
+	}
+	return here
 }
 
 func count(tokens []string, token string) int {
