@@ -65,7 +65,7 @@ func (e *entity) activate() error {
 		return err
 	}
 	e.live = &live{folded: *f}
-	e.written = f.mark
+	e.written, e.committed = f.mark, f.mark
 	p.mu.Lock()
 	e.durable, e.asleep = f.mark, false
 	p.mu.Unlock()

@@ -33,6 +33,10 @@ type link struct {
 	member   *member
 	watch    bool
 	presence bool
+	// awaited says that the link's first welcome is being made. What its client sends meanwhile is
+	// set aside, so that the welcome comes first.
+	awaited bool
+	aside   []message
 }
 
 // member is a connection that is here: with a link, or within its grace period.

@@ -28,10 +28,11 @@ type entity struct {
 	shadows   int // at work; they come back to it
 
 	// Belonging to the goroutine of the turn.
-	written journal.Mark // of the last record handed to the partition
-	live    *live        // nil while passivated
-	here    *attendance  // nil while no link and no member is here
-	out     []effect     // of the turn being run
+	written   journal.Mark // of the last record decided
+	committed journal.Mark // of the last record handed to the partition
+	live      *live        // nil while passivated
+	here      *attendance  // nil while no link and no member is here
+	out       []effect     // of the turn being run
 }
 
 // message is one message in a mailbox.
@@ -80,6 +81,7 @@ func (e *entity) take(m *message) {
 		if v := recover(); v != nil {
 			e.part.log.Error("panic in a turn", "entity", e.id.String(), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			e.out = nil
+			e.written = e.committed // a record that was decided has not been handed over
 			e.forget()
 		}
 	}()
@@ -100,6 +102,10 @@ func (e *entity) take(m *message) {
 		l := e.link(m.env)
 		if l == nil {
 			return // the link was ended meanwhile, and its client knows
+		}
+		if l.awaited {
+			e.setAside(l, m)
+			return
 		}
 		switch m.env.Kind {
 		case wire.KindCommand:
@@ -142,7 +148,13 @@ func (e *entity) conclude(r *journal.Record, s *journal.Snapshot) bool {
 	if r == nil && len(out) == 0 {
 		return true
 	}
-	return e.part.commit(&change{entity: e, record: r, snapshot: s, effects: out})
+	if !e.part.commit(&change{entity: e, record: r, snapshot: s, effects: out}) {
+		return false
+	}
+	if r != nil {
+		e.committed = r.Mark()
+	}
+	return true
 }
 
 // forget drops the entity's state and ledger, which are then read from the journal when needed. Those

@@ -43,6 +43,7 @@ type shadowWork struct {
 // welcomeLater welcomes the link with the shadow's state, which may be some events behind; they
 // follow it.
 func (e *entity) welcomeLater(l *link, w *wire.Envelope) {
+	l.awaited = !w.Has(wire.Refresh)
 	s := &e.live.shadow
 	s.welcomes = append(s.welcomes, welcoming{l, w})
 	e.workShadow()

@@ -36,6 +36,27 @@ func (e *entity) sendWelcome(l *link, w *wire.Envelope) {
 	if l.presence {
 		e.listMembers(l)
 	}
+	aside := l.aside
+	l.awaited, l.aside = false, nil
+	for i := range aside {
+		e.take(&aside[i])
+	}
+}
+
+// maxAside is how many messages of a link's client may come before the link is welcomed; with more the link is ended.
+// It is above what a client may have without an answer.
+const maxAside = 1024
+
+// setAside keeps a message until the link has been welcomed.
+func (e *entity) setAside(l *link, m *message) {
+	if len(l.aside) < maxAside {
+		l.aside = append(l.aside, *m)
+		return
+	}
+	e.here.drop(l)
+	l.aside = nil
+	e.refuse(l, wire.Reconnect, wire.EndUnavailable, "too many messages came before the welcome")
+	e.conclude(nil, nil)
 }
 
 // refresh gives a link that is too far behind a fresh welcome.
