@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -164,4 +165,13 @@ func (e *Edge) Pass() {
 	for _, w := range e.workers {
 		w.pass()
 	}
+}
+
+// Parse returns the entity's id and the connection that a request names, or the status of its refusal.
+func (e *Edge) Parse(r *http.Request) (id, conn string, status int) {
+	q, p := e.parse(r)
+	if p != nil {
+		return "", "", p.status
+	}
+	return q.id, q.conn, 0
 }
