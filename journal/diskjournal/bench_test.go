@@ -1,15 +1,15 @@
 package diskjournal_test
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/tutti-rt/tutti/journal"
 	"github.com/tutti-rt/tutti/journal/diskjournal"
@@ -114,50 +114,11 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// fill appends events to many entities, in batches of many of them, and returns the journal.
-func fill(b *testing.B, dir string, entities, events int) *diskjournal.Journal {
-	b.Helper()
-	j, err := diskjournal.Open(dir, diskjournal.Config{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	for n := range benchPartitions {
-		l, err := j.Acquire(b.Context(), journal.Partition{Pool: "default", Number: n})
-		if err != nil {
-			b.Fatal(err)
-		}
-		wg.Go(func() {
-			data := make([]byte, 100)
-			for seq := range uint64(events) {
-				var batch journal.Batch
-				for i := n; i < entities; i += benchPartitions {
-					batch.Records = append(batch.Records, journal.Record{
-						Entity: journal.Entity{Category: "bench", ID: strconv.Itoa(i)}, Seq: seq + 1, Revision: seq + 1,
-						Events: []journal.Event{{Name: "written", Data: data}},
-					})
-					if len(batch.Records) == 500 || i+benchPartitions >= entities {
-						if _, err := l.Append(b.Context(), batch); err != nil {
-							b.Error(err)
-							return
-						}
-						batch.Records = nil
-					}
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return j
-}
-
 // BenchmarkRecords reads 20 records of one entity among many.
 func BenchmarkRecords(b *testing.B) {
 	const entities = 20_000
 	dir := b.TempDir()
-	if err := fill(b, dir, entities, 20).Close(); err != nil {
-		b.Fatal(err)
-	}
+	child(b, "fill", dir, entities, 20)
 	j, err := diskjournal.Open(dir, diskjournal.Config{})
 	if err != nil {
 		b.Fatal(err)
@@ -174,7 +135,7 @@ func BenchmarkRecords(b *testing.B) {
 	for b.Loop() {
 		i = (i + 7919) % entities
 		n := 0
-		for _, err := range logs[i%benchPartitions].Records(b.Context(), journal.Entity{Category: "bench", ID: strconv.Itoa(i)}, journal.Mark{}) {
+		for _, err := range logs[i%benchPartitions].Records(b.Context(), entityOf(i), journal.Mark{}) {
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -186,43 +147,66 @@ func BenchmarkRecords(b *testing.B) {
 	}
 }
 
-// BenchmarkReopen opens a journal whose process was killed, acquires all partitions and reads one entity of each.
+// BenchmarkReopen opens a journal whose process was killed, acquires all partitions and reads one
+// entity of each. The number of entities can be raised with TUTTI_BENCH_ENTITIES.
 func BenchmarkReopen(b *testing.B) {
-	const entities = 50_000
-	dir := b.TempDir()
-	fill(b, dir, entities, 20) // never closed
-	b.ReportAllocs()
-	for b.Loop() {
-		b.StopTimer()
-		left := b.TempDir()
-		copyDir(b, left, dir)
-		runtime.GC()
-		b.StartTimer()
-		start := time.Now()
-		j, err := diskjournal.Open(left, diskjournal.Config{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric(float64(time.Since(start).Milliseconds()), "open-ms")
-		for n := range benchPartitions {
-			l, err := j.Acquire(b.Context(), journal.Partition{Pool: "default", Number: n})
+	entities := 50_000
+	if n, err := strconv.Atoi(os.Getenv("TUTTI_BENCH_ENTITIES")); err == nil {
+		entities = n
+	}
+	b.Run(fmt.Sprintf("entities=%d/events=20", entities), func(b *testing.B) {
+		dir := b.TempDir()
+		child(b, "fill", dir, entities, 20)
+		for b.Loop() {
+			b.StopTimer()
+			left := b.TempDir()
+			copyDir(b, left, dir)
+			b.StartTimer()
+			j, err := diskjournal.Open(left, diskjournal.Config{})
 			if err != nil {
 				b.Fatal(err)
 			}
-			if m, err := l.Last(context.Background(), journal.Entity{Category: "bench", ID: strconv.Itoa(n)}); err != nil || m.Seq != 20 {
-				b.Fatalf("Last = %v, %v", m, err)
+			b.ReportMetric(float64(b.Elapsed().Milliseconds()), "open-ms")
+			var all sync.WaitGroup
+			for n := range benchPartitions {
+				all.Go(func() {
+					l, err := j.Acquire(b.Context(), journal.Partition{Pool: "default", Number: n})
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					if m, err := l.Last(b.Context(), entityOf(n)); err != nil || m.Seq != 20 {
+						b.Errorf("Last = %v, %v", m, err)
+					}
+				})
 			}
+			all.Wait()
+			b.StopTimer()
+			if err := j.Close(); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
 		}
-		b.StopTimer()
-		j.Close()
-		b.StartTimer()
-	}
+	})
 }
 
-// copyDir copies the files of a directory that a process has open, as a kill would leave them.
+// copyDir copies a directory. The copy is on the disk, so that opening it does not pay for writing it.
 func copyDir(b *testing.B, to, from string) {
 	b.Helper()
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
 		b.Fatal(err)
+	}
+	names, err := filepath.Glob(filepath.Join(to, "*"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, n := range names {
+		f, err := os.OpenFile(n, os.O_RDWR, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -170,8 +170,18 @@ func (j *Journal) load(ctx context.Context, part *partition) error {
 			return err
 		}
 	}
-	if term > acquired.Term {
+	if term > acquired.Term || end.Offset > 0 && acquired.Term == 0 {
 		return fmt.Errorf("log has term %d, the partition only %d: %w", term, acquired.Term, journal.ErrCorrupt)
+	}
+	if indexed.Offset == 0 {
+		runs := partitionKey(keyRun, part.name)
+		key, _, err := j.store.last(runs, after(runs), false)
+		if err != nil {
+			return err
+		}
+		if key != nil {
+			return fmt.Errorf("how far the log is indexed is missing: %w", journal.ErrCorrupt)
+		}
 	}
 	part.mu.Lock()
 	part.term, part.end, part.hash, part.indexed, part.tail = acquired.Term, end.Offset, end.Hash, indexed.Offset, t

@@ -51,9 +51,12 @@ func openStore(fsys vfs.FS, dir string, c Config, fail func(error)) (_ *store, e
 	}
 	o := s.options(c)
 	defer o.Cache.Unref()
+	compactions := newScheduler()
+	o.Experimental.CompactionScheduler = compactions
 	if s.db, err = pebble.Open(dir, o); err != nil {
 		return nil, errors.Join(s.err(), missing(err))
 	}
+	compactions.open()
 	if err = s.identify(); err == nil {
 		err = s.err()
 	}
@@ -105,8 +108,12 @@ func (s *store) identify() error {
 	id, err := s.get([]byte{keyID})
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
-		if key, _, err := s.last([]byte{0}, []byte{0xff}, false); err != nil || key != nil {
-			return errors.Join(err, fmt.Errorf("the journal has no ID: %w", journal.ErrCorrupt))
+		key, _, err := s.last([]byte{0}, []byte{0xff}, false)
+		if err != nil {
+			return err
+		}
+		if key != nil {
+			return fmt.Errorf("the journal has no ID: %w", journal.ErrCorrupt)
 		}
 		if err := s.set([]byte{keyID}, []byte(s.witness.id), pebble.Sync); err != nil {
 			return err
