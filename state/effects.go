@@ -105,19 +105,20 @@ func (e *entity) forgetAudience() {
 }
 
 // lastSeen returns the revision of the last event that the audience sees, by reading the entity's history.
-// It is done once for each audience. What cannot be read counts as seen: a client then has no gap.
+// It is done once for each audience. Where it cannot be read the answer is 0: what comes next then looks like a
+// gap to nobody.
 func (e *entity) lastSeen(audience string) uint64 {
 	head := e.live.mark.Revision
 	if e.cat.opt.Ephemeral || head == 0 {
 		return head
 	}
 	if !e.part.awaitDurable(e) {
-		return head
+		return 0
 	}
 	var last uint64
 	for r, err := range e.part.journal.Records(e.part.ctx, e.id, journal.Mark{}) {
 		if err != nil {
-			return head
+			return 0
 		}
 		for i := range r.Events {
 			ev := &r.Events[i]

@@ -101,7 +101,8 @@ func (e *entity) announceSoon() {
 	e.part.remind(e, c.at.UnixMilli()+1)
 }
 
-// announce tells who has come, gone or changed, once for each edge.
+// announce tells who has come, gone or changed, once for each edge and in frames of as many members as the
+// first one lists.
 func (e *entity) announce(now time.Time) {
 	here := e.here
 	if here.changes.at.IsZero() {
@@ -112,27 +113,41 @@ func (e *entity) announce(now time.Time) {
 		return
 	}
 	frame := presenceFrame{Count: e.count()}
+	room := func() {
+		if len(frame.Joined)+len(frame.Updated)+len(frame.Left) == wire.MaxMembers {
+			e.tellPresence(&frame)
+			frame.Joined, frame.Updated, frame.Left = nil, nil, nil
+		}
+	}
 	for _, m := range here.changes.joined {
+		room()
 		frame.Joined = append(frame.Joined, present(m))
 	}
 	for _, m := range here.changes.updated {
+		room()
 		frame.Updated = append(frame.Updated, present(m))
 	}
 	for id := range here.changes.left {
+		room()
 		frame.Left = append(frame.Left, id)
 	}
 	here.changes = presenceChanges{}
+	e.tellPresence(&frame)
+	e.conclude(nil, nil)
+}
+
+// tellPresence sends a frame to each edge that has links to tell.
+func (e *entity) tellPresence(frame *presenceFrame) {
 	data, err := json.Marshal(frame)
 	if err != nil {
 		e.part.log.Error("presence not told", "entity", e.id.String(), "err", err)
 		return
 	}
-	for addr := range here.told {
+	for addr := range e.here.told {
 		e.out = append(e.out, effect{lane: e.cat.opt.Lane, to: addr, env: &wire.Envelope{
 			Kind: wire.KindPresenceChange, Category: e.id.Category, ID: e.id.ID, Data: data,
 		}})
 	}
-	e.conclude(nil, nil)
 }
 
 // listMembers tells a link who is here, 200 of them at most.
