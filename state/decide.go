@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tutti-rt/tutti/internal/turn"
 	"github.com/tutti-rt/tutti/journal"
@@ -171,7 +172,7 @@ func (e *entity) reply(t *turn.Turn) (data []byte, err error) {
 // platform does not say.
 func (e *entity) failed(t *turn.Turn, err error) error {
 	if rejection, ok := errors.AsType[*turn.Rejection](err); ok {
-		return rejection
+		return brief(rejection)
 	}
 	log := e.part.log.With("entity", e.id.String(), "name", t.Name, "err", err)
 	if p, ok := errors.AsType[*panicked](err); ok {
@@ -179,4 +180,20 @@ func (e *entity) failed(t *turn.Turn, err error) error {
 	}
 	log.Error("turn failed")
 	return &turn.Rejection{Code: wire.CodeInternal, Message: "the command failed"}
+}
+
+// maxMessage bounds the message of a rejection, in bytes. Messages repeat what clients sent, and outcomes are kept.
+const maxMessage = 512
+
+// brief returns the rejection, with its message cut when it is longer than what is kept.
+func brief(r *turn.Rejection) *turn.Rejection {
+	if len(r.Message) <= maxMessage {
+		return r
+	}
+	const more = "…"
+	end := maxMessage - len(more)
+	for end > 0 && !utf8.RuneStart(r.Message[end]) {
+		end--
+	}
+	return &turn.Rejection{Code: r.Code, Message: r.Message[:end] + more}
 }
