@@ -170,6 +170,10 @@ test('a text that is longer than a command', async () => {
   await ann.page.keyboard.press('Control+v');
   await ben.textIs(long);
   await ann.saved();
+  await ann.caretAt(long.length);
+  await ben.caretAt(0);
+  await Promise.all([ann.page.keyboard.type('the end', { delay: 20 }), ben.page.keyboard.type('the start', { delay: 20 })]);
+  await Promise.all([ann, ben].map((t) => t.textIs(`the start${long}the end`)));
 });
 
 test('who is here', async () => {

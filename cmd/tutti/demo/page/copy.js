@@ -10,10 +10,10 @@
 //
 // and whoever wins the race, everybody ends at the entity's text.
 
-import { apply, compose, diff, fromPatches, isNothing, toPatches, transform } from './ot.js';
+import { apply, compose, diff, isNothing, length, toPatches, transform } from './ot.js';
 
-const longestInsert = 4_000; // code points of one patch
-const longestEdit = 48_000; // bytes of one command's patches; the platform takes 64 KiB
+const mostBytes = 48_000; // of one command's patches; the platform takes 64 KiB
+const patchBytes = 32; // of one patch beside what it inserts, at most
 
 export class Copy {
   text = ''; // what this person sees
@@ -41,14 +41,11 @@ export class Copy {
   /** take returns the patches to send now, or null when there are none or some are on their way. */
   take() {
     if (this.#sent || !this.#behind) return null;
-    const [now, later] = portion(toPatches(this.#behind));
-    if (now.length === 0) {
-      this.#behind = null; // written and deleted again
-      return null;
-    }
-    this.#sent = fromPatches(now);
-    this.#behind = later.length > 0 ? fromPatches(later) : null;
-    return now;
+    const [now, later] = portion(this.#behind);
+    this.#behind = isNothing(later) ? null : later;
+    if (isNothing(now)) return null; // written and deleted again
+    this.#sent = now;
+    return toPatches(now);
   }
 
   /** agreed says that the edit on its way has become part of the shared text. */
@@ -87,25 +84,41 @@ export class Copy {
   }
 }
 
-// portion splits patches into those that fit one command and the rest.
-function portion(patches) {
-  const small = patches.flatMap(([at, deleted, inserted]) => {
-    const points = inserted.length > longestInsert ? [...inserted] : null;
-    if (!points) return [[at, deleted, inserted]];
-    const parts = [];
-    for (let i = 0; i < points.length; i += longestInsert) {
-      parts.push([at + i, i === 0 ? deleted : 0, points.slice(i, i + longestInsert).join('')]);
+// portion splits an operation into one that fits a command and one that does the rest after it.
+function portion(op) {
+  const now = [];
+  const later = [];
+  let room = mostBytes;
+  for (const c of op) {
+    const full = room <= 0;
+    if (typeof c === 'string') {
+      const part = full ? '' : fitting(c, room);
+      add(now, part);
+      add(later, length(part));
+      add(later, c.slice(part.length));
+      room = part === c ? room - bytes(part) - patchBytes : 0;
+    } else if (c > 0) {
+      add(now, c);
+      add(later, c);
+    } else {
+      add(now, full ? -c : c);
+      add(later, full ? c : 0);
+      room -= patchBytes;
     }
-    return parts;
-  });
-  let size = 0;
-  let n = 0;
-  while (n < small.length && (n === 0 || size + weight(small[n]) <= longestEdit)) size += weight(small[n++]);
-  return [small.slice(0, n), small.slice(n)];
+  }
+  return [now, later];
 }
 
-// weight is how many bytes a patch has as JSON, at most.
-function weight(patch) {
-  const json = JSON.stringify(patch);
-  return /^[\x20-\x7e]*$/.test(json) ? json.length + 1 : json.length * 3 + 1;
+function add(op, c) {
+  if (c !== 0 && c !== '') op.push(c);
 }
+
+// fitting returns the longest start of a text that has at most so many bytes as JSON, or nearly.
+function fitting(s, most) {
+  let n = Math.min(s.length, most);
+  while (n > 1 && bytes(s.slice(0, n)) > most) n = Math.floor(n * 0.8);
+  return s.codePointAt(n - 1) > 0xffff ? s.slice(0, n + 1) : s.slice(0, n); // never half a pair
+}
+
+const encoder = new TextEncoder();
+const bytes = (s) => encoder.encode(JSON.stringify(s)).length;

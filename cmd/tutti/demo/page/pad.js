@@ -1,18 +1,20 @@
 // The pad: a text that everybody writes at once, in a plain text field.
 //
-// What the field shows is Copy's text. What a person does to the field becomes an operation by
-// comparing the two; what others do becomes a change of the field that leaves caret, selection and
-// scroll position where their text is. Undoing takes back one's own edits only, however much others
-// have written since.
+// What a person does to the field becomes an operation by comparing it with what was drawn; what
+// others do becomes a change of the field that leaves caret, selection and scroll position where
+// their text is. The field may lag behind Copy's text: browsers take long to lay out a long text,
+// and while an input method composes a word the field must not be touched. Undoing takes back one's
+// own edits only, however much others have written since.
 
 import { Carets } from './carets.js';
 import { Copy } from './copy.js';
-import { compose, diff, fromPatches, inverse, isNothing, length, moved, pointAt, transform, unitAt } from './ot.js';
+import { apply, compose, diff, fromPatches, inverse, isNothing, length, moved, pointAt, transform, unitAt } from './ot.js';
 
 const retryAfter = 500; // ms
 const caretEvery = 120;
 const oneEditWithin = 800; // typing that is undone at once
 const mostUndo = 300;
+const long = 20_000; // UTF-16 units: from here on the field is not drawn for every event
 
 export class PadPanel {
   link = null;
@@ -22,8 +24,10 @@ export class PadPanel {
   #rev = 0; // of the shared text
   #sentID = 0; // the edit on its way
   #held = null; // {text, rev, frames}: a fresh text that waits for the fate of the edit on its way
-  #composing = false; // an input method is at work and the field must not be touched
-  #queue = []; // what came meanwhile
+  #drawn = ''; // the text that the field shows
+  #undrawn = null; // the operation from there to the copy's text
+  #drawTimer = 0;
+  #composing = false; // an input method is at work
   #undo = [];
   #redo = [];
   #typedAt = 0;
@@ -41,8 +45,8 @@ export class PadPanel {
 
   get handlers() {
     return {
-      snapshot: (state, frame) => this.#enqueue({ fresh: state.text, rev: frame.rev }),
-      event: (frame) => this.#enqueue({ frame, rev: frame.rev }),
+      snapshot: (state, frame) => this.#take({ fresh: state.text, rev: frame.rev }),
+      event: (frame) => this.#take({ frame, rev: frame.rev }),
       message: (frame) => frame.name === 'caret' && this.carets.put(frame.by, frame.data?.at ?? -1, this.#copy.text),
       change: () => {
         this.#flush();
@@ -61,11 +65,6 @@ export class PadPanel {
   }
 
   // From the entity.
-
-  #enqueue(item) {
-    if (this.#composing) this.#queue.push(item);
-    else this.#take(item);
-  }
 
   #take({ fresh, frame, rev }) {
     if (fresh !== undefined) {
@@ -104,7 +103,7 @@ export class PadPanel {
   }
 
   #flush() {
-    if (this.#held || this.#composing || this.link?.state !== 'live') return;
+    if (this.#held || this.link?.state !== 'live') return;
     const patches = this.#copy.take();
     if (!patches) return;
     const expect = this.#rev;
@@ -156,19 +155,31 @@ export class PadPanel {
     this.#showStatus();
   }
 
-  // change lets the copy take an operation and shows it, without moving what the person looks at.
+  // change lets the copy take an operation and shows it.
   #change(take) {
-    const f = this.field;
-    const before = this.#copy.text;
     const op = take();
     if (isNothing(op)) return op;
-    const after = this.#copy.text;
+    this.#undrawn = this.#undrawn ? compose(this.#undrawn, op) : op;
+    const delay = this.#copy.text.length < long ? 0 : this.#copy.text.length / 2_000;
+    if (delay === 0) this.#draw();
+    else this.#drawTimer ||= setTimeout(() => this.#draw(), delay);
+    return op;
+  }
+
+  // draw brings the field up to date, without moving what the person looks at.
+  #draw() {
+    clearTimeout(this.#drawTimer);
+    this.#drawTimer = 0;
+    if (!this.#undrawn || this.#composing) return;
+    const f = this.field;
+    const [op, before, after] = [this.#undrawn, this.#drawn, this.#copy.text];
     const place = (unit) => unitAt(after, moved(op, pointAt(before, unit)));
     const [start, end, direction, top] = [place(f.selectionStart), place(f.selectionEnd), f.selectionDirection, f.scrollTop];
     f.value = shown(after);
     if (document.activeElement === f) f.setSelectionRange(start, end, direction);
     f.scrollTop = top;
-    return op;
+    this.#drawn = after;
+    this.#undrawn = null;
   }
 
   // From the person.
@@ -180,7 +191,7 @@ export class PadPanel {
     f.addEventListener('compositionend', () => {
       this.#composing = false;
       this.#read();
-      for (const item of this.#queue.splice(0)) this.#take(item);
+      this.#draw();
     });
     f.addEventListener('keydown', (e) => {
       if (!(e.ctrlKey || e.metaKey) || e.altKey) return;
@@ -207,10 +218,11 @@ export class PadPanel {
       f.value = f.value.toWellFormed();
       f.setSelectionRange(at, at);
     }
-    const before = this.#copy.text;
-    const op = diff(shown(before), f.value);
+    let op = diff(shown(this.#drawn), f.value);
     if (isNothing(op)) return;
-    this.#remember(inverse(op, before));
+    this.#drawn = apply(this.#drawn, op);
+    if (this.#undrawn) [this.#undrawn, op] = transform(this.#undrawn, op);
+    this.#remember(inverse(op, this.#copy.text));
     this.#redo = [];
     this.#edit(op);
   }
@@ -233,13 +245,15 @@ export class PadPanel {
 
   // goBack undoes, or does again, the last edit.
   #goBack(forward) {
+    if (this.#composing) return;
     const op = (forward ? this.#redo : this.#undo).pop();
-    if (!op || this.#composing) return;
-    const before = this.#copy.text;
-    (forward ? this.#undo : this.#redo).push(inverse(op, before));
+    if (!op) return;
+    this.#draw();
+    (forward ? this.#undo : this.#redo).push(inverse(op, this.#copy.text));
     this.#typedAt = 0;
     this.#edit(op);
-    this.field.value = shown(this.#copy.text);
+    this.#drawn = this.#copy.text;
+    this.field.value = shown(this.#drawn);
     const at = unitAt(this.#copy.text, endOf(op));
     this.field.setSelectionRange(at, at);
   }
@@ -259,7 +273,7 @@ export class PadPanel {
     const wait = this.#caretTold + caretEvery - performance.now();
     if (wait > 0) return (this.#caretTimer = setTimeout(() => this.#tellCaret(), wait));
     this.#caretTold = performance.now();
-    if (!this.#copy.pending) this.link.signal('caret', { at: pointAt(this.#copy.text, this.field.selectionEnd) });
+    if (!this.#copy.pending && !this.#undrawn) this.link.signal('caret', { at: pointAt(this.#copy.text, this.field.selectionEnd) });
   }
 
   #showStatus() {
