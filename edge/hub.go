@@ -176,10 +176,34 @@ func (l *link) here() place {
 	return place{l.fan.ring, l.fan.ring.Head()}
 }
 
-// pushFrame hands the link the frame made of e, for that place.
+// pushFrame hands the link the frame made of e, for that place. Before the first welcome there is
+// no place: only a status goes out then. hub.mu is held.
 func (l *link) pushFrame(at place, e *wire.Envelope, o wire.FrameOptions) {
 	l.edge.count.framesOut.Add(1)
-	l.push(item{place: at, data: encode(l.format, make([]byte, 0, 160+len(e.Data)), e, o)})
+	it := item{place: at, data: encode(l.format, make([]byte, 0, 160+len(e.Data)), e, o)}
+	if l.welcomed || e.Kind == wire.KindStatus {
+		l.push(it)
+		return
+	}
+	l.mu.Lock()
+	fits := l.admit(len(it.data))
+	l.mu.Unlock()
+	if !fits {
+		l.slow("too many frames wait for this client")
+		return
+	}
+	it.counted = true
+	l.early = append(l.early, it)
+}
+
+// pushEarly hands over what came before the first welcome: behind all events that the owner had sent
+// by then, which the welcome may lag behind.
+func (l *link) pushEarly() {
+	for _, it := range l.early {
+		it.place = l.here()
+		l.push(it)
+	}
+	l.early = nil
 }
 
 // welcome tells the link its state, and lets it follow the ring from there.
@@ -193,14 +217,15 @@ func (h *hub) welcome(l *link, e *wire.Envelope) {
 	if !e.Has(wire.Resumed) && len(e.Data) > 0 {
 		l.viewBytes.Store(int64(len(e.Data)))
 	}
-	if !l.watch {
+	if l.watch {
+		h.follow(l, e)
+		it.move = h.placement(l, e.Revision, max(e.Until, e.Revision))
+	} else {
 		l.waiting.Store(0)
-		l.push(it)
-		return
 	}
-	h.follow(l, e)
-	it.move = h.placement(l, e.Revision, max(e.Until, e.Revision))
 	l.push(it)
+	l.welcomed = true
+	l.pushEarly()
 }
 
 // name notes who the link is.

@@ -43,6 +43,8 @@ type link struct {
 	slot     int  // in its share of the fan
 	forsaken bool // the owner has ended it
 	member   string
+	welcomed bool
+	early    []item // what came before the welcome
 	audience string
 	backlogs int  // asked for since the link last followed its ring
 	catching bool // has asked for one, and will skip what is ephemeral in its ring until it comes
@@ -94,6 +96,8 @@ type item struct {
 	move  *move    // after the bytes
 	ask   uint64   // number of the link's request for a backlog that this answers; 0: none
 	free  bool     // not counted against the link's bounds: at most one is under way
+	// counted means that it has been counted already.
+	counted bool
 }
 
 // final is what a link gets last.
@@ -142,7 +146,7 @@ func (l *link) send(e *wire.Envelope) error {
 // push hands the link an item. It is called within hub.mu where the item has a place in a ring.
 func (l *link) push(it item) {
 	l.mu.Lock()
-	fits := it.free || l.admit(it.size())
+	fits := it.free || it.counted || l.admit(it.size())
 	if fits && !l.gone {
 		l.inbox = append(l.inbox, it)
 	}
