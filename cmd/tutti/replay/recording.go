@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -65,6 +66,9 @@ func gunzip(data []byte) ([]byte, error) {
 
 // check applies the transactions to the start.
 func (r *Recording) check() error {
+	if len(r.edits()) == 0 {
+		return errors.New("no recording: it has no edits")
+	}
 	t := text.New(r.Start)
 	for i, x := range r.Transactions {
 		var err error

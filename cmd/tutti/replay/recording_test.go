@@ -28,6 +28,7 @@ func TestReadTraces(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ content, want string }{
 		"no JSON":        {"{", "unexpected end"},
+		"no edits":       {"{}", "no edits"},
 		"half a gzip":    {"\x1f\x8b\x08", "unexpected EOF"},
 		"another end":    {`{"endContent":"ab","txns":[{"patches":[[0,0,"ac"]]}]}`, `at code point 1 (line 1, column 2): "c" instead of "b"`},
 		"beyond the end": {`{"endContent":"","txns":[{"patches":[]},{"patches":[[1,0,"a"]]}]}`, "transaction 1"},
