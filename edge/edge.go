@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/bus"
 	"github.com/tutti-rt/tutti/edge/internal/ring"
 	"github.com/tutti-rt/tutti/wire"
@@ -33,15 +34,17 @@ type Edge struct {
 	timing     Timing
 	memory     Memory
 
-	start      time.Time
-	budget     *ring.Budget
-	buffers    *buffers
-	workers    []*worker
-	count      counters
-	open       sync.WaitGroup // links
-	drains     sync.WaitGroup // goroutines of blocked links; only workers add to it
-	ready      chan struct{}  // closed when Run listens
-	running    atomic.Bool
+	start   time.Time
+	budget  *ring.Budget
+	buffers *buffers
+	workers []*worker
+	count   counters
+	open    sync.WaitGroup // links
+	drains  sync.WaitGroup // goroutines of blocked links; only workers add to it
+	ready   chan struct{}  // closed when Run listens
+	running atomic.Bool
+	// verify checks a token that comes over a link. Run sets it before the edge is ready.
+	verify     func(token string) (tutti.Claims, *problem)
 	handshakes gate
 	subjects   subjects
 	lastLink   atomic.Uint64
@@ -115,6 +118,10 @@ func (e *Edge) Run(ctx context.Context) error {
 		return fmt.Errorf("edge: %w", err)
 	}
 	defer stop()
+	// Links keep no context of their own, which would cost as much as all else that they keep.
+	e.verify = func(token string) (tutti.Claims, *problem) {
+		return e.authenticate(context.WithoutCancel(ctx), token)
+	}
 	// The workers outlive ctx: they carry what the links get at the end.
 	sweeping, halt := context.WithCancel(context.WithoutCancel(ctx))
 	var workers sync.WaitGroup

@@ -143,7 +143,7 @@ func (e *Edge) Open(ctx context.Context, category, id, conn, query string, c tut
 		l.abandon()
 		return errors.New(p.detail)
 	}
-	l.open(ctx, s, nil, nil)
+	l.open(s, nil, nil)
 	return nil
 }
 

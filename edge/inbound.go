@@ -1,13 +1,11 @@
 package edge
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 
 	"github.com/gobwas/ws"
 
-	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/edge/internal/websock"
 	"github.com/tutti-rt/tutti/wire"
 )
@@ -23,7 +21,6 @@ var (
 // inbound is what a link's reader knows. Its goroutine alone uses it.
 type inbound struct {
 	*link
-	verify    func(token string) (tutti.Claims, *problem)
 	decoder   websock.Decoder
 	frames    bucket
 	bytes     bucket
@@ -35,13 +32,12 @@ type inbound struct {
 var _ websock.Handler = (*inbound)(nil)
 
 // serve reads what the client sends until the socket is closed, then removes the link.
-func (l *link) serve(ctx context.Context, early []byte) {
+func (l *link) serve(early []byte) {
 	defer l.edge.open.Done()
 	limits := &l.edge.limits
 	now := l.edge.now()
 	in := &inbound{
 		link:    l,
-		verify:  func(token string) (tutti.Claims, *problem) { return l.edge.authenticate(ctx, token) },
 		decoder: websock.Decoder{MaxMessage: limits.Frame},
 		frames:  full(now, limits.LinkFrames), bytes: full(now, linkBytesBurst(limits)),
 		refreshes: full(now, refreshBurst),
@@ -286,7 +282,7 @@ func (in *inbound) auth(token string) error {
 		in.end(ending{code: wire.EndRate, message: "too many auth frames", reconnect: true, spread: 2 * reconnectSpread})
 		return errEnded
 	}
-	claims, refused := in.verify(token)
+	claims, refused := in.edge.verify(token)
 	if refused != nil {
 		in.end(ending{code: wire.EndToken, message: refused.detail})
 		return errEnded

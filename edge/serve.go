@@ -47,8 +47,7 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request) *problem {
 		l.abandon()
 		return p
 	}
-	// What the request's context carries stays of use; its end says nothing about the link.
-	if p := e.upgrade(context.WithoutCancel(r.Context()), w, l, q); p != nil {
+	if p := e.upgrade(w, l, q); p != nil {
 		l.abandon()
 		return p
 	}
@@ -176,7 +175,7 @@ func (e *Edge) attach(ctx context.Context, l *link, q *request, claims tutti.Cla
 
 // upgrade takes the connection over from the HTTP server and serves the link on a goroutine of its
 // own, whose stack is small.
-func (e *Edge) upgrade(ctx context.Context, w http.ResponseWriter, l *link, q *request) *problem {
+func (e *Edge) upgrade(w http.ResponseWriter, l *link, q *request) *problem {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		e.log.Warn("connection cannot be upgraded", "error", err)
@@ -188,19 +187,19 @@ func (e *Edge) upgrade(ctx context.Context, w http.ResponseWriter, l *link, q *r
 		early = make([]byte, n)
 		_, _ = rw.Reader.Read(early) // what is buffered can be read
 	}
-	l.open(ctx, newSocket(conn, e.buffers), websock.AppendAccept(nil, q.key, wire.Subprotocol), early)
+	l.open(newSocket(conn, e.buffers), websock.AppendAccept(nil, q.key, wire.Subprotocol), early)
 	return nil
 }
 
 // open lets the link use its socket, on which it writes first before anything else. early has been
 // read from it already.
-func (l *link) open(ctx context.Context, s socket, first, early []byte) {
+func (l *link) open(s socket, first, early []byte) {
 	if len(first) > 0 {
 		l.out = [][]byte{first}
 	}
 	l.socket = s
 	l.state.Store(stateIdle)
-	go l.serve(ctx, early) // Run waits for it; see Edge.open
+	go l.serve(early) // Run waits for it; see Edge.open
 	l.worker.schedule(deadline{when: l.edge.now() + int64(l.edge.timing.Heartbeat), link: l, what: deadlinePing})
 	if at := l.expires.Load(); at > 0 {
 		l.worker.schedule(deadline{when: at, link: l, what: deadlineToken})
