@@ -12,7 +12,7 @@ import (
 )
 
 // TestRejectionsAreShort has clients send long names, which messages repeat. Messages are kept with the
-// outcomes of commands, for every connection.
+// outcomes of commands, for every connection, and a command that is sent again gets the same one.
 func TestRejectionsAreShort(t *testing.T) {
 	for offset := range 3 {
 		t.Run(fmt.Sprintf("offset %d", offset), func(t *testing.T) {
@@ -23,12 +23,17 @@ func TestRejectionsAreShort(t *testing.T) {
 				a.query(2, name, `{}`)
 				a.command(1, name, `{}`)
 				synctest.Wait()
-				rejects := 0
+				rejects, first := 0, ""
 				for _, e := range a.got {
 					if e.Kind != wire.KindReject {
 						continue
 					}
 					rejects++
+					if first == "" {
+						first = e.Message
+					} else if e.Command == 1 && e.Message != first {
+						t.Errorf("the repeated command got %q, want %q", e.Message, first)
+					}
 					if n := len(e.Message); n < 500 || n > 512 || !utf8.ValidString(e.Message) {
 						t.Errorf("rejection of %d has %d bytes, UTF-8: %t", e.Command, n, utf8.ValidString(e.Message))
 					}
