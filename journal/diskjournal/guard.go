@@ -71,6 +71,11 @@ func (g *guard) create(name, away string, do func() (vfs.File, error)) (vfs.File
 	}
 	base := g.PathBase(name)
 	err := g.release(away)
+	if err == nil && strings.HasPrefix(base, "marker.") {
+		// The marker names a manifest. Pebble makes the names of both durable at once, and a power
+		// failure could leave the marker alone.
+		err = syncDir(g.FS, g.dir)
+	}
 	var f vfs.File
 	if err == nil {
 		f, err = do()
