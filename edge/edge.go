@@ -120,7 +120,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	defer stop()
 	// Links keep no context of their own, which would cost as much as all else that they keep.
 	e.verify = func(token string) (tutti.Claims, *problem) {
-		return e.authenticate(context.WithoutCancel(ctx), token)
+		return e.authenticate(ctx, token)
 	}
 	// The workers outlive ctx: they carry what the links get at the end.
 	sweeping, halt := context.WithCancel(context.WithoutCancel(ctx))

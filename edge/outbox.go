@@ -8,8 +8,8 @@ import (
 const (
 	// maxPieces is how many pieces one write takes.
 	maxPieces = 64
-	// maxGather is how many bytes are gathered for one write. A blocked link keeps alive that much
-	// of its ring at most.
+	// maxGather is how many bytes are gathered for one write, and a little more. A blocked link keeps
+	// that much of its ring alive.
 	maxGather = 64 << 10
 	// maxFlush is how many bytes a worker writes to one link before it turns to the next.
 	maxFlush = 256 << 10
