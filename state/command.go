@@ -88,6 +88,12 @@ func (e *entity) remember(m *member, o outcome) {
 func (e *entity) repeat(l *link, c *conn, id uint64) {
 	o, ok := c.find(id)
 	switch {
+	case !ok && id <= c.trimmed:
+		// Nobody knows any more what became of it. A client asks only for commands without an answer,
+		// and has at most as many as outcomes are kept, so this one does not keep to the protocol.
+		e.here.drop(l)
+		e.refuse(l, 0, wire.EndBadFrame, fmt.Sprintf(
+			"command %d was answered long ago: the outcomes of the last %d commands are kept", id, keptOutcomes))
 	case !ok:
 		e.reject(l, id, wire.CodeForgotten, fmt.Sprintf(
 			"command %d was not carried out, and command %d of this connection was processed since", id, c.highest))

@@ -67,6 +67,7 @@ func (c *conn) append(dst []byte) []byte {
 	}
 	dst = append(dst, connected)
 	dst = binary.AppendVarint(dst, c.seen)
+	dst = binary.AppendUvarint(dst, c.trimmed)
 	dst = binary.AppendUvarint(dst, uint64(c.n))
 	return appendBytes(dst, c.packed)
 }
@@ -117,6 +118,7 @@ func decodeLedger(data []byte) (ledger, error) {
 		c.sub, c.recorded = r.string(), r.uvarint()
 		l.connect(c, r.byte() == 1)
 		c.seen = r.varint()
+		c.trimmed = r.uvarint()
 		c.n = int(r.uvarint())
 		c.packed = slices.Clone(r.bytes())
 		c.highest = max(c.recorded, c.last())

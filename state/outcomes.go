@@ -27,6 +27,8 @@ type outcome struct {
 type outcomes struct {
 	packed []byte
 	n      int
+	// trimmed is the highest id whose outcome is no longer kept.
+	trimmed uint64
 }
 
 // add appends o. Once twice keptOutcomes have gathered, the older half is forgotten.
@@ -62,7 +64,7 @@ func shorten(s string) string {
 func (s *outcomes) trim() {
 	r := reader{data: s.packed}
 	for range s.n - keptOutcomes {
-		readOutcome(&r)
+		s.trimmed = max(s.trimmed, readOutcome(&r).id)
 	}
 	s.packed = append([]byte(nil), r.data...)
 	s.n = keptOutcomes

@@ -278,3 +278,20 @@ func TestStartAfterACrashInTheFirstStart(t *testing.T) {
 		w.start()
 	}, sums())
 }
+
+func TestCommandOlderThanItsOutcome(t *testing.T) {
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		a := w.attach("sum", "1", "ann", conn1)
+		for i := range 600 {
+			a.command(uint64(2*i+1), "add", `{"By":1}`)
+		}
+		a.frames()
+		w.restart()
+		a = w.attach("sum", "1", "ann", conn1)
+		a.command(1199-2*255, "add", `{"By":1}`)
+		a.command(1199-2*255+1, "add", `{"By":1}`)
+		want(t, a.frames(), `welcome 600 {"n":600} acked 1199`, `ack 689 at 345 {"n":345}`, `reject 690 forgotten`)
+		a.command(1, "add", `{"By":1}`)
+		want(t, a.frames(), `terminate bad_frame`)
+	}, sums(tutti.With(tutti.Options{SnapshotEvents: 50})))
+}
