@@ -58,6 +58,9 @@ func claimsOf(subject string, claims []string, ttl time.Duration, now time.Time)
 		return tutti.Claims{}, errors.New("--sub is missing: whose token is it?")
 	}
 	c := tutti.Claims{Subject: subject, IssuedAt: now}
+	if ttl < 0 {
+		return tutti.Claims{}, fmt.Errorf("--ttl %s: the token would have expired already", ttl)
+	}
 	if ttl != 0 {
 		c.ExpiresAt = now.Add(ttl)
 	}

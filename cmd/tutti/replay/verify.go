@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tutti-rt/tutti/client"
 )
@@ -51,6 +52,9 @@ func (p Player) mustBeEmpty(ctx context.Context, c *client.Client) error {
 	return nil
 }
 
+// openFor is how long a connection may take to open. Nodes that are killed in a test come back sooner.
+const openFor = 30 * time.Second
+
 // open connects to the pad under the name.
 func (p Player) open(ctx context.Context, name string, sendOnly bool) (*client.Client, error) {
 	token, err := p.Token(name)
@@ -58,7 +62,9 @@ func (p Player) open(ctx context.Context, name string, sendOnly bool) (*client.C
 		return nil, err
 	}
 	url := client.EntityURL("ws"+strings.TrimPrefix(p.URL, "http"), "pad", p.Pad)
-	c, err := client.Open(ctx, url, client.Config{Token: token, SendOnly: sendOnly, Backoff: p.Backoff})
+	opening, cancel := context.WithTimeout(ctx, openFor)
+	defer cancel()
+	c, err := client.Open(opening, url, client.Config{Token: token, SendOnly: sendOnly, Backoff: p.Backoff})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
