@@ -3,5 +3,5 @@ package diskjournal
 // OpenFS opens a journal on another file system than the machine's.
 var OpenFS = open
 
-// WitnessName is the name of the file that says what is durable.
-const WitnessName = witnessName
+// Waiting reports whether a commit waits for the one under way.
+func Waiting(j *Journal) bool { return j.waiting() > 0 }
