@@ -16,7 +16,8 @@ import (
 
 // FakeSocket is a socket of which a test says how many bytes it takes.
 type FakeSocket struct {
-	in chan []byte
+	in   chan []byte
+	Cost time.Duration // of one write, which keeps the worker busy
 
 	mu     sync.Mutex
 	room   int
@@ -72,6 +73,9 @@ func (s *FakeSocket) Closed() bool {
 func (s *FakeSocket) Hangup() { s.close() }
 
 func (s *FakeSocket) try(bufs [][]byte) (int, error) {
+	if s.Cost > 0 {
+		time.Sleep(s.Cost) // of the bubble
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

@@ -321,7 +321,7 @@ func (h *hub) placement(l *link, rev, until uint64) *move {
 		return &move{fan: l.fan, pos: pos, replay: head}
 	}
 	l.backlogs++
-	if l.backlogs > maxBacklogs {
+	if l.backlogs > maxBacklogs || l.fan.ring.Closed() {
 		l.backlogs = 0
 		h.edge.count.conflations.Add(1)
 		return &move{ask: &wire.Envelope{Kind: wire.KindRefresh}}

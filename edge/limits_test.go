@@ -35,6 +35,10 @@ func TestUnansweredCommandsAreBounded(t *testing.T) {
 	c.want(`{"type":"ack","id":3,`)
 	c.send(command(258, "1"), command(259, "1"))
 	c.want(`{"type":"reject","id":259,"code":"overloaded"`)
+	p.owner.tell("room", "1", wire.Envelope{Kind: wire.KindReject, Link: p.owner.linkOf(conn(1)), Command: 4, Code: "invalid"})
+	c.want(`{"type":"reject","id":4,`)
+	c.send(command(260, "1"), command(261, "1"))
+	c.want(`{"type":"reject","id":261,"code":"overloaded"`)
 }
 
 func TestLargeDataIsRejected(t *testing.T) {

@@ -224,9 +224,10 @@ func (g *gathering) last(f *final) {
 }
 
 // fellOut is called when the link's position is gone from its ring: it catches up from the journal
-// where it knows where it was.
+// where it knows where it was. A closed ring is of an epoch that is over, and presence is not in
+// the journal.
 func (l *link) fellOut() {
-	if !l.revKnown || l.presence { // who came and went meanwhile is not in the journal
+	if !l.revKnown || l.presence || l.ring.Closed() {
 		l.conflate()
 		return
 	}

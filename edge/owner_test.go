@@ -27,6 +27,7 @@ type owner struct {
 	silent   map[wire.Kind]bool // kinds that are not answered
 	state    []byte             // of welcomes; nil: {"n":<revision>}
 	tooFar   bool               // backlogs are refused
+	epoch    string             // of all entities
 	acked    uint64             // in welcomes
 }
 
@@ -55,7 +56,7 @@ type cleaner interface {
 }
 
 func newOwner(t cleaner, b bus.Bus) *owner {
-	o := &owner{bus: b, entities: map[string]*entity{}, wake: make(chan struct{}, 1), silent: map[wire.Kind]bool{}}
+	o := &owner{bus: b, epoch: "e1", entities: map[string]*entity{}, wake: make(chan struct{}, 1), silent: map[wire.Kind]bool{}}
 	for p := range partitions {
 		stop, err := b.Listen(bus.Owner("default", p), o.take)
 		if err != nil {
@@ -224,7 +225,7 @@ func (o *owner) attach(n *entity, key string, e *wire.Envelope) {
 	}
 	n.links[key] = a
 	w := o.welcome(n, a)
-	if e.Has(wire.HasCursor) && e.Epoch == "e1" && e.Revision <= uint64(len(n.events)) {
+	if e.Has(wire.HasCursor) && e.Epoch == o.epoch && e.Revision <= uint64(len(n.events)) {
 		w.Flags |= wire.Resumed
 		w.Data = nil
 		w.Revision = e.Revision
@@ -239,7 +240,7 @@ func (o *owner) welcome(n *entity, a *attached) *wire.Envelope {
 	at := uint64(len(n.events))
 	w := &wire.Envelope{
 		Kind: wire.KindWelcome, Flags: wire.Known, Link: a.link, Member: a.member, Audience: a.audience,
-		Epoch: "e1", Revision: at, Until: at, Acked: o.acked,
+		Epoch: o.epoch, Revision: at, Until: at, Acked: o.acked,
 	}
 	if a.watch {
 		if w.Data = o.state; w.Data == nil {

@@ -79,6 +79,8 @@ type pipeClient struct {
 	code  int
 	ended time.Duration // 0: not yet
 	deaf  bool          // pings are not answered
+
+	polite bool // a close frame is answered
 }
 
 func dialPipe(t *testing.T, l *pipes, i int, query, token string) *pipeClient {
@@ -125,7 +127,11 @@ func (c *pipeClient) read(start time.Time) {
 		case h.OpCode == ws.OpClose:
 			c.code = int(binary.BigEndian.Uint16(p))
 		}
+		polite := c.polite
 		c.mu.Unlock()
+		if h.OpCode == ws.OpClose && polite {
+			_, _ = c.conn.Write(masked(ws.OpClose, true, string(p)))
+		}
 		if h.OpCode == ws.OpPing && !deaf {
 			_, _ = c.conn.Write(masked(ws.OpPong, true, ""))
 		}
@@ -211,15 +217,18 @@ func TestSilentEntity(t *testing.T) {
 	})
 }
 
-// TestCloseIsBounded ends a link whose client never answers the close frame, and one whose client
-// does not even read.
+// TestCloseIsBounded ends a link whose client never answers the close frame, and one whose client does.
 func TestCloseIsBounded(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, p *platform, dial dialer) {
-		c := dial(1, "", "ann")
+		c, polite := dial(1, "", "ann"), dial(2, "", "bob")
+		polite.mu.Lock()
+		polite.polite = true
+		polite.mu.Unlock()
 		synctest.Wait()
 		p.owner.tell("room", "1", wire.Envelope{Kind: wire.KindTerminate, Code: wire.EndGone})
 		time.Sleep(5 * time.Second)
 		c.wantEnd(`"code":"gone"`, wire.CloseGone, 2*time.Second, 2*time.Second)
+		polite.wantEnd(`"code":"gone"`, wire.CloseGone, 0, time.Millisecond)
 		synctest.Wait()
 		if s := p.edge.Stats(); s.Links != 0 {
 			t.Errorf("%d links left, want none", s.Links)
