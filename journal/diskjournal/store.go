@@ -30,7 +30,8 @@ func openStore(fsys vfs.FS, dir string, c Config, fail func(error)) (_ *store, e
 	if err := fsys.MkdirAll(dir, 0o750); err != nil {
 		return nil, err
 	}
-	if err := syncDir(fsys, fsys.PathDir(dir)); err != nil {
+	// The directory's own name must be durable. Who may not open the one above did not make it.
+	if err := syncDir(fsys, fsys.PathDir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return nil, err
 	}
 	s := &store{log: c.Logger, fail: fail}
