@@ -6,6 +6,7 @@ SHELL := /bin/bash
 GO ?= go
 TOOL := $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 5000x
+CRASHES := ^Test(Crash.*|FailingWrites|Damage)$$
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .PHONY: build test test-go test-examples test-browser lint fmt vet staticcheck archtest tidy generated cross fuzz clean
@@ -16,15 +17,18 @@ build:
 test: test-go test-examples test-browser
 
 # The crash tests start programs that they build without -race; everything else is raced, where there is
-# the C compiler that the race detector wants. archtest reads files that the test cache does not see, so that it
-# runs by itself.
+# the C compiler that the race detector wants. The disk journal's crash tests do one thing at a time, thousands of
+# times over: they are run without it. archtest reads files that the test cache does not see, so
+# that it runs by itself.
 test-go: archtest
 	@race=-race; \
 	if [ "$$($(GO) env CGO_ENABLED)" != 1 ]; then \
 		if [ "$${CI:-}" = true ]; then echo "the race detector cannot run: no C compiler" >&2; exit 1; fi; \
 		echo "SKIP: race detector: no C compiler"; race=; \
 	fi; \
-	$(GO) test $$race -timeout 20m $$($(GO) list ./... | grep -v -e /internal/archtest$$)
+	$(GO) test $$race -timeout 20m $$($(GO) list ./... | grep -v -e /internal/archtest$$ -e /diskjournal$$); \
+	$(GO) test $$race -timeout 10m -skip '$(CRASHES)' ./journal/diskjournal; \
+	$(GO) test -timeout 20m -run '$(CRASHES)' ./journal/diskjournal
 
 archtest:
 	$(GO) test -count=1 ./internal/archtest

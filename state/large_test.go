@@ -16,7 +16,7 @@ type blob struct{ Text string }
 
 func TestLargeStateIsWelcomedFromItsShadow(t *testing.T) {
 	big := tutti.NewCategory("blob",
-		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined{c.Line}); return nil }),
+		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined(c)); return nil }),
 		tutti.OnEvent(func(b *blob, e lined) { b.Text += e.Line }),
 		tutti.With(tutti.Options{SnapshotEvents: 3}),
 	)

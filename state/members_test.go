@@ -51,7 +51,7 @@ func lobbies(more ...tutti.Declaration) *tutti.Category {
 				t.Emit(hush{c.Line})
 				return nil
 			}
-			t.Emit(lined{c.Line})
+			t.Emit(lined(c))
 			return nil
 		}),
 		tutti.OnCommand(func(t *tutti.Turn[lobby], c kick) error {
@@ -280,7 +280,7 @@ func TestPresence(t *testing.T) {
 // TestPresenceOfALargeEntity has a welcome that is made outside of turns: who is here comes after it.
 func TestPresenceOfALargeEntity(t *testing.T) {
 	big := tutti.NewCategory("blob",
-		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined{c.Line}); return nil }),
+		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined(c)); return nil }),
 		tutti.OnEvent(func(b *blob, e lined) { b.Text += e.Line }),
 		tutti.With(tutti.Options{SnapshotEvents: 3}),
 	)

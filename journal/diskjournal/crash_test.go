@@ -83,6 +83,7 @@ func (c *crasher) open() *diskjournal.Journal {
 
 // TestCrashAfterEveryWrite crashes while a journal is made, written and closed.
 func TestCrashAfterEveryWrite(t *testing.T) {
+	t.Parallel()
 	every, batches := 1, 110
 	if testing.Short() {
 		every, batches = 10, 70
@@ -103,6 +104,7 @@ func TestCrashAfterEveryWrite(t *testing.T) {
 
 // TestCrashWhileOpening crashes a second time, while a journal is opened after a crash.
 func TestCrashWhileOpening(t *testing.T) {
+	t.Parallel()
 	every := 1
 	if testing.Short() {
 		every = 4
@@ -138,6 +140,7 @@ func TestCrashWhileOpening(t *testing.T) {
 
 // TestFailingWrites has one write fail, or all from one on. The journal may only acknowledge what is durable then.
 func TestFailingWrites(t *testing.T) {
+	t.Parallel()
 	every := 1
 	if testing.Short() {
 		every = 23

@@ -77,6 +77,7 @@ func writeFile(t *testing.T, fs vfs.FS, name string, data []byte) {
 // Only after a power failure may the end of the log be missing, when the last log file was damaged: what the
 // witness knew of it is lost as well.
 func TestDamage(t *testing.T) {
+	t.Parallel()
 	rounds := 16
 	if testing.Short() {
 		rounds = 4
