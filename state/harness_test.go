@@ -150,11 +150,6 @@ func (l *testLink) member() string {
 // attach brings a link of sub to the entity.
 func (w *world) attach(category, id, sub, conn string, options ...func(*wire.Envelope)) *testLink {
 	w.t.Helper()
-	w.mu.Lock()
-	w.next++
-	l := &testLink{w: w, category: category, id: id, conn: conn, number: w.next, watch: true}
-	w.links[l.number] = l
-	w.mu.Unlock()
 	claims, err := json.Marshal(tutti.Claims{Subject: sub})
 	if err != nil {
 		w.t.Fatal(err)
@@ -163,7 +158,11 @@ func (w *world) attach(category, id, sub, conn string, options ...func(*wire.Env
 	for _, o := range options {
 		o(e)
 	}
-	l.watch = e.Has(wire.Watch)
+	w.mu.Lock()
+	w.next++
+	l := &testLink{w: w, category: category, id: id, conn: conn, number: w.next, watch: e.Has(wire.Watch)}
+	w.links[l.number] = l
+	w.mu.Unlock()
 	l.send(e)
 	return l
 }
