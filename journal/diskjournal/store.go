@@ -89,6 +89,10 @@ func (s *store) options(c Config) *pebble.Options {
 					s.died(fmt.Errorf("flush: %w", i.Err))
 				}
 			},
+			// One damaged block concerns those who read it, who get an error. Pebble would have it stop everything.
+			DataCorruption: func(i pebble.DataCorruptionInfo) {
+				s.log.Error("stored data is damaged", "file", i.Path, "error", i.Details)
+			},
 			BackgroundError: func(err error) { s.log.Error("background work of the journal", "error", err) },
 			WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
 				s.log.Warn("journal writes stall", "reason", i.Reason)
