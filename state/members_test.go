@@ -48,7 +48,7 @@ func lobbies(more ...tutti.Declaration) *tutti.Category {
 				return tutti.Reject("invalid", "empty")
 			}
 			if strings.HasPrefix(c.Line, "secret") {
-				t.Emit(hush{c.Line})
+				t.Emit(hush(c))
 				return nil
 			}
 			t.Emit(lined(c))
@@ -306,7 +306,7 @@ func TestUpcastAndUnknownEvents(t *testing.T) {
 	before := tutti.NewCategory("lobby",
 		tutti.OnCommand(func(t *tutti.Turn[lobby], c line) error {
 			if c.Line == "poison" {
-				t.Emit(hush{c.Line})
+				t.Emit(hush(c))
 			} else {
 				t.Emit(oldLined{c.Line})
 			}
