@@ -201,17 +201,17 @@ func (w *workload) verifyEntity(ctx context.Context, l journal.Log, e journal.En
 	if len(errs) > 0 {
 		return errs[0]
 	}
-	last, err := l.Last(ctx, e)
-	if err != nil {
+	end := want[len(want)-1].Mark()
+	if last, err := l.Last(ctx, e); err != nil {
 		errs = append(errs, err)
-	} else if last != want[len(want)-1].Mark() {
-		return fmt.Errorf("last of %s is %v, not %v: %w", e, last, want[len(want)-1].Mark(), errWrong)
+	} else if last != end {
+		return fmt.Errorf("last of %s is %v, not %v: %w", e, last, end, errWrong)
 	}
 	s, ok, err := l.Snapshot(ctx, e)
 	if err != nil {
 		errs = append(errs, err)
 	}
-	if ok && (s.Mark.Seq > last.Seq || !slices.ContainsFunc(w.snapshots[e], func(o journal.Snapshot) bool { return cmp.Equal(o, s, cmpopts.EquateEmpty()) })) {
+	if ok && (s.Mark.Seq > end.Seq || !slices.ContainsFunc(w.snapshots[e], func(o journal.Snapshot) bool { return cmp.Equal(o, s, cmpopts.EquateEmpty()) })) {
 		return fmt.Errorf("snapshot of %s at %v was never saved, or its records are lost: %w", e, s.Mark, errWrong)
 	}
 	return errors.Join(errs...)
