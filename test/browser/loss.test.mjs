@@ -54,7 +54,7 @@ test('what is done while the network is cut arrives once it is mended', async ()
   await ann.color('red', 1);
   await ann.stroke([20, 20], [40, 20]);
   assert.equal(await ann.pixel(30, 20), red, 'one’s own strokes show at once');
-  assert.equal(await ann.page.getAttribute('#pad-status', 'data-state'), 'kept');
+  await ann.until(() => document.querySelector('#pad-status').dataset.state === 'kept');
   await ben.caretAt(7);
   await ben.page.keyboard.insertText(' three');
   await ben.say('Nobody here');
@@ -112,7 +112,7 @@ test('a line said to a node that is down is said once', async () => {
   await demo.kill();
   await ann.is('away');
   for (const line of ['first', 'second', 'third']) await ann.say(line);
-  assert.match(await ann.page.textContent('#banner'), /Connection lost.*3 changes are kept/);
+  await ann.until(() => /Connection lost.*3 changes are kept/.test(document.querySelector('#banner').textContent));
   await demo.start();
   await ann.page.locator('#banner-button').evaluate((b) => b.click()); // it may be back by itself
   await ann.hears('third');

@@ -60,7 +60,7 @@ test('a board can be painted without a mouse', async () => {
   await ann.page.focus('#canvas');
   for (const key of ['ArrowRight', 'ArrowDown', 'Shift+ArrowUp', 'Space']) await ann.page.keyboard.press(key);
   await ben.pixelIs(129, 121, blue);
-  assert.equal(await ann.page.textContent('#board-spot'), '129, 121: blue');
+  await ann.until(() => document.querySelector('#board-spot').textContent === '129, 121: blue');
 });
 
 test('the room', async () => {
@@ -218,7 +218,7 @@ test('the latency of each hop', async () => {
   }
   await ann.say('How long does that take?');
   await ann.until(() => /^[\d.]+ (ms|µs)$/.test(document.querySelector('#trace-total').textContent));
-  assert.match(await ann.page.textContent('#trace-legend'), /Disk/);
+  await ann.until(() => /Disk/.test(document.querySelector('#trace-legend').textContent));
 });
 
 const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
