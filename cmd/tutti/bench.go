@@ -16,7 +16,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure a node under load, over WebSockets", Args: cobra.NoArgs}
-	cmd.AddCommand(benchCommandsCommand(), benchFanoutCommand())
+	cmd.AddCommand(benchCommandsCommand(), benchFanoutCommand(), benchNodeCommand())
 	return cmd
 }
 
@@ -53,7 +53,7 @@ func (b *benchRun) run(cmd *cobra.Command, name string, load func(ctx context.Co
 		return errors.New("--profile is for the tool's own node, not for --target")
 	}
 	ctx := cmd.Context()
-	n, err := b.open(ctx, b.profile != "")
+	n, err := b.open(ctx, ownNode{command: []string{"bench", "node"}, admin: b.profile != ""})
 	if err != nil {
 		return err
 	}
@@ -90,81 +90,4 @@ func newBar(w io.Writer, name string, most int64) *progressbar.ProgressBar {
 		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(name), progressbar.OptionSetWidth(40),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false),
 		progressbar.OptionClearOnFinish())
-}
-
-func benchCommandsCommand() *cobra.Command {
-	var (
-		b   benchRun
-		c   bench.Commands
-		hot bool
-	)
-	cmd := &cobra.Command{
-		Use: "commands", Short: "Increments of counters, each answered once it is durable", Args: cobra.NoArgs,
-		Example: "  tutti bench commands --connections 1024 --for 10s\n  tutti bench commands --hot\n  tutti bench commands --connections 1",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if hot {
-				makeHot(cmd, &c)
-			}
-			c.Warmup, c.For = b.warmup, b.duration
-			return b.run(cmd, "commands", func(ctx context.Context, n *workNode, progress func(time.Duration)) (result, error) {
-				c.Target, c.Progress, c.Usage = bench.Target{URL: n.url, Token: n.token}, progress, n.usage
-				res, err := c.Run(ctx)
-				if res == nil {
-					return nil, err
-				}
-				return res, err
-			})
-		},
-	}
-	b.register(cmd)
-	f := cmd.Flags()
-	f.IntVar(&c.Connections, "connections", 1024, "connections that send")
-	f.IntVar(&c.Entities, "entities", 0, "counters that they share (default: one each)")
-	f.IntVar(&c.InFlight, "inflight", 1, "commands of a connection without an answer")
-	f.IntVar(&c.Viewers, "viewers", 0, "connections that watch, for each counter")
-	f.BoolVar(&c.Watch, "watch", false, "let those who send watch, too")
-	f.Float64Var(&c.Rate, "rate", 0, "commands/s of all together (default: each as soon as the one before is answered)")
-	f.BoolVar(&hot, "hot", false, "one counter, 16 connections with 64 commands in flight each, 10 viewers")
-	return cmd
-}
-
-// makeHot sets what --hot means, where the flags do not say otherwise.
-func makeHot(cmd *cobra.Command, c *bench.Commands) {
-	for name, set := range map[string]struct {
-		p *int
-		v int
-	}{"connections": {&c.Connections, 16}, "entities": {&c.Entities, 1}, "inflight": {&c.InFlight, 64}, "viewers": {&c.Viewers, 10}} {
-		if !cmd.Flags().Changed(name) {
-			*set.p = set.v
-		}
-	}
-}
-
-func benchFanoutCommand() *cobra.Command {
-	var (
-		b benchRun
-		f bench.Fanout
-	)
-	cmd := &cobra.Command{
-		Use: "fanout", Short: "Paints on one board that many connections watch", Args: cobra.NoArgs,
-		Example: "  tutti bench fanout --connections 1000 --events 1000 --for 10s",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			f.Warmup, f.For = b.warmup, b.duration
-			return b.run(cmd, "fanout", func(ctx context.Context, n *workNode, progress func(time.Duration)) (result, error) {
-				f.Target, f.Progress, f.Usage = bench.Target{URL: n.url, Token: n.token}, progress, n.usage
-				res, err := f.Run(ctx)
-				if res == nil {
-					return nil, err
-				}
-				return res, err
-			})
-		},
-	}
-	b.register(cmd)
-	flags := cmd.Flags()
-	flags.IntVar(&f.Links, "connections", 1000, "connections that watch the board")
-	flags.IntVar(&f.Senders, "senders", 4, "connections that paint, and do not watch")
-	flags.Float64Var(&f.Events, "events", 1000, "events/s of all senders together")
-	flags.IntVar(&f.Stalled, "stalled", 0, "connections besides that watch and never read")
-	return cmd
 }

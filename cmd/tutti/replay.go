@@ -62,7 +62,7 @@ func (r *replayRun) run(cmd *cobra.Command, file string) (err error) {
 		return err
 	}
 	ctx := cmd.Context()
-	n, err := r.open(ctx, false)
+	n, err := r.open(ctx, ownNode{command: []string{"demo"}})
 	if err != nil {
 		return err
 	}

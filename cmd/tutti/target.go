@@ -19,8 +19,8 @@ func (t *target) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.url, "target", "", "URL of the demo to work on, as http://127.0.0.1:8080 (default: one of the tool's own, in another process)")
 }
 
-// open returns the node to work on. The caller closes it.
-func (t *target) open(ctx context.Context, admin bool) (*workNode, error) {
+// open returns the node to work on: the target's, or the tool's own. The caller closes it.
+func (t *target) open(ctx context.Context, own ownNode) (*workNode, error) {
 	if t.url != "" {
 		secret, _, err := t.secret()
 		if err != nil {
@@ -28,5 +28,6 @@ func (t *target) open(ctx context.Context, admin bool) (*workNode, error) {
 		}
 		return newWorkNode(strings.TrimSuffix(t.url, "/"), secret)
 	}
-	return startOwn(ctx, t.data, admin)
+	own.data = t.data
+	return startOwn(ctx, own)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/tutti-rt/tutti"
@@ -37,9 +38,15 @@ func newWorkNode(url string, secret []byte) (*workNode, error) {
 	return &workNode{url: url, signer: signer}, nil
 }
 
-// startOwn runs the demo of this very program in a process of its own, with a secret of its own. Its data is
-// in dir, or in a new directory beside the user's caches, where there is a real disk.
-func startOwn(ctx context.Context, dir string, admin bool) (_ *workNode, err error) {
+// ownNode says what node a tool runs for itself.
+type ownNode struct {
+	command []string // of this very program
+	data    string   // directory; empty: a new one beside the user's caches, where there is a real disk
+	admin   bool     // with an address for the operator
+}
+
+// startOwn runs the node in a process of its own, with a secret of its own.
+func startOwn(ctx context.Context, own ownNode) (_ *workNode, err error) {
 	secret := rand.Text() + rand.Text()
 	address, err := process.FreeAddress(ctx)
 	if err != nil {
@@ -53,7 +60,7 @@ func startOwn(ctx context.Context, dir string, admin bool) (_ *workNode, err err
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	if n.data = dir; dir == "" {
+	if n.data = own.data; own.data == "" {
 		n.temporary = true
 		if n.data, err = temporaryData(); err != nil {
 			return nil, err
@@ -62,12 +69,12 @@ func startOwn(ctx context.Context, dir string, admin bool) (_ *workNode, err err
 	n.output = &tail{}
 	n.config = process.Config{
 		Program: program,
-		Args:    []string{"demo", "--listen", address, "--data", n.data},
+		Args:    append(slices.Clone(own.command), "--listen", address, "--data", n.data),
 		Env:     []string{"TUTTI_JWT_SECRET=" + secret},
 		Output:  n.output,
 		Address: address,
 	}
-	if admin {
+	if own.admin {
 		n.adminToken = rand.Text()
 		if n.admin, err = process.FreeAddress(ctx); err != nil {
 			return nil, err

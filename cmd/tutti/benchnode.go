@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tutti-rt/tutti/auth"
+	"github.com/tutti-rt/tutti/cmd/tutti/demo"
+	"github.com/tutti-rt/tutti/cmd/tutti/trial"
+	"github.com/tutti-rt/tutti/edge"
+	"github.com/tutti-rt/tutti/node"
+)
+
+// benchNode is the node that benchmarks start for themselves: the demo's categories and those of the trials,
+// without the bounds that keep one subject from being all clients.
+type benchNode struct {
+	listen, admin, data string
+	certFile, keyFile   string
+	memory              int64
+}
+
+func benchNodeCommand() *cobra.Command {
+	var b benchNode
+	cmd := &cobra.Command{
+		Use: "node", Short: "Serve what benchmarks load (they start it themselves)", Args: cobra.NoArgs, Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return b.serve(cmd) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&b.listen, "listen", "127.0.0.1:8080", "address for clients")
+	f.StringVar(&b.admin, "admin", "", "address for the operator (needs TUTTI_ADMIN_TOKEN)")
+	f.StringVar(&b.data, "data", "", "directory of the journal")
+	f.StringVar(&b.certFile, "tls-cert", "", "PEM file with the certificate")
+	f.StringVar(&b.keyFile, "tls-key", "", "PEM file with the certificate's key")
+	f.Int64Var(&b.memory, "memory", 0, "bytes of entities kept in memory, as an estimate (default 1 GiB)")
+	return cmd
+}
+
+// serve runs the node until the command's context is done.
+func (b *benchNode) serve(cmd *cobra.Command) error {
+	secret := os.Getenv("TUTTI_JWT_SECRET")
+	if secret == "" || b.data == "" {
+		return errors.New("bench node needs TUTTI_JWT_SECRET and --data")
+	}
+	n, err := node.New(node.Config{
+		Categories: append(demo.Categories(), trial.Categories()...),
+		Listen:     b.listen, CertFile: b.certFile, KeyFile: b.keyFile,
+		Auth:   auth.Config{Keys: []auth.Source{auth.Secret([]byte(secret))}},
+		Limits: edge.Limits{SubLinks: 100_000, SubHandshakes: 100_000, Handshakes: 100_000},
+		Data:   b.data, Memory: b.memory,
+		Admin: b.admin, AdminToken: os.Getenv("TUTTI_ADMIN_TOKEN"),
+		Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		return err
+	}
+	return n.Run(cmd.Context())
+}
