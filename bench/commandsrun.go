@@ -19,6 +19,7 @@ type commandsRun struct {
 	senders []*sender
 	viewers []*viewer
 	acks    []atomic.Uint64 // by entity
+	batches *Batches
 }
 
 func (r *commandsRun) entity(i int) string { return fmt.Sprintf("counter/bench-%s-%d", r.name, i) }
@@ -70,6 +71,7 @@ func (r *commandsRun) load(ctx context.Context) (Window, error) {
 		})
 	}
 	wait(ctx, r.Warmup, senders.failed, r.Progress)
+	before := r.Metrics.read(ctx)
 	w := openWindow(r.Usage)
 	r.phase.open()
 	wait(ctx, r.For, senders.failed, func(passed time.Duration) {
@@ -79,6 +81,7 @@ func (r *commandsRun) load(ctx context.Context) (Window, error) {
 	})
 	r.phase.shut()
 	used := w.close(runtime.GOMAXPROCS(0))
+	r.batches = batchesBetween(before, r.Metrics.read(ctx))
 	for _, s := range r.senders {
 		s.stopReading()
 	}
@@ -105,7 +108,10 @@ func (r *commandsRun) drainViewers() {
 
 // result puts the figures together and checks that nothing is missing.
 func (r *commandsRun) result(w Window) (*CommandsResult, error) {
-	res := &CommandsResult{Settings: r.Commands, Window: w, Latency: r.took.latency()}
+	res := &CommandsResult{Settings: r.Commands, Window: w, Latency: r.took.latency(), Batches: r.batches}
+	if r.Rate == 0 {
+		res.Corrected, res.CorrectedEvery = r.took.corrected()
+	}
 	for _, s := range r.senders {
 		res.Commands += s.measured.Load()
 		res.Rejected += s.refused.Load()

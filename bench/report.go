@@ -43,6 +43,12 @@ func micros(us int64) string {
 // megabytes writes a size.
 func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }
 
+func (r report) batches(b *Batches) {
+	if b != nil {
+		r.line("records", "%.0f in each synced write, %.1f in each batch", b.PerSync, b.Each)
+	}
+}
+
 // machine writes the lines that every result ends with.
 func (r report) machine(w Window, m Machine, millionOf string, perMillion float64) {
 	if w.ServerCPU > 0 {
@@ -73,6 +79,8 @@ func (r *CommandsResult) Print(to io.Writer, m Machine) error {
 	t.line("verified", "%s", verified(r.Verified, "every counter holds exactly what was acknowledged"))
 	t.head()
 	t.latency("command to answer", r.Latency)
+	t.latency("the same, corrected", r.Corrected)
+	t.batches(r.Batches)
 	t.machine(r.Window, m, "commands", r.CPUPerMillion)
 	return t.w.Flush()
 }

@@ -27,6 +27,7 @@ func TestAdmin(t *testing.T) {
 		{"/metrics", []string{"Authorization", "Bearer"}, 401, ""},
 		{"/metrics", []string{"Authorization", good}, 200, "tutti_edge_links 0"},
 		{"/metrics", []string{"Authorization", good}, 200, "tutti_state_partitions 16"},
+		{"/metrics", []string{"Authorization", good}, 200, "tutti_state_batches_total 0"},
 		{"/metrics", []string{"Authorization", good}, 200, "go_goroutines"},
 		{"/debug/pprof/", nil, 401, ""},
 		{"/debug/pprof/", []string{"Authorization", good}, 200, "goroutine"},

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tutti-rt/tutti/edge"
+	"github.com/tutti-rt/tutti/journal/diskjournal"
 	"github.com/tutti-rt/tutti/state"
 )
 
@@ -77,5 +78,15 @@ func newStateMetrics(n *state.Node) *collector[state.Stats] {
 		{"entities", "Entities in memory.", gauge, func(s state.Stats) float64 { return float64(s.Entities) }},
 		{"running", "Entities with a turn under way or messages waiting.", gauge, func(s state.Stats) float64 { return float64(s.Running) }},
 		{"memory_bytes", "Bytes of entities, as estimated.", gauge, func(s state.Stats) float64 { return float64(s.MemoryBytes) }},
+		{"batches_total", "Batches appended.", counter, func(s state.Stats) float64 { return float64(s.Batches) }},
+		{"records_total", "Records in those batches.", counter, func(s state.Stats) float64 { return float64(s.Records) }},
+	})
+}
+
+func newJournalMetrics(j *diskjournal.Journal) *collector[diskjournal.Stats] {
+	return newCollector("tutti_journal_", j.Stats, []metric[diskjournal.Stats]{
+		{"synced_writes_total", "Writes of batches, each with one sync.", counter, func(s diskjournal.Stats) float64 { return float64(s.Syncs) }},
+		{"batches_total", "Batches in those writes.", counter, func(s diskjournal.Stats) float64 { return float64(s.Batches) }},
+		{"bytes_total", "Encoded bytes of those batches.", counter, func(s diskjournal.Stats) float64 { return float64(s.Bytes) }},
 	})
 }

@@ -135,6 +135,11 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	if err := n.metrics.Register(newStateMetrics(states)); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
+	if disk, ok := log.(*diskjournal.Journal); ok {
+		if err := n.metrics.Register(newJournalMetrics(disk)); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
 	return (&parts{Node: n, state: states}).run(ctx)
 }
 

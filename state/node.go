@@ -27,6 +27,8 @@ type Node struct {
 	partitions []journal.Partition
 	ids        identity
 	memory     atomic.Int64 // bytes of entities, as estimated
+	batches    atomic.Int64 // appended
+	records    atomic.Int64 // in them
 	reading    chan struct{}
 	ready      chan struct{} // closed once every partition has been served
 
@@ -226,11 +228,13 @@ type Stats struct {
 	Entities    int   // in memory, with their state or attended by links
 	Running     int   // entities with a turn under way or messages waiting
 	MemoryBytes int64 // of entities, as estimated
+	Batches     int64 // appended since the node was made
+	Records     int64 // in those batches: one for each turn that wrote
 }
 
 // Stats returns figures as of now.
 func (n *Node) Stats() Stats {
-	s := Stats{MemoryBytes: n.memory.Load()}
+	s := Stats{MemoryBytes: n.memory.Load(), Batches: n.batches.Load(), Records: n.records.Load()}
 	for _, p := range n.served() {
 		p.mu.Lock()
 		s.Partitions++

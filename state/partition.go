@@ -232,8 +232,12 @@ func (p *partition) store(ctx context.Context, b *batch) error {
 	if len(b.records) == 0 {
 		return p.journal.Confirm(ctx)
 	}
-	_, err := p.journal.Append(ctx, journal.Batch{Records: b.records})
-	return err
+	if _, err := p.journal.Append(ctx, journal.Batch{Records: b.records}); err != nil {
+		return err
+	}
+	p.node.batches.Add(1)
+	p.node.records.Add(int64(len(b.records)))
+	return nil
 }
 
 // settle lets the effects of a durable batch leave, in order.

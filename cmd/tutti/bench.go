@@ -16,11 +16,11 @@ import (
 
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure a node under load, over WebSockets", Args: cobra.NoArgs}
-	cmd.AddCommand(benchCommandsCommand(), benchFanoutCommand(), benchNodeCommand())
+	cmd.AddCommand(benchCommandsCommand(), benchFanoutCommand(), benchHotCommand(), benchNodeCommand())
 	return cmd
 }
 
-// benchRun is what both benchmarks have in common.
+// benchRun is what the benchmarks have in common.
 type benchRun struct {
 	target
 	json     bool
@@ -44,16 +44,30 @@ type result interface {
 	Print(to io.Writer, m bench.Machine) error
 }
 
-// run measures: load does so, telling its progress. A result is printed also when it comes with an error.
-func (b *benchRun) run(cmd *cobra.Command, name string, load func(ctx context.Context, n *workNode, progress func(time.Duration)) (result, error)) (err error) {
+// run measures for as long as the flags say: load does so, telling its progress.
+func (b *benchRun) run(cmd *cobra.Command, name string, load func(ctx context.Context, n *workNode, progress func(time.Duration)) (result, error)) error {
 	if b.duration <= 0 || b.warmup <= 0 || b.duration+b.warmup > mostBench {
 		return fmt.Errorf("--for and --warmup: more than nothing, and %s at most together", mostBench)
 	}
+	most := (b.warmup + b.duration).Milliseconds()
+	return b.measure(cmd, name, most, nil, func(ctx context.Context, n *workNode, progress func(int64)) (result, error) {
+		profiles := newProfiler(n, b.profile, b.warmup, b.duration)
+		res, err := load(ctx, n, func(passed time.Duration) {
+			progress(passed.Milliseconds())
+			profiles.at(ctx, passed)
+		})
+		return res, errors.Join(err, profiles.finish(ctx))
+	})
+}
+
+// measure opens the node, the tool's own with those further arguments, and prints what load returns: also when it
+// comes with an error. The progress bar ends at most.
+func (b *benchRun) measure(cmd *cobra.Command, name string, most int64, args []string, load func(ctx context.Context, n *workNode, progress func(int64)) (result, error)) (err error) {
 	if b.profile != "" && b.url != "" {
 		return errors.New("--profile is for the tool's own node, not for --target")
 	}
 	ctx := cmd.Context()
-	n, err := b.open(ctx, ownNode{command: []string{"bench", "node"}, admin: b.profile != ""})
+	n, err := b.open(ctx, ownNode{command: append([]string{"bench", "node"}, args...), admin: true})
 	if err != nil {
 		return err
 	}
@@ -62,14 +76,11 @@ func (b *benchRun) run(cmd *cobra.Command, name string, load func(ctx context.Co
 	if err != nil {
 		return err
 	}
-	profiles := newProfiler(n, b.profile, b.warmup, b.duration)
-	bar := newBar(cmd.ErrOrStderr(), name, int64((b.warmup + b.duration).Milliseconds()))
-	res, err := load(ctx, n, func(passed time.Duration) {
-		_ = bar.Set64(passed.Milliseconds()) // a bar that cannot be drawn is no reason to stop
-		profiles.at(ctx, passed)
+	bar := newBar(cmd.ErrOrStderr(), name, most)
+	res, err := load(ctx, n, func(done int64) {
+		_ = bar.Set64(min(done, most)) // a bar that cannot be drawn is no reason to stop
 	})
 	_ = bar.Finish()
-	err = errors.Join(err, profiles.finish(ctx))
 	if res == nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -47,19 +46,11 @@ func (p *profiler) finish(ctx context.Context) error {
 }
 
 func (p *profiler) save(ctx context.Context, what, name string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.node.admin+"/debug/pprof/"+what, nil)
+	res, err := p.node.ask(ctx, "/debug/pprof/"+what)
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+p.node.adminToken)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("get profile: %w", err)
-	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("get profile: %s", res.Status)
-	}
 	if err := os.MkdirAll(p.dir, 0o755); err != nil {
 		return fmt.Errorf("keep profile: %w", err)
 	}

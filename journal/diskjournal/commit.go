@@ -116,5 +116,9 @@ func (j *Journal) write(group []*commit) error {
 			return err
 		}
 	}
-	return j.store.apply(b, pebble.Sync)
+	if err := j.store.apply(b, pebble.Sync); err != nil {
+		return err
+	}
+	j.count.wrote(group, size)
+	return nil
 }

@@ -59,6 +59,7 @@ type Journal struct {
 	config Config
 	log    *slog.Logger
 	store  *store
+	count  counters
 
 	closing chan struct{} // closed by Close, and when the journal stops after a failure
 	// under counts the calls under way. It is added to under mu, and no more once closed.

@@ -1,0 +1,23 @@
+package diskjournal
+
+import "sync/atomic"
+
+// Stats is what a journal has stored since it was opened.
+type Stats struct {
+	Syncs   int64 // writes, each with one sync
+	Batches int64 // in those writes; also the changes of owner
+	Bytes   int64 // of those, as encoded
+}
+
+type counters struct{ syncs, batches, bytes atomic.Int64 }
+
+func (c *counters) wrote(group []*commit, bytes int) {
+	c.syncs.Add(1)
+	c.batches.Add(int64(len(group)))
+	c.bytes.Add(int64(bytes))
+}
+
+// Stats returns figures as of now.
+func (j *Journal) Stats() Stats {
+	return Stats{Syncs: j.count.syncs.Load(), Batches: j.count.batches.Load(), Bytes: j.count.bytes.Load()}
+}
