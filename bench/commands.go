@@ -29,22 +29,22 @@ type Commands struct {
 
 // CommandsResult is what came out.
 type CommandsResult struct {
-	Settings      Commands `json:"settings"`
-	Window        Window   `json:"window"`
-	Commands      uint64   `json:"commands"` // answered while measuring
-	PerSecond     float64  `json:"per_second"`
-	Rejected      uint64   `json:"rejected"` // in the whole run
-	Rejection     string   `json:"rejection,omitempty"`
-	Latency       Latency  `json:"latency"`
+	Settings  Commands `json:"settings"`
+	Window    Window   `json:"window"`
+	Commands  uint64   `json:"commands"` // answered while measuring
+	PerSecond float64  `json:"per_second"`
+	Rejected  uint64   `json:"rejected"` // in the whole run
+	Rejection string   `json:"rejection,omitempty"`
+	Latency   Latency  `json:"latency"`
 	// Corrected is Latency without the omission that is coordinated with the server: in a closed loop nobody
 	// sends while the server stalls. Each command that took longer than CorrectedEvery, the mean, stands also
 	// for those that would have been sent meanwhile. With a rate, Latency counts from when each was due.
 	Corrected      Latency  `json:"corrected_latency,omitzero"`
 	CorrectedEvery int64    `json:"corrected_every_us,omitzero"`
 	Batches        *Batches `json:"batches,omitempty"` // nil where they are not known
-	CPUPerMillion float64  `json:"server_cpu_seconds_per_million"`
-	Seen          uint64   `json:"events_seen_by_viewers"`
-	Verified      bool     `json:"verified"` // every counter holds what was acknowledged, every viewer saw all of it
+	CPUPerMillion  float64  `json:"server_cpu_seconds_per_million"`
+	Seen           uint64   `json:"events_seen_by_viewers"`
+	Verified       bool     `json:"verified"` // every counter holds what was acknowledged, every viewer saw all of it
 }
 
 func (c Commands) withDefaults() Commands {
