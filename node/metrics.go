@@ -25,6 +25,7 @@ type collector[S any] struct {
 	stats   func() S
 	metrics []metric[S]
 	descs   []*prometheus.Desc
+	timings []timing[S]
 }
 
 func newCollector[S any](prefix string, stats func() S, metrics []metric[S]) *collector[S] {
@@ -47,6 +48,9 @@ func (c *collector[S]) Collect(out chan<- prometheus.Metric) {
 	stats := c.stats()
 	for i, m := range c.metrics {
 		out <- prometheus.MustNewConstMetric(c.descs[i], m.kind, m.value(stats))
+	}
+	for _, t := range c.timings {
+		t.collect(out, t.value(stats))
 	}
 }
 
@@ -73,14 +77,20 @@ func newEdgeMetrics(e *edge.Edge) *collector[edge.Stats] {
 }
 
 func newStateMetrics(n *state.Node) *collector[state.Stats] {
-	return newCollector("tutti_state_", n.Stats, []metric[state.Stats]{
+	c := newCollector("tutti_state_", n.Stats, []metric[state.Stats]{
 		{"partitions", "Partitions served.", gauge, func(s state.Stats) float64 { return float64(s.Partitions) }},
 		{"entities", "Entities in memory.", gauge, func(s state.Stats) float64 { return float64(s.Entities) }},
 		{"running", "Entities with a turn under way or messages waiting.", gauge, func(s state.Stats) float64 { return float64(s.Running) }},
 		{"memory_bytes", "Bytes of entities, as estimated.", gauge, func(s state.Stats) float64 { return float64(s.MemoryBytes) }},
 		{"batches_total", "Batches appended.", counter, func(s state.Stats) float64 { return float64(s.Batches) }},
 		{"records_total", "Records in those batches.", counter, func(s state.Stats) float64 { return float64(s.Records) }},
+		{"snapshot_bytes_total", "Bytes of snapshots stored.", counter, func(s state.Stats) float64 { return float64(s.SnapshotBytes) }},
+		{"snapshots_under_way", "Snapshots being stored.", gauge, func(s state.Stats) float64 { return float64(s.Saving) }},
 	})
+	c.timing("tutti_state_snapshot_seconds", "Time of each snapshot until it was stored.", func(s state.Stats) state.Timing { return s.Snapshots })
+	c.timing("tutti_state_snapshot_turn_seconds", "What turns spent on snapshots.", func(s state.Stats) state.Timing { return s.SnapshotTurns })
+	c.timing("tutti_state_view_turn_seconds", "What turns spent on encoding views.", func(s state.Stats) state.Timing { return s.ViewTurns })
+	return c
 }
 
 func newJournalMetrics(j *diskjournal.Journal) *collector[diskjournal.Stats] {

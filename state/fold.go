@@ -20,8 +20,8 @@ type folded struct {
 
 	// Since the last snapshot.
 	events, bytes int
-	// size estimates the state's encoded size.
-	size int
+	// size estimates the state's encoded size; saved is that of the last snapshot, 0 without one.
+	size, saved int
 }
 
 // fold returns what the entity's durable records amount to. A snapshot that cannot be read
@@ -57,7 +57,7 @@ func (f *folded) restore(ctx context.Context, log journal.Log) error {
 	if f.ledger, err = decodeLedger(s.Notes); err != nil {
 		return fmt.Errorf("snapshot of %s at revision %d: %w", f.id, s.Mark.Revision, err)
 	}
-	f.mark, f.size = s.Mark, len(s.State)
+	f.mark, f.size, f.saved = s.Mark, len(s.State), len(s.State)
 	return nil
 }
 

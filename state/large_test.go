@@ -66,3 +66,23 @@ func TestWelcomeComesFirst(t *testing.T) {
 		want(t, got[1:], `event 3 lined {"Line":"y"}`, `ack 1 at 3 `, `reject 2 unknown_command`)
 	}, big)
 }
+
+// TestSnapshotsGoOn has events that replace each other: what they add up to says nothing of the state's size.
+func TestSnapshotsGoOn(t *testing.T) {
+	last := tutti.NewCategory("blob",
+		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined(c)); return nil }),
+		tutti.OnEvent(func(b *blob, e lined) { b.Text = e.Line }),
+		tutti.With(tutti.Options{SnapshotEvents: 10, SnapshotBytes: 100 << 20}),
+	)
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		a := w.attach("blob", "1", "ann", conn1)
+		text := strings.Repeat("x", 60_000)
+		for i := range 100 {
+			a.command(uint64(i+1), "line", fmt.Sprintf(`{"Line":"%s"}`, text))
+			a.frames()
+		}
+		if s := w.node.Stats(); s.Snapshots.Count < 9 || s.SnapshotBytes < 9*60_000 {
+			t.Errorf("%d snapshots of %d bytes in all after 100 events, want one after each 10", s.Snapshots.Count, s.SnapshotBytes)
+		}
+	}, last)
+}

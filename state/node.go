@@ -29,6 +29,7 @@ type Node struct {
 	memory     atomic.Int64 // bytes of entities, as estimated
 	batches    atomic.Int64 // appended
 	records    atomic.Int64 // in them
+	meters     meters
 	reading    chan struct{}
 	ready      chan struct{} // closed once every partition has been served
 
@@ -230,11 +231,22 @@ type Stats struct {
 	MemoryBytes int64 // of entities, as estimated
 	Batches     int64 // appended since the node was made
 	Records     int64 // in those batches: one for each turn that wrote
+
+	Snapshots     Timing // each from when its making began, for a large state with bringing its shadow up to date, until it was stored
+	SnapshotBytes int64  // stored
+	Saving        int    // snapshots under way now
+	SnapshotTurns Timing // what turns spent on snapshots, and so what messages waited for them
+	ViewTurns     Timing // what turns spent on encoding views for welcomes
 }
 
 // Stats returns figures as of now.
 func (n *Node) Stats() Stats {
-	s := Stats{MemoryBytes: n.memory.Load(), Batches: n.batches.Load(), Records: n.records.Load()}
+	m := &n.meters
+	s := Stats{
+		MemoryBytes: n.memory.Load(), Batches: n.batches.Load(), Records: n.records.Load(),
+		Snapshots: m.snapshots.timing(), SnapshotBytes: m.snapshotBytes.Load(), Saving: int(m.saving.Load()),
+		SnapshotTurns: m.snapshotTurns.timing(), ViewTurns: m.viewTurns.timing(),
+	}
 	for _, p := range n.served() {
 		p.mu.Lock()
 		s.Partitions++

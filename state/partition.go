@@ -285,9 +285,11 @@ func (p *partition) writeSnapshots(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case s := <-p.writes:
-			if err := p.journal.SaveSnapshot(ctx, s); err != nil && ctx.Err() == nil {
+			p.node.meters.saving.Add(1)
+			if err := p.save(ctx, s, time.Now()); err != nil && ctx.Err() == nil {
 				p.log.Warn("snapshot not stored", "entity", s.Entity.String(), "err", err)
 			}
+			p.node.meters.saving.Add(-1)
 		}
 	}
 }

@@ -30,12 +30,14 @@ type welcoming struct {
 // shadowWork is what a shadow does in one go, and what came of it.
 type shadowWork struct {
 	snapshot bool
+	began    time.Time
 	attached map[string]bool // members, for a snapshot
 	welcomes []welcoming
 
 	err   error
 	mark  journal.Mark
 	size  int
+	saved int // of the last snapshot
 	views map[string][]byte
 	fails map[string]error
 }
@@ -83,6 +85,10 @@ func (e *entity) workShadow() {
 func (w *shadowWork) do(ctx context.Context, p *partition, e *entity, l *live) {
 	p.node.reading <- struct{}{}
 	defer func() { <-p.node.reading }()
+	if w.began = time.Now(); w.snapshot {
+		p.node.meters.saving.Add(1)
+		defer p.node.meters.saving.Add(-1)
+	}
 	w.err = guard(func() (err error) {
 		f := l.shadow.copy
 		l.shadow.copy = nil // not used again after an error
@@ -96,7 +102,7 @@ func (w *shadowWork) do(ctx context.Context, p *partition, e *entity, l *live) {
 		if err != nil {
 			return err
 		}
-		w.mark, w.size = f.mark, f.size
+		w.mark, w.size, w.saved = f.mark, f.size, f.saved
 		if w.snapshot {
 			if err := w.save(ctx, p, f, e.cat); err != nil {
 				return err
@@ -113,12 +119,13 @@ func (w *shadowWork) save(ctx context.Context, p *partition, f *folded, cat *cat
 	if err != nil {
 		return fmt.Errorf("encode %s at revision %d: %w", f.id, f.mark.Revision, err)
 	}
-	w.size, f.size = len(state), len(state)
+	f.size, f.saved = len(state), len(state)
+	w.size, w.saved = f.size, f.saved
 	before := time.Now().Add(-cat.opt.Remember).UnixMilli()
 	f.ledger.prune(before, f.mark.Revision, func(member string) bool { return w.attached[member] })
-	return p.journal.SaveSnapshot(ctx, journal.Snapshot{
+	return p.save(ctx, journal.Snapshot{
 		Entity: f.id, Mark: f.mark, State: state, Notes: f.ledger.encode(),
-	})
+	}, w.began)
 }
 
 func (w *shadowWork) encodeViews(f *folded) {
@@ -144,7 +151,7 @@ func (e *entity) shadowDone(l *live, w *shadowWork) {
 		e.part.log.Error("shadow failed", "entity", e.id.String(), "err", w.err)
 	}
 	if w.err == nil && e.live == l {
-		l.size = w.size
+		l.size, l.saved = w.size, w.saved
 	}
 	if w.snapshot {
 		l.snapping = false

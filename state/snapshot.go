@@ -1,6 +1,11 @@
 package state
 
-import "github.com/tutti-rt/tutti/journal"
+import (
+	"context"
+	"time"
+
+	"github.com/tutti-rt/tutti/journal"
+)
 
 // snapshot returns a snapshot of the entity as it is now if one is due, nil if not. A large state is
 // left to the shadow.
@@ -9,6 +14,7 @@ func (e *entity) snapshot() *journal.Snapshot {
 	if l == nil || e.cat.opt.Ephemeral || !l.snapshotDue() {
 		return nil
 	}
+	defer e.part.node.meters.snapshotTurns.since(time.Now())
 	if e.large() {
 		if !l.snapping {
 			l.snapping, l.shadow.snapshot = true, true
@@ -27,14 +33,26 @@ func (e *entity) snapshot() *journal.Snapshot {
 		e.part.log.Error("snapshot not made", "entity", e.id.String(), "err", err)
 		return nil
 	}
-	l.size = len(state)
+	l.size, l.saved = len(state), len(state)
 	e.forgetConns()
 	return &journal.Snapshot{Entity: e.id, Mark: l.mark, State: state, Notes: l.ledger.encode()}
 }
 
-// snapshotDue reports whether enough has happened since the last snapshot. The larger a state, the more
-// events are worth a snapshot of it.
+// snapshotDue reports whether enough has happened since the last snapshot. The larger that was, the more
+// events are worth another one. What has happened since does not count as size: with it, events that
+// replace each other would put off the next snapshot for ever.
 func (l *live) snapshotDue() bool {
-	scale := 1 + l.size/largeState
+	scale := 1 + l.saved/largeState
 	return l.events >= l.cat.opt.SnapshotEvents*scale || l.bytes >= l.cat.opt.SnapshotBytes*scale
+}
+
+// save stores a snapshot whose making began then.
+func (p *partition) save(ctx context.Context, s journal.Snapshot, began time.Time) error {
+	m := &p.node.meters
+	if err := p.journal.SaveSnapshot(ctx, s); err != nil {
+		return err
+	}
+	m.snapshots.since(began)
+	m.snapshotBytes.Add(int64(len(s.State) + len(s.Notes)))
+	return nil
 }

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"time"
+
 	"github.com/tutti-rt/tutti/wire"
 )
 
@@ -91,7 +93,9 @@ func (e *entity) newWelcome(l *link) *wire.Envelope {
 
 // fillIn puts the state into a welcome. It returns false after refusing the link.
 func (e *entity) fillIn(w *wire.Envelope, l *link) bool {
+	began := time.Now()
 	data, err := e.live.view(l.member.audience)
+	e.part.node.meters.viewTurns.since(began)
 	if err != nil {
 		e.viewFailed(l, err)
 		return false
