@@ -155,7 +155,7 @@ func (p *partition) post(e *entity, m message) {
 	e.active = true
 	p.running[e] = struct{}{}
 	p.turns.Add(1)
-	go e.run()
+	p.node.runners.run(e)
 }
 
 // retire ends the goroutine of an entity. The caller holds p.mu and is that goroutine.

@@ -31,6 +31,7 @@ type Node struct {
 	records    atomic.Int64 // in them
 	meters     meters
 	reading    chan struct{}
+	runners    runners
 	ready      chan struct{} // closed once every partition has been served
 
 	mu      sync.Mutex
@@ -76,6 +77,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	defer n.runners.close()
 	var holders sync.WaitGroup
 	for _, p := range n.partitions {
 		holders.Go(func() {

@@ -3,6 +3,8 @@ package state_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -333,6 +335,28 @@ func TestSlowHandlerIsReportedAndAlone(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		want(t, a.frames(), `welcome 0 {"n":0} acked 0`, `ack 1 at 0 `)
+	}, sums())
+}
+
+// TestManySlowHandlers: however many handlers are at work, another entity's turn begins at once.
+func TestManySlowHandlers(t *testing.T) {
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		const slow = 300
+		began := time.Now()
+		for i := range slow {
+			a := w.attach("sum", "slow"+strconv.Itoa(i), "ann", fmt.Sprintf("connection-slow-%07d", i))
+			a.command(1, "wait", `{"MS":60000}`)
+		}
+		b := w.attach("sum", "2", "bob", conn2)
+		b.command(1, "add", `{"By":1}`)
+		want(t, b.frames(), `welcome 0 {"n":0} acked 0`, `event 1 added {"By":1}`, `ack 1 at 1 {"n":1}`)
+		if took := time.Since(began); took > 30*time.Second {
+			t.Errorf("the other entity was answered after %v, when the slow handlers may have ended", took)
+		}
+		if got := w.node.Stats().Running; got != slow {
+			t.Errorf("%d entities have a turn under way, want %d", got, slow)
+		}
+		time.Sleep(2 * time.Minute)
 	}, sums())
 }
 
