@@ -44,6 +44,11 @@ type link struct {
 
 // dial brings a link to the entity and returns it with its welcome.
 func dial(ctx context.Context, t Target, entity, sub, conn string, watch bool) (*link, wire.ServerFrame, error) {
+	return dialFrom(ctx, t, entity, sub, conn, watch, "")
+}
+
+// dialFrom is dial for a connection that comes back: cursor is the last event it has, or empty.
+func dialFrom(ctx context.Context, t Target, entity, sub, conn string, watch bool, cursor string) (*link, wire.ServerFrame, error) {
 	var none wire.ServerFrame
 	token, err := t.Token(sub)
 	if err != nil {
@@ -53,6 +58,9 @@ func dial(ctx context.Context, t Target, entity, sub, conn string, watch bool) (
 	query := url.Values{"conn": {conn}}
 	if !watch {
 		query.Set("watch", "0")
+	}
+	if cursor != "" {
+		query.Set("cursor", cursor)
 	}
 	address := "ws" + strings.TrimPrefix(t.URL, "http") + "/v1/" + category + "/" + url.PathEscape(id) + "?" + query.Encode()
 	dialer := ws.Dialer{

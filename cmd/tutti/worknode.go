@@ -43,6 +43,7 @@ type ownNode struct {
 	command []string // of this very program
 	data    string   // directory; empty: a new one beside the user's caches, where there is a real disk
 	admin   bool     // with an address for the operator
+	env     []string // added to its environment
 }
 
 // startOwn runs the node in a process of its own, with a secret of its own.
@@ -70,7 +71,7 @@ func startOwn(ctx context.Context, own ownNode) (_ *workNode, err error) {
 	n.config = process.Config{
 		Program: program,
 		Args:    append(slices.Clone(own.command), "--listen", address, "--data", n.data),
-		Env:     []string{"TUTTI_JWT_SECRET=" + secret},
+		Env:     append([]string{"TUTTI_JWT_SECRET=" + secret}, own.env...),
 		Output:  n.output,
 		Address: address,
 	}

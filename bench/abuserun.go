@@ -1,0 +1,216 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tutti-rt/tutti/internal/process"
+)
+
+const (
+	// grace is how long links and goroutines of abusers may be there after the abuse.
+	grace = 20 * time.Second
+	// spare is how many goroutines more than before there may be then: of the HTTP server, of timers.
+	spare = 50
+)
+
+// abuseRun is one scenario under way.
+type abuseRun struct {
+	Abuse
+	scenario Scenario
+	node     *AbuseNode
+	crowd    *crowd
+	result   ScenarioResult
+	began    time.Time
+	peak     atomic.Int64 // resident memory of the node since the abuse began
+}
+
+// one runs one scenario.
+func (a Abuse) one(ctx context.Context, s Scenario) (_ ScenarioResult, err error) {
+	r := &abuseRun{Abuse: a, scenario: s, began: time.Now(), result: ScenarioResult{Name: s.Name, What: s.What}}
+	if a.Began != nil {
+		a.Began(s, a.For+2*a.Around)
+	}
+	if r.node, err = a.Start(ctx, s); err != nil {
+		return r.result, err
+	}
+	defer func() { err = errors.Join(err, r.node.Close(ctx)) }()
+	r.crowd = newCrowd(r.node.Target, s.Breaks)
+	if err := r.crowd.connect(ctx); err != nil {
+		r.crowd.close()
+		return r.result, err
+	}
+	err = r.run(ctx)
+	return r.result, err
+}
+
+// run measures before, during and after, and then looks for what is missing.
+func (r *abuseRun) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(ctx, r.crowd.close)
+	defer stop()
+	r.crowd.start(ctx)
+	var observing sync.WaitGroup
+	ended := make(chan struct{})
+	observing.Go(func() { r.observe(ctx, cancel, ended) })
+	err := r.measure(ctx)
+	if err == nil {
+		err = r.crowd.finish(ctx)
+	}
+	if err == nil {
+		err = r.crowd.verify(ctx)
+	}
+	close(ended)
+	observing.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause // the first thing that went wrong
+	}
+	err = errors.Join(err, r.crowd.stop())
+	r.result.count(r.crowd)
+	if err != nil {
+		return err
+	}
+	if err := r.node.Restart(ctx); err != nil {
+		return err
+	}
+	if err := r.crowd.verify(ctx); err != nil {
+		return fmt.Errorf("after kill -9: %w", err)
+	}
+	r.result.Verified = true
+	return nil
+}
+
+// observe takes part in the life of the bystanders and the node: when either breaks, the run is over.
+func (r *abuseRun) observe(ctx context.Context, cancel context.CancelCauseFunc, ended <-chan struct{}) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-r.crowd.crew.failed:
+			cancel(r.crowd.crew.err)
+			return
+		case <-ctx.Done():
+			return
+		case <-ended:
+			return
+		}
+		if r.Progress != nil {
+			r.Progress(min(time.Since(r.began), r.For+2*r.Around))
+		}
+		p := r.node.Process()
+		select {
+		case <-p.Ended():
+			if !r.scenario.Breaks {
+				cancel(fmt.Errorf("the node ended:\n%s", r.node.Output()))
+				return
+			}
+		default:
+		}
+		if u, err := p.Usage(); err == nil {
+			r.peak.Store(max(r.peak.Load(), u.RSS))
+		}
+	}
+}
+
+// measure goes through the phases. It returns what the scenario, its bounds and the bystanders' data have to say.
+func (r *abuseRun) measure(ctx context.Context) error {
+	res := &r.result
+	r.crowd.begin(phaseBefore)
+	if err := pause(ctx, r.Around); err != nil {
+		return err
+	}
+	before, err := r.node.Metrics(ctx)
+	if err != nil {
+		return err
+	}
+	res.Memory.Before = r.usage().RSS
+	r.peak.Store(res.Memory.Before) // what was before does not count
+	res.Links.Before, res.Goroutines.Before = int(before["tutti_edge_links"]), int(before["go_goroutines"])
+
+	r.crowd.begin(phaseDuring)
+	w := openWindow(r.node.Process().Usage)
+	figures, abused := r.abuse(ctx)
+	used := w.close(runtime.GOMAXPROCS(0))
+	res.Seconds, res.ServerCPU = used.Seconds, used.ServerCPU
+	res.Figures = figures
+	if during, err := r.node.Metrics(ctx); err == nil {
+		res.Links.During, res.Goroutines.During = int(during["tutti_edge_links"]), int(during["go_goroutines"])
+	}
+
+	r.crowd.begin(phaseAfter)
+	if err := errors.Join(abused, pause(ctx, r.Around)); err != nil {
+		return err
+	}
+	r.crowd.begin(phaseOver)
+	res.Memory.After, res.Memory.Peak = r.usage().RSS, r.peak.Load()
+	if err := r.settled(ctx); err != nil {
+		return err
+	}
+	if grown := res.Memory.Peak - res.Memory.Before; grown > r.scenario.Growth {
+		return fmt.Errorf("the node grew by %s, more than %s", megabytes(grown), megabytes(r.scenario.Growth))
+	}
+	return nil
+}
+
+func (r *abuseRun) usage() process.Usage {
+	u, _ := r.node.Process().Usage() // zero where it is not known
+	return u
+}
+
+// abuse runs the scenario, with a bound to how long it may take.
+func (r *abuseRun) abuse(ctx context.Context) ([]Figure, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.For+time.Minute)
+	defer cancel()
+	env := &AbuseEnv{Target: r.node.Target, For: r.For, Scale: r.Scale, Node: r.node}
+	if !r.scenario.Apart {
+		return r.scenario.Run(ctx, env)
+	}
+	env.Node = nil
+	if r.Abuser != nil {
+		return r.Abuser(ctx, r.scenario, env)
+	}
+	return r.scenario.Run(ctx, env)
+}
+
+// settled waits until nothing is left of the abusers.
+func (r *abuseRun) settled(ctx context.Context) error {
+	res := &r.result
+	began := time.Now()
+	for {
+		m, err := r.node.Metrics(ctx)
+		if err != nil {
+			return err
+		}
+		res.Links.After, res.Goroutines.After = int(m["tutti_edge_links"]), int(m["go_goroutines"])
+		over := res.Links.After > res.Links.Before || res.Goroutines.After > res.Goroutines.Before+spare
+		switch {
+		case !over:
+			return nil
+		case time.Since(began) > grace:
+			return fmt.Errorf("%s after the abuse there are %d links and %d goroutines, before it %d and %d",
+				grace, res.Links.After, res.Goroutines.After, res.Links.Before, res.Goroutines.Before)
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits unless ctx is done before.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
