@@ -30,6 +30,7 @@ type Edge struct {
 	partitions int
 	origins    map[string]bool
 	log        *slog.Logger
+	clock      func() time.Time // the time of day
 	limits     Limits
 	timing     Timing
 	memory     Memory
@@ -72,7 +73,7 @@ func New(c Config) (*Edge, error) {
 		return nil, fmt.Errorf("edge: %w", err)
 	}
 	e := &Edge{
-		name: c.Name, bus: c.Bus, verifier: c.Verifier, partitions: c.Partitions, log: c.Logger,
+		name: c.Name, bus: c.Bus, verifier: c.Verifier, partitions: c.Partitions, log: c.Logger, clock: c.Clock,
 		limits: c.Limits, timing: c.Timing, memory: c.Memory,
 		categories: make(map[string]Category), origins: make(map[string]bool),
 		start: time.Now(), budget: ring.NewBudget(c.Memory.Rings), buffers: newBuffers(),
@@ -102,9 +103,6 @@ func New(c Config) (*Edge, error) {
 
 // now returns the time since the edge was made, in ns.
 func (e *Edge) now() int64 { return int64(time.Since(e.start)) }
-
-// clock returns the time of day.
-func (e *Edge) clock() time.Time { return time.Now() }
 
 // Run serves until ctx is done, then drains: it tells every link to come back elsewhere, takes no
 // new ones, and returns when all links have ended, which takes Timing.Drain at most. The owners of

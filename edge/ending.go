@@ -81,19 +81,29 @@ func (l *link) due(what deadlineKind, now int64) int64 {
 		l.socket.close()
 		return 0
 	case deadlineToken:
-		if at := l.expires.Load(); at > now {
-			return at
+		if l.expired() {
+			return 0
 		}
-		l.expired(now)
-		return 0
+		return l.edge.tokenDeadline(l.expires.Load())
 	}
 	return l.beat(now)
 }
 
+// tokenDeadline returns when the worker looks at a token that expires at that time of day, in Unix ms; 0: never.
+// Each ping looks, too, so that a clock that was set forward meanwhile is noticed.
+func (e *Edge) tokenDeadline(expires int64) int64 {
+	if expires == 0 {
+		return 0
+	}
+	const longest = int64(24 * time.Hour / time.Millisecond) // then it is looked at again
+	left := min(max(expires-e.clock().UnixMilli(), 0), longest)
+	return e.now() + left*int64(time.Millisecond) + 1
+}
+
 // expired ends a link whose token has expired. It reports whether it has.
-func (l *link) expired(now int64) bool {
+func (l *link) expired() bool {
 	at := l.expires.Load()
-	if at == 0 || at > now {
+	if at == 0 || at > l.edge.clock().UnixMilli() {
 		return false
 	}
 	l.end(ending{code: wire.EndTokenExpired, message: "the token has expired", reconnect: true})
@@ -108,7 +118,7 @@ func (l *link) beat(now int64) int64 {
 	switch {
 	case l.ending.Load():
 		return 0
-	case l.expired(now):
+	case l.expired():
 		return 0
 	case waiting != 0 && now-waiting > int64(t.Welcome):
 		l.end(ending{code: wire.EndUnavailable, message: "the entity does not answer", reconnect: true, spread: reconnectSpread})

@@ -295,9 +295,9 @@ func (in *inbound) auth(token string) error {
 	if err != nil {
 		return in.malformed("the token's claims cannot be encoded")
 	}
-	at := in.edge.expiry(claims)
+	at := expiry(claims)
 	if in.expires.Swap(at) == 0 && at > 0 {
-		in.worker.schedule(deadline{when: at, link: in.link, what: deadlineToken})
+		in.worker.schedule(deadline{when: in.edge.tokenDeadline(at), link: in.link, what: deadlineToken})
 	}
 	if err := in.send(&wire.Envelope{Kind: wire.KindClaims, Claims: encoded}); err != nil {
 		in.end(ending{code: wire.EndUnavailable, message: "the entity is not reachable", reconnect: true, spread: reconnectSpread})

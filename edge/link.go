@@ -72,8 +72,9 @@ type link struct {
 	void     uint64 // the answers to requests up to this one come too late
 	finished bool   // final has been handed over
 
+	expires atomic.Int64 // when the token does, Unix ms; 0: never
+
 	// Times, ns since the edge was made. Zero: not.
-	expires   atomic.Int64 // the token
 	waiting   atomic.Int64 // since when the owner owes a welcome or backlog
 	unponged  atomic.Int32 // pings that the client has not answered
 	viewBytes atomic.Int64 // of the last state that it got

@@ -120,18 +120,18 @@ func (e *Edge) admit(q *request, claims tutti.Claims) (*link, *problem) {
 		conn: q.conn, sub: sub, watch: q.watch, presence: q.presence, verdict: make(chan verdict, 1),
 	}
 	l.waiting.Store(max(now, 1))
-	l.expires.Store(e.expiry(claims))
+	l.expires.Store(expiry(claims))
 	e.open.Add(1)
 	e.enter(l, q.category, q.id)
 	return l, nil
 }
 
-// expiry returns when the claims expire, in ns since the edge was made; 0: never.
-func (e *Edge) expiry(c tutti.Claims) int64 {
+// expiry returns when the claims expire, in Unix ms; 0: never.
+func expiry(c tutti.Claims) int64 {
 	if c.ExpiresAt.IsZero() {
 		return 0
 	}
-	return max(e.now()+int64(c.ExpiresAt.Sub(e.clock())), 1)
+	return max(c.ExpiresAt.UnixMilli(), 1)
 }
 
 // attach asks the entity whether it takes the connection, and waits a moment for the answer: a
@@ -202,7 +202,7 @@ func (l *link) open(s socket, first, early []byte) {
 	go l.serve(early) // Run waits for it; see Edge.open
 	l.worker.schedule(deadline{when: l.edge.now() + int64(l.edge.timing.Heartbeat), link: l, what: deadlinePing})
 	if at := l.expires.Load(); at > 0 {
-		l.worker.schedule(deadline{when: at, link: l, what: deadlineToken})
+		l.worker.schedule(deadline{when: l.edge.tokenDeadline(at), link: l, what: deadlineToken})
 	}
 	l.worker.touch(l)
 }

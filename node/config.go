@@ -64,6 +64,10 @@ type Config struct {
 	AdminToken string
 	AdminHosts []string
 
+	// Clock tells the time of day (default time.Now): what is stored, when timers are due, whether tokens have
+	// expired. How long something takes is measured without it.
+	Clock func() time.Time
+
 	// Name is the edge's name on the bus (default "edge"). Nodes that share a bus have different ones.
 	Name string
 	// Logger gets what an operator must know; nil discards it.
@@ -105,6 +109,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Bus == nil {
 		c.Bus = localbus.New()
+	}
+	if c.Clock != nil && c.Auth.Now == nil {
+		c.Auth.Now = c.Clock
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -78,7 +78,7 @@ func (n *Node) checkState() error {
 func (n *Node) stateConfig(log journal.Journal) state.Config {
 	return state.Config{
 		Categories: n.c.Categories, Journal: log, Bus: n.c.Bus,
-		Partitions: n.c.Partitions, MemoryBudget: n.c.Memory, Logger: n.c.Logger,
+		Partitions: n.c.Partitions, MemoryBudget: n.c.Memory, Logger: n.c.Logger, Clock: n.c.Clock,
 	}
 }
 
@@ -87,6 +87,7 @@ func (n *Node) makeEdge() (err error) {
 		Name: n.c.Name, Bus: n.c.Bus, Verifier: n.verifier, Categories: addresses(n.c.Categories),
 		Partitions: n.c.Partitions, Origins: n.c.Origins, Limits: n.c.Limits,
 		Timing: edge.Timing{Spread: n.c.DrainSpread, Drain: drainWait, Heartbeat: n.c.Heartbeat}, Logger: n.c.Logger,
+		Clock: n.c.Clock,
 	})
 	return err
 }

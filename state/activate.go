@@ -21,7 +21,7 @@ type live struct {
 	retries map[string]retry // of timers whose handlers failed, by key
 
 	tellWait  time.Duration          // between sending messages again; 0 while all are confirmed
-	tellAt    time.Time              // when they are sent again
+	tellAt    int64                  // when they are sent again, time passed
 	confirmed map[turn.Entity]uint64 // by receiver, not recorded yet
 }
 
@@ -45,7 +45,7 @@ func (e *entity) activate() error {
 	if e.cat.opt.Ephemeral {
 		e.live = &live{folded: folded{cat: e.cat, id: e.id, state: e.cat.NewState()}, epoch: p.node.ids.newEpoch()}
 		// Receivers remember the last number of the activation before, and this one must not fall behind it.
-		e.live.ledger.told = uint64(time.Now().UnixNano())
+		e.live.ledger.told = uint64(p.node.born + p.node.passed())
 		e.written.Revision, e.written.Seq = 0, 0
 		return nil
 	}
@@ -78,7 +78,7 @@ func (e *entity) activate() error {
 
 // forgetConns forgets connections that have been away for longer than the category remembers.
 func (e *entity) forgetConns() {
-	before := time.Now().Add(-e.cat.opt.Remember).UnixMilli()
+	before := e.part.node.today() - e.cat.opt.Remember.Milliseconds()
 	e.live.ledger.prune(before, e.live.mark.Revision, e.attached)
 }
 

@@ -9,16 +9,17 @@ import (
 )
 
 // agenda has the times at which entities of a partition have something to do though nobody
-// asks: timers, grace periods, presence to hand out, messages to repeat. An entity stands in it once,
+// asks: timers, grace periods, presence to hand out, messages to repeat. An entity stands once in either part,
 // with the first of its times; what comes later it finds out itself when it is asked. One that comes too early
 // or for nothing does no harm. It is guarded by the partition's mutex.
 type agenda struct {
-	entries entries
-	changed chan struct{} // holds a token when the first entry may be another
+	moments entries       // by time passed: what nobody moves by setting the clock
+	times   entries       // by time of day, Unix ms: timers
+	changed chan struct{} // holds a token when a first entry may be another
 }
 
 type entry struct {
-	at    int64 // Unix ms
+	at    int64
 	id    turn.Entity
 	index int
 }
@@ -52,35 +53,44 @@ func (h *entries) Pop() any {
 	return n
 }
 
-// add sees that the entity is asked at that time at the latest.
-func (a *agenda) add(at int64, id turn.Entity) {
-	switch n := a.entries.by[id]; {
+// add sees that the entity is asked at that time, of that part, at the latest.
+func (a *agenda) add(h *entries, at int64, id turn.Entity) {
+	switch n := h.by[id]; {
 	case n == nil:
-		heap.Push(&a.entries, &entry{at: at, id: id})
+		heap.Push(h, &entry{at: at, id: id})
 	case at < n.at:
 		n.at = at
-		heap.Fix(&a.entries, n.index)
+		heap.Fix(h, n.index)
 	default:
 		return
 	}
-	if a.entries.heap[0].at != at {
-		return
+	if h.heap[0].at == at {
+		a.lookAgain()
 	}
+}
+
+// lookAgain has the first entries looked at.
+func (a *agenda) lookAgain() {
 	select {
 	case a.changed <- struct{}{}:
 	default:
 	}
 }
 
-// remind sees that the entity is asked what it has to do at that time, in Unix ms, at the latest.
-func (p *partition) remind(e *entity, at int64) {
+// remind sees that the entity is asked what it has to do when that time has passed, at the latest; 0 is never.
+func (p *partition) remind(e *entity, at int64) { p.note(&p.agenda.moments, e, at) }
+
+// remindAt does so for a time of day, in Unix ms.
+func (p *partition) remindAt(e *entity, at int64) { p.note(&p.agenda.times, e, at) }
+
+func (p *partition) note(h *entries, e *entity, at int64) {
 	if at == 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.ended {
-		p.agenda.add(at, e.id)
+		p.agenda.add(h, at, e.id)
 	}
 }
 
@@ -89,7 +99,7 @@ func (p *partition) keepAgenda(ctx context.Context) {
 	alarm := time.NewTimer(time.Hour)
 	defer alarm.Stop()
 	for {
-		alarm.Reset(p.wakeDue(time.Now()))
+		alarm.Reset(p.wakeDue())
 		select {
 		case <-ctx.Done():
 			return
@@ -100,41 +110,58 @@ func (p *partition) keepAgenda(ctx context.Context) {
 }
 
 // wakeDue wakes every entity whose time has come and returns how long there is until the next.
-func (p *partition) wakeDue(now time.Time) time.Duration {
+func (p *partition) wakeDue() time.Duration {
+	passed, day := p.node.passed(), p.node.wall(time.Now())
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.agenda.entries.Len() > 0 && !p.ended {
-		first := p.agenda.entries.heap[0]
-		if wait := time.UnixMilli(first.at).Sub(now); wait > 0 {
-			return wait
+	wait := time.Hour
+	if at, ok := p.wakeUntil(&p.agenda.moments, passed); ok {
+		wait = min(wait, time.Duration(at-passed))
+	}
+	if at, ok := p.wakeUntil(&p.agenda.times, day.UnixMilli()); ok {
+		wait = min(wait, time.UnixMilli(at).Sub(day))
+	}
+	return wait
+}
+
+// wakeUntil wakes those who stand there with this time or an earlier one, and returns the next. The caller holds p.mu.
+func (p *partition) wakeUntil(h *entries, now int64) (next int64, ok bool) {
+	for h.Len() > 0 && !p.ended {
+		first := h.heap[0]
+		if first.at > now {
+			return first.at, true
 		}
-		heap.Pop(&p.agenda.entries)
+		heap.Pop(h)
 		cat := p.node.categories[first.id.Category]
 		if cat == nil {
 			continue // an older version's; its entities sleep until somebody serves them again
 		}
 		e := p.entity(first.id, cat)
-		p.post(e, message{job: func() { e.attend(time.Now()) }})
+		p.post(e, message{job: e.attend})
 	}
-	return time.Hour
+	return 0, false
 }
 
 // wakeHorizon is how far ahead the journal's wakes are brought into the agenda.
 const wakeHorizon = time.Minute
 
-// bringWakes does so, every half horizon. It belongs to the goroutine that tends the node.
-func (p *partition) bringWakes(now time.Time) {
-	if now.Sub(p.broughtAt) < wakeHorizon/2 {
+// bringWakes does so, every half horizon and when the clock was set. It belongs to the goroutine that tends
+// the node.
+func (p *partition) bringWakes(now time.Time, clockSet bool) {
+	if now.Sub(p.broughtAt) < wakeHorizon/2 && !clockSet {
 		return
 	}
 	p.broughtAt = now
-	p.loadWakes(p.ctx, now.Add(wakeHorizon))
+	p.loadWakes(p.ctx)
+	if clockSet {
+		p.agenda.lookAgain()
+	}
 }
 
-// loadWakes brings the wakes up to the time given into the agenda, for entities not in memory: the others
+// loadWakes brings the wakes within the horizon into the agenda, for entities not in memory: the others
 // know their own.
-func (p *partition) loadWakes(ctx context.Context, until time.Time) {
-	for w, err := range p.journal.Due(ctx, until) {
+func (p *partition) loadWakes(ctx context.Context) {
+	for w, err := range p.journal.Due(ctx, p.node.wall(time.Now()).Add(wakeHorizon)) {
 		if err != nil {
 			if ctx.Err() == nil {
 				p.log.Error("wakes not read", "err", err)
@@ -143,7 +170,7 @@ func (p *partition) loadWakes(ctx context.Context, until time.Time) {
 		}
 		p.mu.Lock()
 		if e := p.entities[w.Entity]; !p.ended && (e == nil || !e.active && e.live == nil && !(e.asleep && e.wake != 1)) {
-			p.agenda.add(w.At.UnixMilli(), w.Entity)
+			p.agenda.add(&p.agenda.times, w.At.UnixMilli(), w.Entity)
 		}
 		p.mu.Unlock()
 	}

@@ -3,7 +3,6 @@ package state
 import (
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/tutti-rt/tutti/bus"
 	"github.com/tutti-rt/tutti/internal/turn"
@@ -140,8 +139,8 @@ func (e *entity) cut(l *link) {
 	e.refuse(l, wire.Reconnect, wire.EndUnavailable, "the entity cannot be read just now")
 	e.here.drop(l)
 	if l.member.links == 0 {
-		l.member.away = time.Now().UnixMilli()
-		e.part.remind(e, l.member.away+e.cat.opt.Grace.Milliseconds())
+		l.member.away = e.part.node.passed()
+		e.part.remind(e, l.member.away+int64(e.cat.opt.Grace))
 	}
 }
 
@@ -160,11 +159,10 @@ func (e *entity) detach(env *wire.Envelope) {
 	if l.member.links > 0 {
 		return
 	}
-	now := time.Now().UnixMilli()
-	l.member.away = now
+	l.member.away = e.part.node.passed()
 	if e.live != nil && e.live.broken == nil {
 		if c := e.live.ledger.conns[l.member.id]; c != nil {
-			c.seen = max(c.seen, now)
+			c.seen = max(c.seen, e.part.node.today())
 		}
 	}
 	if env.Has(wire.Leave) {
@@ -172,7 +170,7 @@ func (e *entity) detach(env *wire.Envelope) {
 		e.leaveEmpty()
 		return
 	}
-	e.part.remind(e, now+e.cat.opt.Grace.Milliseconds())
+	e.part.remind(e, l.member.away+int64(e.cat.opt.Grace))
 }
 
 // disconnect ends a connection whose client has left or stayed away.
@@ -218,7 +216,7 @@ func (e *entity) awaitMembers() {
 		return
 	}
 	here := e.attendance()
-	now := time.Now().UnixMilli()
+	now := e.part.node.passed()
 	for id, c := range e.live.ledger.conns {
 		if c.connected && here.members[id] == nil {
 			m, err := e.newMember(id, turn.Claims{Subject: c.sub})
@@ -229,7 +227,7 @@ func (e *entity) awaitMembers() {
 			here.members[id] = m
 		}
 	}
-	e.part.remind(e, now+e.cat.opt.Grace.Milliseconds())
+	e.part.remind(e, now+int64(e.cat.opt.Grace))
 }
 
 // leaveEmpty lets go of an attendance with nobody in it.
@@ -239,17 +237,17 @@ func (e *entity) leaveEmpty() {
 	}
 }
 
-// attend does what the entity has to do at this time: grace periods that have ended, timers, messages to
+// attend does what the entity has to do now: grace periods that have ended, timers, messages to
 // repeat.
-func (e *entity) attend(now time.Time) {
+func (e *entity) attend() {
+	now := e.part.node.passed()
 	if e.here != nil {
-		ms := now.UnixMilli()
 		var next int64
 		for _, m := range e.here.members {
 			if m.links > 0 {
 				continue
 			}
-			if end := m.away + e.cat.opt.Grace.Milliseconds(); end > ms {
+			if end := m.away + int64(e.cat.opt.Grace); end > now {
 				if next == 0 || end < next {
 					next = end
 				}
@@ -261,27 +259,27 @@ func (e *entity) attend(now time.Time) {
 		e.announce(now)
 		e.leaveEmpty()
 	}
-	if e.live == nil && (e.cat.opt.Ephemeral || e.sleeps(now)) {
+	if e.live == nil && (e.cat.opt.Ephemeral || e.sleeps()) {
 		return
 	}
 	if e.activate() == nil {
-		e.fireTimers(now)
+		e.fireTimers()
 	}
 	if e.live != nil && e.live.broken == nil {
 		e.repeatTells(now)
 		return
 	}
-	e.part.remind(e, now.Add(retryAfter).UnixMilli()) // it could not be read
+	e.part.remind(e, now+int64(retryAfter)) // it could not be read
 }
 
 // sleeps reports whether the entity is passivated and has nothing to do yet.
-func (e *entity) sleeps(now time.Time) bool {
+func (e *entity) sleeps() bool {
 	e.part.mu.Lock()
 	asleep, wake := e.asleep, e.wake
 	e.part.mu.Unlock()
-	if !asleep || wake != 0 && wake <= now.UnixMilli() {
+	if !asleep || wake != 0 && wake <= e.part.node.today() {
 		return false
 	}
-	e.part.remind(e, wake)
+	e.part.remindAt(e, wake)
 	return true
 }

@@ -48,7 +48,7 @@ type member struct {
 	who      []byte // JSON
 	data     []byte // presence data, JSON
 	links    int
-	away     int64 // when its last link went, Unix ms; 0 while it has one
+	away     int64 // when its last link went, time passed; 0 while it has one
 	order    uint64
 	unseen   bool // known from the journal only: no link has come since the partition was acquired
 }

@@ -29,7 +29,7 @@ func (e *entity) command(m *message, l *link) {
 	if env.Has(wire.Trace) {
 		hops = &wire.Hops{
 			Edge:    env.Spent,
-			Bus:     max(0, m.arrived.UnixMicro()-env.Sent),
+			Bus:     max(0, e.part.node.wall(started).Add(-started.Sub(m.arrived)).UnixMicro()-env.Sent),
 			Mailbox: started.Sub(m.arrived).Microseconds(),
 		}
 	}
@@ -78,7 +78,7 @@ func (e *entity) remember(m *member, o outcome) {
 	}
 	c := e.live.ledger.conn(m.id)
 	if c.sub == "" && c.seen == 0 {
-		c.seen = time.Now().UnixMilli()
+		c.seen = e.part.node.today()
 	}
 	c.highest = max(c.highest, o.id)
 	e.live.ledger.keep(c, o)

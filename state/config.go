@@ -30,6 +30,9 @@ type Config struct {
 	ShutdownGrace time.Duration
 	// Logger gets what an operator must know; nil discards it.
 	Logger *slog.Logger
+	// Clock tells the time of day (nil: time.Now): what is stored, what handlers see, when timers are due.
+	// How long something takes, grace periods among it, is measured without it.
+	Clock func() time.Time
 }
 
 // DefaultPartitions is how many partitions a pool has unless told otherwise.

@@ -34,13 +34,14 @@ type cause struct {
 // The caller adds effects of its own and calls conclude.
 func (e *entity) decide(c *cause, handle func(t *turn.Turn, state any) error) (*journal.Record, error) {
 	l := e.live
-	t := e.newTurn(c)
-	e.begin(t)
+	began := time.Now()
+	t := e.newTurn(c, e.part.node.wall(began))
+	e.begin(t, began)
 	err := guard(func() error { return handle(t, l.state) })
 	if err == nil {
 		err = t.Err()
 	}
-	e.finish(t)
+	e.finish(t, began)
 	if err != nil {
 		return nil, e.failed(t, err)
 	}
@@ -69,8 +70,7 @@ func (e *entity) decide(c *cause, handle func(t *turn.Turn, state any) error) (*
 	return r, nil
 }
 
-func (e *entity) newTurn(c *cause) *turn.Turn {
-	now := time.Now()
+func (e *entity) newTurn(c *cause, now time.Time) *turn.Turn {
 	if c.sentAt.IsZero() {
 		c.sentAt = now
 	}

@@ -5,7 +5,7 @@ func (n *Node) AgendaLen() int {
 	total := 0
 	for _, p := range n.served() {
 		p.mu.Lock()
-		total += p.agenda.entries.Len()
+		total += p.agenda.moments.Len() + p.agenda.times.Len()
 		p.mu.Unlock()
 	}
 	return total

@@ -33,6 +33,9 @@ type Node struct {
 	reading    chan struct{}
 	runners    runners
 	ready      chan struct{} // closed once every partition has been served
+	began      time.Time     // when it was made
+	born       int64         // the time of day then, Unix ns
+	ahead      time.Duration // of the time of day, to the time passed: see clockSet
 
 	mu      sync.Mutex
 	serves  map[journal.Partition]*partition
@@ -53,7 +56,9 @@ func New(c Config) (*Node, error) {
 		ready:      make(chan struct{}),
 		serves:     make(map[journal.Partition]*partition),
 		waiting:    make(map[journal.Partition]bool),
+		began:      time.Now(),
 	}
+	n.born = n.wall(n.began).UnixNano()
 	for _, cat := range c.Categories {
 		own := newCategory(cat)
 		n.categories[cat.Name()] = own
@@ -192,10 +197,14 @@ func (n *Node) tend(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
+			step := n.clockSet()
+			if step.Abs() >= time.Second {
+				n.cfg.Logger.Warn("the clock was set", "by", step)
+			}
 			for _, p := range n.served() {
 				p.reportSlow(now)
 				p.passivate(now)
-				p.bringWakes(now)
+				p.bringWakes(now, step != 0)
 			}
 		}
 	}

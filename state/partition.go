@@ -70,7 +70,7 @@ func newPartition(ctx context.Context, n *Node, id journal.Partition, l journal.
 	}
 	p.ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	p.agenda.changed = make(chan struct{}, 1)
-	p.agenda.entries.by = make(map[turn.Entity]*entry)
+	p.agenda.moments.by, p.agenda.times.by = make(map[turn.Entity]*entry), make(map[turn.Entity]*entry)
 	p.room.L = &p.mu
 	return p
 }
@@ -85,7 +85,7 @@ func (p *partition) serve(ctx context.Context) error {
 	defer parts.Wait()
 	defer p.stop()
 	waking.Go(func() {
-		p.loadWakes(agenda, time.Now().Add(wakeHorizon))
+		p.loadWakes(agenda)
 		p.keepAgenda(agenda)
 	})
 	parts.Go(func() { p.writeSnapshots(p.ctx) })
@@ -261,7 +261,7 @@ func (p *partition) settle(b *batch) {
 		if !f.decided.IsZero() {
 			now := time.Now()
 			f.env.Hops.Journal = now.Sub(f.decided).Microseconds()
-			f.env.Sent = now.UnixMicro()
+			f.env.Sent = p.node.wall(now).UnixMicro()
 		}
 		p.node.send(f.lane, f.to, f.env)
 	}

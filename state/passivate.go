@@ -62,7 +62,7 @@ func (p *partition) letGo(e *entity) {
 			e.wake = l.first() // who is here is known without it
 		}
 		if e.wake > 1 {
-			p.agenda.add(e.wake, e.id)
+			p.agenda.add(&p.agenda.times, e.wake, e.id)
 		}
 	}
 	e.live = nil

@@ -16,7 +16,7 @@ const presenceWait = 50 * time.Millisecond
 type presenceChanges struct {
 	joined, updated map[string]*member
 	left            map[string]bool
-	at              time.Time // when they are told; zero when there are none
+	at              int64 // when they are told, time passed; 0 when there are none
 }
 
 func (c *presenceChanges) join(m *member) {
@@ -94,22 +94,22 @@ func (e *entity) announceSoon() {
 	if len(e.here.told) == 0 {
 		*c = presenceChanges{}
 	}
-	if c.empty() || !c.at.IsZero() {
+	if c.empty() || c.at != 0 {
 		return
 	}
-	c.at = time.Now().Add(presenceWait + presenceWait*time.Duration(len(e.here.members)/500))
-	e.part.remind(e, c.at.UnixMilli()+1)
+	c.at = e.part.node.passed() + int64(presenceWait)*int64(1+len(e.here.members)/500)
+	e.part.remind(e, c.at)
 }
 
 // announce tells who has come, gone or changed, once for each edge and in frames of as many members as the
 // first one lists.
-func (e *entity) announce(now time.Time) {
+func (e *entity) announce(now int64) {
 	here := e.here
-	if here.changes.at.IsZero() {
+	if here.changes.at == 0 {
 		return
 	}
-	if wait := here.changes.at.Sub(now); wait > 0 {
-		e.part.remind(e, here.changes.at.UnixMilli()+1)
+	if now < here.changes.at {
+		e.part.remind(e, here.changes.at)
 		return
 	}
 	frame := presenceFrame{Count: e.count()}

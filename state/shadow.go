@@ -121,7 +121,7 @@ func (w *shadowWork) save(ctx context.Context, p *partition, f *folded, cat *cat
 	}
 	f.size, f.saved = len(state), len(state)
 	w.size, w.saved = f.size, f.saved
-	before := time.Now().Add(-cat.opt.Remember).UnixMilli()
+	before := p.node.today() - cat.opt.Remember.Milliseconds()
 	f.ledger.prune(before, f.mark.Revision, func(member string) bool { return w.attached[member] })
 	return p.save(ctx, journal.Snapshot{
 		Entity: f.id, Mark: f.mark, State: state, Notes: f.ledger.encode(),

@@ -15,20 +15,20 @@ type underway struct {
 }
 
 // begin notes that a handler runs.
-func (e *entity) begin(t *turn.Turn) {
+func (e *entity) begin(t *turn.Turn, now time.Time) {
 	e.part.mu.Lock()
-	e.underway = underway{kind: t.Kind, name: t.Name, since: t.Now}
+	e.underway = underway{kind: t.Kind, name: t.Name, since: now}
 	e.part.mu.Unlock()
 }
 
 // finish notes that the handler has returned.
-func (e *entity) finish(t *turn.Turn) {
+func (e *entity) finish(t *turn.Turn, began time.Time) {
 	e.part.mu.Lock()
 	reported := e.underway.reported
 	e.underway = underway{}
 	e.part.mu.Unlock()
 	if reported {
-		e.part.log.Warn("slow turn ended", "entity", e.id.String(), "name", t.Name, "took", time.Since(t.Now))
+		e.part.log.Warn("slow turn ended", "entity", e.id.String(), "name", t.Name, "took", time.Since(began))
 	}
 }
 

@@ -23,25 +23,25 @@ func (e *entity) tellSoon() {
 	l := e.live
 	if l.tellWait == 0 {
 		l.tellWait = minTellWait
-		l.tellAt = time.Now().Add(minTellWait)
-		e.part.remind(e, l.tellAt.UnixMilli())
+		l.tellAt = e.part.node.passed() + int64(minTellWait)
+		e.part.remind(e, l.tellAt)
 	}
 	e.sendTells(false)
 }
 
 // repeatTells sends again what has not been confirmed for a while.
-func (e *entity) repeatTells(now time.Time) {
+func (e *entity) repeatTells(now int64) {
 	l := e.live
 	if len(l.ledger.outbox) == 0 {
 		return
 	}
-	if now.Before(l.tellAt) {
-		e.part.remind(e, l.tellAt.UnixMilli()+1)
+	if now < l.tellAt {
+		e.part.remind(e, l.tellAt)
 		return
 	}
 	l.tellWait = min(max(2*l.tellWait, minTellWait), maxTellWait)
-	l.tellAt = now.Add(l.tellWait)
-	e.part.remind(e, l.tellAt.UnixMilli())
+	l.tellAt = now + int64(l.tellWait)
+	e.part.remind(e, l.tellAt)
 	if len(l.confirmed) > 0 {
 		e.recordConfirmed() // a receiver remembers for a time only what it has taken
 	}

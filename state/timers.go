@@ -18,23 +18,23 @@ const (
 
 // retry is when a timer whose handler failed is tried again.
 type retry struct {
-	at   int64 // Unix ms
+	at   int64 // time passed
 	wait time.Duration
 }
 
 // remindTimers sees that the entity is asked when its first timer is due.
 func (e *entity) remindTimers() {
-	e.part.remind(e, e.live.ledger.first())
+	e.part.remindAt(e, e.live.ledger.first())
 	if len(e.live.ledger.outbox) > 0 {
-		e.part.remind(e, time.Now().UnixMilli())
+		e.part.remind(e, e.part.node.passed())
 	}
 }
 
 // fireTimers runs the handlers of the timers that are due, in the order in which they fell due. A timer
 // whose handler fails stays and is tried again; one whose handler rejects is gone.
-func (e *entity) fireTimers(now time.Time) {
-	ms := now.UnixMilli()
-	for _, key := range e.dueTimers(ms) {
+func (e *entity) fireTimers() {
+	ms, passed := e.part.node.today(), e.part.node.passed()
+	for _, key := range e.dueTimers(ms, passed) {
 		l := e.live
 		if l == nil || l.broken != nil {
 			break
@@ -43,18 +43,18 @@ func (e *entity) fireTimers(now time.Time) {
 		if !ok || t.due.UnixMilli() > ms {
 			continue // another timer's handler has changed it
 		}
-		e.fire(key, t, now)
+		e.fire(key, t, passed)
 	}
 	if e.live != nil && e.live.broken == nil {
 		e.remindLater(ms)
 	}
 }
 
-func (e *entity) dueTimers(ms int64) []string {
+func (e *entity) dueTimers(ms, passed int64) []string {
 	var due []string
 	timers := e.live.ledger.timers
 	for key, t := range timers {
-		if t.due.UnixMilli() <= ms && e.live.retries[key].at <= ms {
+		if t.due.UnixMilli() <= ms && e.live.retries[key].at <= passed {
 			due = append(due, key)
 		}
 	}
@@ -64,7 +64,7 @@ func (e *entity) dueTimers(ms int64) []string {
 	return due
 }
 
-func (e *entity) fire(key string, t timer, now time.Time) {
+func (e *entity) fire(key string, t timer, passed int64) {
 	gone := appendNote(nil, note{kind: noteTimerGone, key: key})
 	what := cause{kind: turn.KindTimer, name: t.name, must: true, notes: gone}
 	retries := e.live.retries
@@ -98,19 +98,22 @@ func (e *entity) fire(key string, t timer, now time.Time) {
 	if e.live.retries == nil {
 		e.live.retries = make(map[string]retry)
 	}
-	e.live.retries[key] = retry{now.Add(wait).UnixMilli(), wait}
+	e.live.retries[key] = retry{passed + int64(wait), wait}
 }
 
 // remindLater sees that the entity is asked again for the first timer that has not fired.
-func (e *entity) remindLater(now int64) {
+func (e *entity) remindLater(ms int64) {
 	var next int64
 	for key, t := range e.live.ledger.timers {
-		at := max(t.due.UnixMilli(), e.live.retries[key].at, now+1)
-		if next == 0 || at < next {
+		if r, ok := e.live.retries[key]; ok {
+			e.part.remind(e, r.at)
+			continue
+		}
+		if at := max(t.due.UnixMilli(), ms+1); next == 0 || at < next {
 			next = at
 		}
 	}
-	e.part.remind(e, next)
+	e.part.remindAt(e, next)
 }
 
 // nothing is a handler that decides nothing.
