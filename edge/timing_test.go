@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -195,6 +196,41 @@ func TestTokenExpires(t *testing.T) {
 			t.Errorf("the owner got fresh claims %d times, want 2", n)
 		}
 	})
+}
+
+// TestTokenExpiresByTheClock sets the clock while links are up.
+func TestTokenExpiresByTheClock(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, -time.Hour} {
+		t.Run(step.String(), func(t *testing.T) {
+			var by atomic.Int64
+			clock := func() time.Time { return time.Now().Round(0).Add(time.Duration(by.Load())) }
+			bubble(t, func(c *edge.Config) { c.Clock = clock }, func(t *testing.T, p *platform, dial dialer) {
+				short, long, lasting := dial(1, "", "ann;red;30m"), dial(2, "", "bob;red;90m"), dial(3, "", "cid")
+				time.Sleep(10 * time.Second)
+				by.Store(int64(step))
+				time.Sleep(45 * time.Second) // a heartbeat and more
+				_, _, ended := short.last()
+				if (ended != 0) != (step > 0) {
+					t.Errorf("after a step of %v the token for 30 min ended its link after %v", step, ended)
+				}
+				time.Sleep(85 * time.Minute)
+				if step < 0 {
+					if _, _, ended := short.last(); ended != 0 {
+						t.Errorf("a link ended after %v, before its token", ended)
+					}
+					time.Sleep(6 * time.Minute)
+					short.wantEnd(`"code":"token_expired"`, wire.CloseToken, 90*time.Minute, 91*time.Minute)
+					time.Sleep(time.Hour)
+					long.wantEnd(`"code":"token_expired"`, wire.CloseToken, 150*time.Minute, 151*time.Minute)
+				} else {
+					long.wantEnd(`"code":"token_expired"`, wire.CloseToken, 30*time.Minute, 31*time.Minute)
+				}
+				if last, _, ended := lasting.last(); ended != 0 {
+					t.Errorf("the link whose token does not expire ended after %v with %s", ended, last)
+				}
+			})
+		})
+	}
 }
 
 // TestSilentEntity has an owner that says nothing: the upgrade does not wait for it for long, the

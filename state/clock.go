@@ -23,18 +23,14 @@ func (n *Node) passed() int64 { return max(int64(time.Since(n.began)), 1) }
 // clockStep is by how much the time of day must leave the time passed for timers to be looked at again.
 const clockStep = 50 * time.Millisecond
 
-// clockSet returns by how much the clock has been set since it was called last, 0 when it has not. It belongs to
-// the goroutine that tends the node.
+// clockSet returns by how much the clock was set since it was noticed last, 0 when it was not. It belongs to the
+// goroutine that tends the node.
 func (n *Node) clockSet() time.Duration {
-	ahead := time.Duration(n.wall(time.Now()).UnixNano() - n.passed())
-	step := ahead - n.ahead
-	if n.ahead != 0 && step.Abs() < clockStep {
+	ahead := n.wall(time.Now()).UnixNano() - n.passed()
+	step := time.Duration(ahead - n.ahead)
+	if step.Abs() < clockStep {
 		return 0
 	}
-	first := n.ahead == 0
 	n.ahead = ahead
-	if first {
-		return 0
-	}
 	return step
 }

@@ -35,7 +35,7 @@ type Node struct {
 	ready      chan struct{} // closed once every partition has been served
 	began      time.Time     // when it was made
 	born       int64         // the time of day then, Unix ns
-	ahead      time.Duration // of the time of day, to the time passed: see clockSet
+	ahead      int64         // by how much the time of day is, of the time passed, in ns: see clockSet
 
 	mu      sync.Mutex
 	serves  map[journal.Partition]*partition
@@ -59,6 +59,7 @@ func New(c Config) (*Node, error) {
 		began:      time.Now(),
 	}
 	n.born = n.wall(n.began).UnixNano()
+	n.ahead = n.born
 	for _, cat := range c.Categories {
 		own := newCategory(cat)
 		n.categories[cat.Name()] = own
