@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -47,11 +48,31 @@ func (tokens) Verify(_ context.Context, token string) (tutti.Claims, error) {
 type platform struct {
 	edge  *edge.Edge
 	owner *owner
-	url   string // http://…
+	url   string // http://… or https://…
+	http  *http.Client
 	stop  func() // drains the edge and waits for it
 }
 
+// starter starts a platform, with plain connections or with TLS.
+type starter func(t testing.TB, change func(*edge.Config)) *platform
+
+// both runs a test over plain connections and over TLS.
+func both(t *testing.T, test func(t *testing.T, start starter)) {
+	t.Run("plain", func(t *testing.T) { test(t, start) })
+	t.Run("tls", func(t *testing.T) { test(t, startTLS) })
+}
+
 func start(t testing.TB, change func(*edge.Config)) *platform {
+	t.Helper()
+	return launch(t, change, false)
+}
+
+func startTLS(t testing.TB, change func(*edge.Config)) *platform {
+	t.Helper()
+	return launch(t, change, true)
+}
+
+func launch(t testing.TB, change func(*edge.Config), secure bool) *platform {
 	t.Helper()
 	b := localbus.New()
 	c := edge.Config{
@@ -67,13 +88,15 @@ func start(t testing.TB, change func(*edge.Config)) *platform {
 	}
 	p := &platform{edge: e, owner: newOwner(t, b)}
 	s := httptest.NewUnstartedServer(e)
-	s.Config.ConnState = func(c net.Conn, state http.ConnState) {
-		if tcp, ok := c.(*net.TCPConn); ok && state == http.StateNew {
-			_ = tcp.SetWriteBuffer(64 << 10) // so that sockets block soon
-		}
+	s.Listener = smallBuffers{s.Listener}
+	if secure {
+		s.Listener = edge.Listener(s.Listener)
+		s.TLS = &tls.Config{DynamicRecordSizingDisabled: true}
+		s.StartTLS()
+	} else {
+		s.Start()
 	}
-	s.Start()
-	p.url = s.URL
+	p.url, p.http = s.URL, s.Client()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
@@ -85,6 +108,17 @@ func start(t testing.TB, change func(*edge.Config)) *platform {
 	})
 	t.Cleanup(func() { p.stop(); s.Close() })
 	return p
+}
+
+// smallBuffers is a listener whose connections block soon.
+type smallBuffers struct{ net.Listener }
+
+func (l smallBuffers) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		err = c.(*net.TCPConn).SetWriteBuffer(64 << 10)
+	}
+	return c, err
 }
 
 // client is one WebSocket of the test.
@@ -111,8 +145,8 @@ func (p *platform) tryDial(t testing.TB, id, conn, query, token string) (*client
 	defer cancel()
 	u := p.url + "/v1/room/" + url.PathEscape(id) + "?conn=" + conn + query
 	ws, resp, err := websocket.Dial(ctx, u, &websocket.DialOptions{
-		Subprotocols: []string{wire.Subprotocol},
-		HTTPHeader:   http.Header{"Authorization": {"Bearer " + token}},
+		Subprotocols: []string{wire.Subprotocol}, HTTPClient: p.http,
+		HTTPHeader: http.Header{"Authorization": {"Bearer " + token}},
 	})
 	if err != nil {
 		return nil, resp, err
@@ -184,7 +218,9 @@ func (c *client) wantEnd(text string, code int) {
 	}
 }
 
-func TestCommandsAndEvents(t *testing.T) {
+func TestCommandsAndEvents(t *testing.T) { both(t, testCommandsAndEvents) }
+
+func testCommandsAndEvents(t *testing.T, start starter) {
 	p := start(t, nil)
 	a := p.dial(t, "1", 1, "", "ann")
 	a.want(`{"type":"welcome","member":"m-00000001","epoch":"e1","rev":0,"resumed":false,"acked":0,"known":true,"state":{"n":0},"heartbeat":25000}`)
@@ -205,7 +241,9 @@ func TestCommandsAndEvents(t *testing.T) {
 	a.want(`"rev":2`, `"ack"`) // the sender skips its own signal
 }
 
-func TestResume(t *testing.T) {
+func TestResume(t *testing.T) { both(t, testResume) }
+
+func testResume(t *testing.T, start starter) {
 	p := start(t, nil)
 	watcher := p.dial(t, "1", 9, "", "ann")
 	watcher.want(`"welcome"`)
@@ -231,7 +269,9 @@ func TestResume(t *testing.T) {
 	c.want(`"rev":8`)
 }
 
-func TestReplacedAndForeign(t *testing.T) {
+func TestReplacedAndForeign(t *testing.T) { both(t, testReplacedAndForeign) }
+
+func testReplacedAndForeign(t *testing.T, start starter) {
 	p := start(t, nil)
 	a := p.dial(t, "1", 1, "", "ann")
 	a.want(`"welcome"`)
@@ -247,7 +287,9 @@ func TestReplacedAndForeign(t *testing.T) {
 	b.want(`"event"`, `"ack"`)
 }
 
-func TestDrain(t *testing.T) {
+func TestDrain(t *testing.T) { both(t, testDrain) }
+
+func testDrain(t *testing.T, start starter) {
 	p := start(t, nil)
 	a := p.dial(t, "1", 1, "", "ann")
 	a.want(`"welcome"`)

@@ -110,7 +110,8 @@ func (s *FakeSocket) write(bufs [][]byte, d time.Duration) (int, error) {
 	}
 }
 
-func (s *FakeSocket) settled() {}
+func (s *FakeSocket) unsent() bool { return false }
+func (s *FakeSocket) settled()     {}
 
 func (s *FakeSocket) read() ([]byte, error) {
 	select {

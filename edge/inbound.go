@@ -62,6 +62,9 @@ func (in *inbound) run(early []byte) {
 			err = in.feed(p)
 		}
 		in.socket.release()
+		if in.socket.unsent() {
+			in.worker.touch(in.link)
+		}
 	}
 }
 

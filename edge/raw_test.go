@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,18 +19,26 @@ import (
 // raw is a client that may break every rule.
 type raw struct {
 	t    testing.TB
-	conn net.Conn
+	tcp  *net.TCPConn
+	conn net.Conn // over tcp
 	r    *bufio.Reader
 }
 
 func (p *platform) raw(t testing.TB, i int, query string, early ...byte) *raw {
 	t.Helper()
-	c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	scheme, address, _ := strings.Cut(p.url, "://")
+	tcp, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
-	r := &raw{t: t, conn: c, r: bufio.NewReader(c)}
+	t.Cleanup(func() { _ = tcp.Close() })
+	r := &raw{t: t, tcp: tcp.(*net.TCPConn), conn: tcp}
+	if scheme == "https" {
+		c := p.http.Transport.(*http.Transport).TLSClientConfig.Clone()
+		c.ServerName = "example.com" // as the test server's certificate says
+		r.conn = tls.Client(tcp, c)
+	}
+	r.r = bufio.NewReader(r.conn)
 	r.handshake(i, query, early...)
 	return r
 }
@@ -116,7 +125,9 @@ func masked(op ws.OpCode, fin bool, payload string) []byte {
 
 // TestBadInput closes the one connection that sends it, with the code that the protocol names, and
 // leaves the others alone.
-func TestBadInput(t *testing.T) {
+func TestBadInput(t *testing.T) { both(t, testBadInput) }
+
+func testBadInput(t *testing.T, start starter) {
 	p := start(t, nil)
 	other := p.dial(t, "1", 0, "", "bob")
 	other.want(`"welcome"`)
@@ -173,7 +184,9 @@ func TestBadInput(t *testing.T) {
 
 // TestPieces sends frames byte by byte, in fragments with control frames between, and right behind
 // the request for the upgrade.
-func TestPieces(t *testing.T) {
+func TestPieces(t *testing.T) { both(t, testPieces) }
+
+func testPieces(t *testing.T, start starter) {
 	p := start(t, nil)
 	first := masked(ws.OpText, true, `{"type":"query","id":1,"name":"get","data":1}`)
 	r := p.raw(t, 1, "&watch=0", first[:9]...)
@@ -197,7 +210,9 @@ func TestPieces(t *testing.T) {
 }
 
 // TestPingFlood gets the last of many pings answered, and grows nothing.
-func TestPingFlood(t *testing.T) {
+func TestPingFlood(t *testing.T) { both(t, testPingFlood) }
+
+func testPingFlood(t *testing.T, start starter) {
 	p := start(t, nil)
 	r := p.raw(t, 1, "")
 	var flood []byte

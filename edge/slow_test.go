@@ -2,11 +2,12 @@ package edge_test
 
 import (
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gobwas/ws"
 
 	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/bus/localbus"
@@ -185,7 +186,9 @@ func TestLargeWelcome(t *testing.T) {
 
 // TestManyStalledClients lets 2 % of the links stall over real sockets while the others get every
 // event.
-func TestManyStalledClients(t *testing.T) {
+func TestManyStalledClients(t *testing.T) { both(t, testManyStalledClients) }
+
+func testManyStalledClients(t *testing.T, start starter) {
 	p := start(t, func(c *edge.Config) {
 		c.Timing.Drained, c.Timing.Close = 500*time.Millisecond, 200*time.Millisecond
 		c.Memory.Ring, c.Memory.Behind = 256<<10, 64<<10
@@ -197,7 +200,7 @@ func TestManyStalledClients(t *testing.T) {
 	}
 	for i := range 3 {
 		r := p.raw(t, 100+i, "")
-		if err := r.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		if err := r.tcp.SetReadBuffer(4 << 10); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -213,4 +216,40 @@ func TestManyStalledClients(t *testing.T) {
 	if s := p.edge.Stats(); s.RingBytes > 1<<20 || s.PrivateBytes != 0 {
 		t.Errorf("Stats() = %+v, want about 256 KiB of rings", s)
 	}
+}
+
+// TestSlowWelcome gives one client a state of 1 MiB that it takes in small bites over a real socket, while
+// another gets events.
+func TestSlowWelcome(t *testing.T) { both(t, testSlowWelcome) }
+
+func testSlowWelcome(t *testing.T, start starter) {
+	p := start(t, nil)
+	good := p.dial(t, "1", 1, "", "ann")
+	good.want(`"welcome"`)
+	big := strings.Repeat("0123456789abcdef", 1<<16)
+	p.owner.mu.Lock()
+	p.owner.state = []byte(`{"n":0,"big":"` + big + `"}`)
+	p.owner.mu.Unlock()
+	slow := p.raw(t, 2, "")
+	if err := slow.tcp.SetReadBuffer(32 << 10); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return p.edge.Stats().Blocked > 0 })
+	for i := range 20 {
+		p.owner.publish("room", "1", 1, "1")
+		good.want(fmt.Sprintf(`"rev":%d,`, i+1))
+	}
+	op, welcome, err := slow.next()
+	if err != nil || op != ws.OpText || !strings.Contains(welcome, big) {
+		t.Fatalf("got %v of %d bytes, %v, want the welcome with the whole state", op, len(welcome), err)
+	}
+	for i := range 20 {
+		slow.wantText(fmt.Sprintf(`"rev":%d,`, i+1))
+	}
+	// Both sides close, in order.
+	slow.write(masked(ws.OpText, true, `{"type":"leave"}`))
+	if _, code := slow.end(); code != 1000 {
+		t.Errorf("close code = %d, want 1000", code)
+	}
+	waitFor(t, func() bool { return p.edge.Stats().Links == 1 })
 }

@@ -12,9 +12,11 @@ import (
 type socket interface {
 	// try writes as much of bufs as it can without waiting, and returns how much that was.
 	try(bufs [][]byte) (int, error)
-	// write writes at least one byte, and waits for at most d until it can. The error is
-	// os.ErrDeadlineExceeded when it could not.
+	// write writes at least one byte, of what is unsent or of bufs, and waits for at most d until it can. It
+	// returns how much of bufs it took. The error is os.ErrDeadlineExceeded when it could not.
 	write(bufs [][]byte, d time.Duration) (int, error)
+	// unsent reports whether the socket keeps bytes that it took, or has itself to send. Anybody may call it.
+	unsent() bool
 	// settled ends a series of calls of write.
 	settled()
 	// read waits for bytes. They are valid until release is called.
@@ -53,6 +55,18 @@ func (b *buffers) putOut(p *[]byte) {
 	}
 }
 
+// join appends what is in bufs to dst, which gets at most most bytes.
+func join(dst []byte, bufs [][]byte, most int) []byte {
+	for _, b := range bufs {
+		b = b[:min(len(b), most-len(dst))]
+		dst = append(dst, b...)
+		if len(dst) == most {
+			break
+		}
+	}
+	return dst
+}
+
 // anySocket works for every net.Conn. It never writes without waiting, so every write of its link
 // has a goroutine for as long as it takes.
 type anySocket struct {
@@ -75,17 +89,12 @@ func (s *anySocket) write(bufs [][]byte, d time.Duration) (int, error) {
 	}
 	joined := s.buffers.getOut()
 	defer s.buffers.putOut(joined)
-	for _, b := range bufs {
-		b = b[:min(len(b), most-len(*joined))]
-		*joined = append(*joined, b...)
-		if len(*joined) == most {
-			break
-		}
-	}
+	*joined = join(*joined, bufs, most)
 	return s.conn.Write(*joined)
 }
 
-func (s *anySocket) settled() {}
+func (s *anySocket) unsent() bool { return false }
+func (s *anySocket) settled()     {}
 
 func (s *anySocket) read() ([]byte, error) {
 	n, err := s.conn.Read(s.small[:])

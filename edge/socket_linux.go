@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"os"
@@ -10,9 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newSocket returns the fast way where the connection is a plain socket.
+// newSocket returns the fast way where the connection is a plain socket, or TLS over a carrier.
 func newSocket(c net.Conn, b *buffers) socket {
-	switch c.(type) {
+	switch c := c.(type) {
+	case *tls.Conn:
+		if s := newTLSSocket(c, b); s != nil {
+			return s
+		}
 	case *net.TCPConn, *net.UnixConn:
 		if raw, err := c.(syscall.Conn).SyscallConn(); err == nil {
 			s := &rawSocket{conn: c, raw: raw, buffers: b}
@@ -88,6 +93,8 @@ func (s *rawSocket) writeOnce(fd uintptr) bool {
 		}
 	}
 }
+
+func (s *rawSocket) unsent() bool { return false }
 
 func (s *rawSocket) settled() {
 	_ = s.conn.SetWriteDeadline(time.Time{}) // fails only when closed

@@ -199,6 +199,9 @@ func (w *worker) flush(l *link, of *ring.Ring, v *ring.View) {
 			if more {
 				continue
 			}
+			if l.socket.unsent() { // its reader had something to say
+				w.block(l)
+			}
 			return
 		}
 		bufs, total := l.cut(bufs, left)
@@ -214,11 +217,13 @@ func (w *worker) flush(l *link, of *ring.Ring, v *ring.View) {
 			l.out = append(remaining(bufs, n), l.out...)
 		}
 		switch {
-		case len(l.out) > 0 || left <= 0:
+		case len(l.out) > 0 || left <= 0 || l.socket.unsent():
 			w.block(l)
 			return
 		case l.finished:
-			l.socket.closeWrite()
+			if l.socket.closeWrite(); l.socket.unsent() {
+				w.block(l)
+			}
 			return
 		case !more:
 			return
@@ -266,7 +271,7 @@ func (w *worker) block(l *link) {
 func (l *link) drain() {
 	patience := l.edge.timing.Drained
 	for {
-		if len(l.out) == 0 {
+		if len(l.out) == 0 && !l.socket.unsent() {
 			l.lookBehind()
 			var more bool
 			if l.out, more = l.gather(nil, nil, nil); len(l.out) == 0 {
@@ -280,7 +285,7 @@ func (l *link) drain() {
 		n, err := l.socket.write(l.out, patience)
 		l.edge.count.writes.Add(1)
 		l.edge.count.bytesOut.Add(int64(n))
-		if n > 0 {
+		if n > 0 || err == nil {
 			l.out = remaining(l.out, n)
 			continue
 		}

@@ -78,10 +78,13 @@ func (c *certificate) run(ctx context.Context) error {
 	}
 }
 
-// config returns the TLS configuration of a server with this certificate.
+// config returns the TLS configuration of a server with this certificate. Clients that come back resume
+// their sessions by ticket, without a signature. Records are as large as they may be: what a
+// sweep sends to a link is one record, not one for each packet.
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
+		MinVersion:                  tls.VersionTLS12,
+		DynamicRecordSizingDisabled: true,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return c.current.Load(), nil
 		},

@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"github.com/tutti-rt/tutti/edge"
 )
 
 const (
@@ -45,7 +47,7 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 	var err error
 	if s.certificate != nil {
 		h.TLSConfig = s.certificate.config()
-		err = h.ServeTLS(l, "", "")
+		err = h.ServeTLS(edge.Listener(l), "", "")
 	} else {
 		err = h.Serve(l)
 	}

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,7 @@ func TestWebSocketOverTLS(t *testing.T) {
 	dir := t.TempDir()
 	c := config()
 	c.CertFile, c.KeyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	c.Admin, c.AdminToken = "127.0.0.1:0", adminToken
 	cert, key := certificate(t, 1)
 	write(t, c.CertFile, cert)
 	write(t, c.KeyFile, key)
@@ -127,6 +129,39 @@ func TestWebSocketOverTLS(t *testing.T) {
 		if got := sum(t, connected, 1); got != i+1 {
 			t.Fatalf("tally over TLS = %d, want %d", got, i+1)
 		}
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	_, metrics := get(t, "http://"+n.AdminAddr().String()+"/metrics", "Authorization", "Bearer "+adminToken)
+	if want := "tutti_edge_blocked_total 0\n"; !strings.Contains(metrics, want) {
+		t.Errorf("metrics are without %q: writes over TLS waited", want)
+	}
+}
+
+// A client that comes back needs no signature of the server.
+func TestTLSResumption(t *testing.T) {
+	dir := t.TempDir()
+	c := config()
+	c.CertFile, c.KeyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	cert, key := certificate(t, 1)
+	write(t, c.CertFile, cert)
+	write(t, c.KeyFile, key)
+	n := start(t, c)
+	cache := tls.NewLRUClientSessionCache(1)
+	for i := range 2 {
+		conn, err := dialTLS(t, n, &tls.Config{ClientSessionCache: cache})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(conn, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+		if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil { // the ticket comes before it
+			t.Fatal(err)
+		}
+		if got := conn.ConnectionState().DidResume; got != (i > 0) {
+			t.Errorf("connection %d: resumed = %v, want %v", i, got, i > 0)
+		}
+		conn.Close()
 	}
 }
 
