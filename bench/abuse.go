@@ -21,8 +21,6 @@ type Abuse struct {
 	Scale     float64       `json:"scale"`     // of the scenarios' numbers (default 1)
 	// Start runs a node of its own for the scenario. Required.
 	Start func(ctx context.Context, s Scenario) (*AbuseNode, error) `json:"-"`
-	// Abuser runs Scenario.Run in a process of its own, for those that are Apart. Nil: in this one.
-	Abuser func(ctx context.Context, s Scenario, e *AbuseEnv) ([]Figure, error) `json:"-"`
 	// Began is called for each scenario with how long it takes, Progress with how much of that has passed. Both
 	// may be nil.
 	Began    func(s Scenario, most time.Duration) `json:"-"`
@@ -47,6 +45,9 @@ type Scenario struct {
 	// Run mistreats the node for AbuseEnv.For and returns what it has to say. It returns an error when the node does not
 	// do with the abuser as is promised; what bystanders lost is found by the caller.
 	Run func(ctx context.Context, e *AbuseEnv) ([]Figure, error)
+	// Check looks at what the node's metrics rose by, from before the abuse to when nothing was left of it. It
+	// returns an error when that is not what is promised. It may be nil.
+	Check func(e *AbuseEnv, rose map[string]float64) error
 }
 
 // AbuseNode is a node in a process of its own.
@@ -58,6 +59,8 @@ type AbuseNode struct {
 	Metrics func(ctx context.Context) (map[string]float64, error)
 	// Restart kills the process unless it has ended, and starts it again with the same data.
 	Restart func(ctx context.Context) error
+	// Apart runs Scenario.Run in a process of its own. Nil: such scenarios run in this one.
+	Apart func(ctx context.Context, s Scenario, e *AbuseEnv) ([]Figure, error)
 	// Close stops the process and removes its data.
 	Close func(ctx context.Context) error
 }

@@ -19,7 +19,10 @@ type ScenarioResult struct {
 	What         string     `json:"what"`
 	Seconds      float64    `json:"seconds"` // of the abuse
 	Commands     [3]Latency `json:"commands"`
-	Events       [3]Latency `json:"events"`       // to the viewers; before, during and after, as Commands
+	Events       [3]Latency `json:"events"`   // to the viewers; before, during and after, as Commands
+	Connects     [3]Latency `json:"connects"` // of newcomers, from when each was due to its welcome
+	Refused      uint64     `json:"refused"`  // newcomers while the abuse lasted
+	Refusal      string     `json:"refusal,omitempty"`
 	Acknowledged uint64     `json:"acknowledged"` // commands of bystanders
 	Rejected     uint64     `json:"rejected"`
 	Rejection    string     `json:"rejection,omitempty"`
@@ -46,14 +49,18 @@ type Memory struct {
 // Spread is a number before, during and after the abuse.
 type Spread struct {
 	Before int `json:"before"`
-	During int `json:"during"` // at its end
+	Most   int `json:"most"` // while it lasted, of 20 samples
 	After  int `json:"after"`
 }
 
 // count takes what the bystanders have seen.
 func (r *ScenarioResult) count(c *crowd) {
 	for p := range phaseOver {
-		r.Commands[p], r.Events[p] = c.commands[p].latency(), c.events[p].latency()
+		r.Commands[p], r.Events[p], r.Connects[p] = c.commands[p].latency(), c.events[p].latency(), c.connects[p].latency()
+	}
+	r.Refused = c.turnedAway.Load()
+	if why := c.turnedBy.Load(); why != nil {
+		r.Refusal = *why
 	}
 	for _, b := range c.senders {
 		r.Acknowledged += b.acked.Load()
@@ -79,11 +86,10 @@ func (r *AbuseResult) Print(to io.Writer, m Machine) error {
 		return err
 	}
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nscenario\tcommands' p99 before\tduring\tafter\tmax\tevents' p99 before\tduring\tafter\tmemory before\tpeak\tafter\tserver CPU\tverified")
+	fmt.Fprintln(w, "\nscenario\tp99 of commands\tof events\tof newcomers\tturned away\tmemory\tserver CPU\tverified")
 	for _, s := range r.Scenarios {
-		c, e := s.Commands, s.Events
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1f s\t%s\n", s.Name,
-			micros(c[0].P99), micros(c[1].P99), micros(c[2].P99), micros(c[1].Max), micros(e[0].P99), micros(e[1].P99), micros(e[2].P99),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s → %s → %s\t%.1f s\t%s\n", s.Name,
+			around(s.Commands), around(s.Events), around(s.Connects), s.Refused,
 			megabytes(s.Memory.Before), megabytes(s.Memory.Peak), megabytes(s.Memory.After), s.ServerCPU, verified(s.Verified, "yes"))
 	}
 	if err := w.Flush(); err != nil {
@@ -101,15 +107,42 @@ func (r *ScenarioResult) print(to io.Writer) {
 	for _, f := range r.Figures {
 		t.line("  "+f.Name, "%s", f)
 	}
-	t.line("  links before, during, after", "%d, %d, %d", r.Links.Before, r.Links.During, r.Links.After)
-	t.line("  goroutines before, during, after", "%d, %d, %d", r.Goroutines.Before, r.Goroutines.During, r.Goroutines.After)
+	t.line("  links before, at most, after", "%d, %d, %d", r.Links.Before, r.Links.Most, r.Links.After)
+	t.line("  goroutines before, at most, after", "%d, %d, %d", r.Goroutines.Before, r.Goroutines.Most, r.Goroutines.After)
 	t.line("  bystanders", "%d commands acknowledged, %d events seen, %d links came back", r.Acknowledged, r.Seen, r.Returns)
+	if r.Refused > 0 {
+		t.line("  newcomers turned away", "%d (%s)", r.Refused, r.Refusal)
+	}
+	t.line("  longest for a bystander", "%s of a command, %s of an event, %s of a newcomer",
+		micros(r.Commands[phaseDuring].Max), micros(r.Events[phaseDuring].Max), micros(r.Connects[phaseDuring].Max))
 	if r.Rejected > 0 {
 		t.line("  rejected", "%d (%s)", r.Rejected, r.Rejection)
 	}
 	_ = t.w.Flush() // the caller's next write says what is wrong
 	if r.Problem != "" {
 		fmt.Fprintln(to, "  NOT AS PROMISED:", r.Problem)
+	}
+}
+
+// around writes the p99 before, during and after.
+func around(l [3]Latency) string {
+	return micros(l[0].P99) + " → " + micros(l[1].P99) + " → " + micros(l[2].P99)
+}
+
+// rose adds what the node itself counted, where that is anything.
+func (r *ScenarioResult) rose(by map[string]float64) {
+	for _, m := range []struct{ name, says string }{
+		{"tutti_edge_handshakes_accepted_total", "handshakes accepted"},
+		{"tutti_edge_handshakes_refused_total", "handshakes refused"},
+		{"tutti_edge_frames_in_total", "frames in"},
+		{"tutti_edge_blocked_total", "sockets that took no more bytes"},
+		{"tutti_edge_conflations_total", "conflations"},
+		{"tutti_edge_slow_consumers_total", "ended as slow consumers"},
+		{"tutti_edge_rate_limited_total", "rate limited"},
+	} {
+		if by[m.name] > 0 {
+			r.Figures = append(r.Figures, Figure{Name: m.says + ", by the node's count", Value: by[m.name]})
+		}
 	}
 }
 

@@ -119,7 +119,7 @@ func (r *abuseRun) observe(ctx context.Context, cancel context.CancelCauseFunc, 
 	}
 }
 
-// measure goes through the phases. It returns what the scenario, its bounds and the bystanders' data have to say.
+// measure goes through the phases. It returns what the scenario and its bounds have to say.
 func (r *abuseRun) measure(ctx context.Context) error {
 	res := &r.result
 	r.crowd.begin(phaseBefore)
@@ -130,19 +130,16 @@ func (r *abuseRun) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	res.Links.Before, res.Goroutines.Before = int(before[metricLinks]), int(before[metricGoroutines])
 	res.Memory.Before = r.usage().RSS
 	r.peak.Store(res.Memory.Before) // what was before does not count
-	res.Links.Before, res.Goroutines.Before = int(before["tutti_edge_links"]), int(before["go_goroutines"])
 
 	r.crowd.begin(phaseDuring)
 	w := openWindow(r.node.Process().Usage)
-	figures, abused := r.abuse(ctx)
+	env := &AbuseEnv{Target: r.node.Target, For: r.For, Scale: r.Scale, Node: r.node}
+	figures, abused := r.abuse(ctx, env)
 	used := w.close(runtime.GOMAXPROCS(0))
-	res.Seconds, res.ServerCPU = used.Seconds, used.ServerCPU
-	res.Figures = figures
-	if during, err := r.node.Metrics(ctx); err == nil {
-		res.Links.During, res.Goroutines.During = int(during["tutti_edge_links"]), int(during["go_goroutines"])
-	}
+	res.Seconds, res.ServerCPU, res.Figures = used.Seconds, used.ServerCPU, figures
 
 	r.crowd.begin(phaseAfter)
 	if err := errors.Join(abused, pause(ctx, r.Around)); err != nil {
@@ -150,8 +147,18 @@ func (r *abuseRun) measure(ctx context.Context) error {
 	}
 	r.crowd.begin(phaseOver)
 	res.Memory.After, res.Memory.Peak = r.usage().RSS, r.peak.Load()
-	if err := r.settled(ctx); err != nil {
+	after, err := r.settled(ctx)
+	if err != nil {
 		return err
+	}
+	for name := range after {
+		after[name] -= before[name]
+	}
+	res.rose(after)
+	if r.scenario.Check != nil {
+		if err := r.scenario.Check(env, after); err != nil {
+			return err
+		}
 	}
 	if grown := res.Memory.Peak - res.Memory.Before; grown > r.scenario.Growth {
 		return fmt.Errorf("the node grew by %s, more than %s", megabytes(grown), megabytes(r.scenario.Growth))
@@ -165,40 +172,57 @@ func (r *abuseRun) usage() process.Usage {
 }
 
 // abuse runs the scenario, with a bound to how long it may take.
-func (r *abuseRun) abuse(ctx context.Context) ([]Figure, error) {
+func (r *abuseRun) abuse(ctx context.Context, env *AbuseEnv) ([]Figure, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.For+time.Minute)
 	defer cancel()
-	env := &AbuseEnv{Target: r.node.Target, For: r.For, Scale: r.Scale, Node: r.node}
-	if !r.scenario.Apart {
-		return r.scenario.Run(ctx, env)
-	}
-	env.Node = nil
-	if r.Abuser != nil {
-		return r.Abuser(ctx, r.scenario, env)
+	var sampling sync.WaitGroup
+	defer sampling.Wait()
+	sampled, stop := context.WithCancel(ctx)
+	defer stop()
+	sampling.Go(func() { r.sample(sampled) })
+	if r.scenario.Apart && r.node.Apart != nil {
+		apart := *env
+		apart.Node = nil
+		return r.node.Apart(ctx, r.scenario, &apart)
 	}
 	return r.scenario.Run(ctx, env)
 }
 
-// settled waits until nothing is left of the abusers.
-func (r *abuseRun) settled(ctx context.Context) error {
+// sample keeps the most links and goroutines that there are while ctx is not done.
+func (r *abuseRun) sample(ctx context.Context) {
+	for pause(ctx, r.For/20) == nil {
+		if m, err := r.node.Metrics(ctx); err == nil { // a node that is down has none
+			r.result.Links.Most = max(r.result.Links.Most, int(m[metricLinks]))
+			r.result.Goroutines.Most = max(r.result.Goroutines.Most, int(m[metricGoroutines]))
+		}
+	}
+}
+
+const (
+	metricLinks      = "tutti_edge_links"
+	metricGoroutines = "go_goroutines"
+)
+
+// settled waits until nothing is left of the abusers, and returns the metrics then.
+func (r *abuseRun) settled(ctx context.Context) (map[string]float64, error) {
 	res := &r.result
 	began := time.Now()
 	for {
 		m, err := r.node.Metrics(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		res.Links.After, res.Goroutines.After = int(m["tutti_edge_links"]), int(m["go_goroutines"])
-		over := res.Links.After > res.Links.Before || res.Goroutines.After > res.Goroutines.Before+spare
+		res.Links.After, res.Goroutines.After = int(m[metricLinks]), int(m[metricGoroutines])
+		over := res.Links.After > res.Links.Before+newcomers || res.Goroutines.After > res.Goroutines.Before+spare
 		switch {
 		case !over:
-			return nil
+			return m, nil
 		case time.Since(began) > grace:
-			return fmt.Errorf("%s after the abuse there are %d links and %d goroutines, before it %d and %d",
+			return nil, fmt.Errorf("%s after the abuse there are %d links and %d goroutines, before it %d and %d",
 				grace, res.Links.After, res.Goroutines.After, res.Links.Before, res.Goroutines.Before)
 		}
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }

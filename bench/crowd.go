@@ -40,17 +40,21 @@ type crowd struct {
 	begun    [phaseOver + 1]atomic.Int64 // ns since base; 0: not yet
 	commands [phaseOver]*recorder
 	events   [phaseOver]*recorder
+	connects [phaseOver]*recorder
 	paints   [crowdPaints]atomic.Int64 // when each was due
 	painted  atomic.Uint32
 	top      atomic.Uint64 // highest revision of the board that was acknowledged
-	quiet    atomic.Bool   // no more commands
-	ending   atomic.Bool
+	// Newcomers that got no link while the abuse lasted, and why the last of them did not.
+	turnedAway atomic.Uint64
+	turnedBy   atomic.Pointer[string]
+	quiet      atomic.Bool // no more commands
+	ending     atomic.Bool
 }
 
 func newCrowd(t Target, breaks bool) *crowd {
 	c := &crowd{target: t, breaks: breaks, name: rand.Text()[:8], base: time.Now(), crew: newCrew()}
 	for i := range c.commands {
-		c.commands[i], c.events[i] = newRecorder(), newRecorder()
+		c.commands[i], c.events[i], c.connects[i] = newRecorder(), newRecorder(), newRecorder()
 	}
 	for i := range crowdSenders {
 		b := &bystander{
@@ -118,6 +122,9 @@ func (c *crowd) start(ctx context.Context) {
 	}
 	for _, v := range c.viewers {
 		c.crew.add(func() error { return v.follow(ctx) })
+	}
+	for i := range newcomers {
+		c.crew.add(func() error { return c.come(ctx, i) })
 	}
 }
 

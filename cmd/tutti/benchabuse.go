@@ -99,7 +99,7 @@ func measureMachine(ctx context.Context) (_ bench.Machine, err error) {
 
 // startAbused runs the node of one scenario.
 func startAbused(ctx context.Context, s bench.Scenario) (*bench.AbuseNode, error) {
-	n, err := startOwn(ctx, ownNode{command: append([]string{"bench", "node"}, s.Node...), env: s.Env, admin: true})
+	n, err := startOwn(ctx, ownNode{command: append([]string{"bench", "node", "--bounded"}, s.Node...), env: s.Env, admin: true})
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +117,9 @@ func startAbused(ctx context.Context, s bench.Scenario) (*bench.AbuseNode, error
 			mu.Lock()
 			defer mu.Unlock()
 			return n.again(ctx)
+		},
+		Apart: func(ctx context.Context, s bench.Scenario, e *bench.AbuseEnv) ([]bench.Figure, error) {
+			return runApart(ctx, s, e, n.config.Env)
 		},
 		Close: func(ctx context.Context) error {
 			select {

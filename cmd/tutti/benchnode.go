@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,8 @@ type benchNode struct {
 	listen, admin, data string
 	certFile, keyFile   string
 	memory              int64
+	heartbeat           time.Duration
+	bounded             bool
 }
 
 func benchNodeCommand() *cobra.Command {
@@ -34,8 +37,18 @@ func benchNodeCommand() *cobra.Command {
 	f.StringVar(&b.data, "data", "", "directory of the journal")
 	f.StringVar(&b.certFile, "tls-cert", "", "PEM file with the certificate")
 	f.StringVar(&b.keyFile, "tls-key", "", "PEM file with the certificate's key")
+	f.DurationVar(&b.heartbeat, "heartbeat", 0, "between two pings to a client (default 25s)")
+	f.BoolVar(&b.bounded, "bounded", false, "with the bounds that nodes have by default")
 	f.Int64Var(&b.memory, "memory", 0, "bytes of entities kept in memory, as an estimate (default 1 GiB)")
 	return cmd
+}
+
+// limits returns bounds that keep no subject from being all clients, unless those of a real node are asked for.
+func (b *benchNode) limits() edge.Limits {
+	if b.bounded {
+		return edge.Limits{}
+	}
+	return edge.Limits{SubLinks: 100_000, SubHandshakes: 100_000, Handshakes: 100_000}
 }
 
 // serve runs the node until the command's context is done.
@@ -48,8 +61,8 @@ func (b *benchNode) serve(cmd *cobra.Command) error {
 		Categories: append(demo.Categories(), trial.Categories()...),
 		Listen:     b.listen, CertFile: b.certFile, KeyFile: b.keyFile,
 		Auth:   auth.Config{Keys: []auth.Source{auth.Secret([]byte(secret))}},
-		Limits: edge.Limits{SubLinks: 100_000, SubHandshakes: 100_000, Handshakes: 100_000},
-		Data:   b.data, Memory: b.memory,
+		Limits: b.limits(), Heartbeat: b.heartbeat,
+		Data: b.data, Memory: b.memory,
 		Admin: b.admin, AdminToken: os.Getenv("TUTTI_ADMIN_TOKEN"),
 		Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
