@@ -49,10 +49,23 @@ func dial(ctx context.Context, t Target, entity, sub, conn string, watch bool) (
 
 // dialFrom is dial for a connection that comes back: cursor is the last event it has, or empty.
 func dialFrom(ctx context.Context, t Target, entity, sub, conn string, watch bool, cursor string) (*link, wire.ServerFrame, error) {
-	var none wire.ServerFrame
+	l, err := connect(ctx, t, entity, sub, conn, watch, cursor)
+	if err != nil {
+		return nil, wire.ServerFrame{}, err
+	}
+	welcome, err := l.welcome(ctx)
+	if err != nil {
+		l.close()
+		return nil, welcome, fmt.Errorf("welcome of %s: %w", entity, err)
+	}
+	return l, welcome, nil
+}
+
+// connect brings a link to the entity, whose welcome has not been read.
+func connect(ctx context.Context, t Target, entity, sub, conn string, watch bool, cursor string) (*link, error) {
 	token, err := t.Token(sub)
 	if err != nil {
-		return nil, none, err
+		return nil, err
 	}
 	category, id, _ := strings.Cut(entity, "/")
 	query := url.Values{"conn": {conn}}
@@ -69,7 +82,7 @@ func dialFrom(ctx context.Context, t Target, entity, sub, conn string, watch boo
 	}
 	c, early, _, err := dialer.Dial(ctx, address)
 	if err != nil {
-		return nil, none, fmt.Errorf("connect to %s: %w", entity, err)
+		return nil, fmt.Errorf("connect to %s: %w", entity, err)
 	}
 	l := &link{conn: c, in: make([]byte, readBytes)}
 	if early != nil { // what the node sent together with its answer to the upgrade
@@ -78,12 +91,7 @@ func dialFrom(ctx context.Context, t Target, entity, sub, conn string, watch boo
 		l.to = len(b)
 		ws.PutReader(early)
 	}
-	welcome, err := l.welcome(ctx)
-	if err != nil {
-		c.Close()
-		return nil, none, fmt.Errorf("welcome of %s: %w", entity, err)
-	}
-	return l, welcome, nil
+	return l, nil
 }
 
 // welcome reads the first frame. Frames that come with it stay for the first read.

@@ -28,7 +28,9 @@ type sender struct {
 	compose func(dst []byte, due int64) []byte
 	// acked is called for each acknowledgement.
 	acked func(rev uint64)
-	took  *recorder
+	// sampled is called with when a command was due and how long its acknowledgement took, in ns; it may be nil.
+	sampled func(due, took int64)
+	took    *recorder
 
 	buf    []byte
 	issued uint64
@@ -93,7 +95,11 @@ func (s *sender) answers(next func()) error {
 			s.answered.Add(1)
 			if now := s.phase.since(at); s.phase.measured(now) {
 				s.measured.Add(1)
-				took = append(took, time.Duration(now-s.due[id%maxUnanswered].Load()))
+				due := s.due[id%maxUnanswered].Load()
+				took = append(took, time.Duration(now-due))
+				if s.sampled != nil {
+					s.sampled(due, now-due)
+				}
 			}
 			if s.acked != nil {
 				s.acked(rev)

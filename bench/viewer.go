@@ -17,6 +17,8 @@ type viewer struct {
 	number int
 	// seen is called for each event, in order.
 	seen func(rev uint64, data []byte, at time.Time)
+	// fresh is called with each state that comes instead of events; it may be nil.
+	fresh func(state []byte) error
 
 	rev       atomic.Uint64 // of the last event or welcome
 	events    atomic.Uint64 // got
@@ -77,6 +79,9 @@ func (v *viewer) other(frame []byte) error {
 		if last := v.rev.Load(); f.Revision > last {
 			v.conflated.Add(f.Revision - last)
 			v.rev.Store(f.Revision)
+		}
+		if v.fresh != nil {
+			return v.fresh(f.Data)
 		}
 	case wire.TypeTerminate:
 		return fmt.Errorf("terminated: %s: %s", f.Code, f.Message)

@@ -6,5 +6,5 @@ import "github.com/tutti-rt/tutti"
 
 // Categories returns the categories of the trials.
 func Categories() []*tutti.Category {
-	return []*tutti.Category{Sheets}
+	return []*tutti.Category{Sheets, Canvases}
 }

@@ -53,4 +53,5 @@ var Sheets = tutti.NewCategory("sheet",
 	}, tutti.Emits(Marked{})),
 	tutti.OnEvent(func(s *Sheet, e Laid) { s.Bytes = make([]byte, e.Size) }),
 	tutti.OnEvent(func(s *Sheet, e Marked) { s.Bytes[e.At] = e.Value }),
+	tutti.With(oftenSaved),
 )
