@@ -9,7 +9,7 @@ FUZZTIME ?= 5000x
 CRASHES := ^Test(Crash.*|FailingWrites|Damage)$$
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: build test test-go test-examples test-browser lint fmt vet staticcheck archtest tidy generated cross fuzz clean
+.PHONY: build test test-go test-examples test-browser lint fmt vet staticcheck archtest tidy generated cross fuzz peers-quick clean
 
 build:
 	$(GO) build -o bin/tutti ./cmd/tutti
@@ -79,6 +79,10 @@ fuzz:
 			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) ./$$p; \
 		done; \
 	done
+
+# Every server beside which Tutti is measured, for half a second each: they are started, spoken to and ended.
+peers-quick:
+	$(GO) run ./bench/peers -quick
 
 clean:
 	rm -rf bin test-results
