@@ -3,26 +3,32 @@ package state
 import (
 	"errors"
 	"time"
-
-	"github.com/tutti-rt/tutti/internal/turn"
 )
 
-// live is an entity in memory.
+// live is an entity in memory. There may be millions, most of which need nothing but what their records amount
+// to: the rest stands behind pointers that are nil.
 type live struct {
 	folded
-	epoch  string // of an ephemeral entity: this activation
-	views  views
-	broken error // why the entity takes nothing; then state is nil
-	retry  time.Time
-
-	shadow   shadow
-	snapping bool // the shadow has been asked for a snapshot
-
+	epoch   string   // of an ephemeral entity: this activation
+	failure *failure // why the entity takes nothing; then state is nil
+	views   *views
+	shadow  *shadow
 	retries map[string]retry // of timers whose handlers failed, by key
+	telling *telling         // nil while all messages are confirmed
+}
 
-	tellWait  time.Duration          // between sending messages again; 0 while all are confirmed
-	tellAt    int64                  // when they are sent again, time passed
-	confirmed map[turn.Entity]uint64 // by receiver, not recorded yet
+// failure is why an entity could not be read, and when it is tried again.
+type failure struct {
+	err   error
+	retry time.Time
+}
+
+// broken returns why the entity takes nothing, nil when it does.
+func (l *live) broken() error {
+	if l.failure == nil {
+		return nil
+	}
+	return l.failure.err
 }
 
 // retryAfter is how long an entity that could not be read is left alone before it is read again.
@@ -33,17 +39,18 @@ var errEnded = errors.New("state: the partition has another owner")
 // activate brings the entity into memory. An error says why it cannot be, and has been logged.
 func (e *entity) activate() error {
 	if e.live != nil {
-		if e.live.broken == nil {
+		f := e.live.failure
+		if f == nil {
 			return nil
 		}
-		if time.Now().Before(e.live.retry) {
-			return e.live.broken
+		if time.Now().Before(f.retry) {
+			return f.err
 		}
 		e.live = nil
 	}
 	p := e.part
 	if e.cat.opt.Ephemeral {
-		e.live = &live{folded: folded{cat: e.cat, id: e.id, state: e.cat.NewState()}, epoch: p.node.ids.newEpoch()}
+		e.live = &live{folded: folded{cat: e.cat, id: &e.id, state: e.cat.NewState()}, epoch: p.node.ids.newEpoch()}
 		// Receivers remember the last number of the activation before, and this one must not fall behind it.
 		e.live.ledger.told = uint64(p.node.born + p.node.passed())
 		e.written.Revision, e.written.Seq = 0, 0
@@ -53,7 +60,7 @@ func (e *entity) activate() error {
 		return errEnded
 	}
 	p.node.reading <- struct{}{}
-	f, err := fold(p.ctx, p.journal, e.cat, e.id, func(err error) {
+	f, err := fold(p.ctx, p.journal, e.cat, &e.id, func(err error) {
 		p.log.Warn("snapshot set aside", "entity", e.id.String(), "err", err)
 	})
 	<-p.node.reading
@@ -61,7 +68,7 @@ func (e *entity) activate() error {
 		if p.ctx.Err() == nil {
 			p.log.Error("entity not activated", "entity", e.id.String(), "err", err)
 		}
-		e.live = &live{broken: err, retry: time.Now().Add(retryAfter)}
+		e.live = &live{failure: &failure{err, time.Now().Add(retryAfter)}}
 		return err
 	}
 	e.live = &live{folded: *f}
@@ -84,15 +91,15 @@ func (e *entity) forgetConns() {
 
 // weight estimates what the entity costs in memory, in bytes.
 func (e *entity) weight() int64 {
-	n := int64(entityBytes)
+	n := int64(entityBytes + len(e.id.ID))
 	if e.live != nil {
-		n += int64(e.live.size) + e.live.views.bytes() + e.live.ledger.bytes()
-		if e.live.shadow.held {
+		n += liveBytes + int64(e.live.size) + e.live.views.bytes() + e.live.ledger.bytes()
+		if s := e.live.shadow; s != nil && s.held {
 			n += int64(e.live.size)
 		}
 	}
 	if e.here != nil {
-		n += 400 * int64(len(e.here.members)+len(e.here.links))
+		n += hereBytes + memberBytes*int64(len(e.here.members)+len(e.here.links))
 	}
 	return n
 }

@@ -50,6 +50,9 @@ func (h *entries) Pop() any {
 	h.heap[last] = nil
 	h.heap = h.heap[:last]
 	delete(h.by, n.id)
+	if last == 0 {
+		h.heap, h.by = nil, make(map[turn.Entity]*entry) // a map keeps the memory of the most that it held
+	}
 	return n
 }
 
@@ -169,7 +172,7 @@ func (p *partition) loadWakes(ctx context.Context) {
 			return
 		}
 		p.mu.Lock()
-		if e := p.entities[w.Entity]; !p.ended && (e == nil || !e.active && e.live == nil && !(e.asleep && e.wake != 1)) {
+		if e := p.entities[w.Entity]; !p.ended && (e == nil || !e.active() && e.live == nil && !(e.asleep && e.wake != 1)) {
 			p.agenda.add(&p.agenda.times, w.At.UnixMilli(), w.Entity)
 		}
 		p.mu.Unlock()

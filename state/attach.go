@@ -36,7 +36,7 @@ func (e *entity) attach(m *message) {
 	id := e.part.node.ids.member(e.id, env.Conn)
 	here := e.attendance()
 	known := here.members[id]
-	if known != nil && !known.unseen && known.sub != claims.Subject || e.live.ledger.conns[id].belongsToOther(claims.Subject) {
+	if known != nil && !known.unseen && known.sub != claims.Subject || e.live.ledger.find(id).belongsToOther(claims.Subject) {
 		e.refuse(l, wire.Foreign, wire.EndRefused, "the connection id belongs to somebody else")
 		e.leaveEmpty()
 		return
@@ -114,7 +114,7 @@ func (e *entity) connect(m *member) *turn.Rejection {
 	if e.cat.Connect == nil && e.cat.Disconnect == nil {
 		return nil
 	}
-	if c := e.live.ledger.conns[m.id]; c != nil && c.connected {
+	if c := e.live.ledger.find(m.id); c != nil && c.connected {
 		return nil // recorded by an owner before this one
 	}
 	what := cause{
@@ -160,8 +160,8 @@ func (e *entity) detach(env *wire.Envelope) {
 		return
 	}
 	l.member.away = e.part.node.passed()
-	if e.live != nil && e.live.broken == nil {
-		if c := e.live.ledger.conns[l.member.id]; c != nil {
+	if e.live != nil && e.live.broken() == nil {
+		if c := e.live.ledger.find(l.member.id); c != nil {
 			c.seen = max(c.seen, e.part.node.today())
 		}
 	}
@@ -186,7 +186,7 @@ func (e *entity) disconnect(m *member) {
 	if !logged || err != nil {
 		return // an error was logged; the journal still has it as connected, and the next activation tries again
 	}
-	if c := e.live.ledger.conns[m.id]; c == nil || !c.connected {
+	if c := e.live.ledger.find(m.id); c == nil || !c.connected {
 		return
 	}
 	what := cause{
@@ -217,7 +217,7 @@ func (e *entity) awaitMembers() {
 	}
 	here := e.attendance()
 	now := e.part.node.passed()
-	for id, c := range e.live.ledger.conns {
+	for id, c := range e.live.ledger.conns.all() {
 		if c.connected && here.members[id] == nil {
 			m, err := e.newMember(id, turn.Claims{Subject: c.sub})
 			if err != nil {
@@ -265,7 +265,7 @@ func (e *entity) attend() {
 	if e.activate() == nil {
 		e.fireTimers()
 	}
-	if e.live != nil && e.live.broken == nil {
+	if e.live != nil && e.live.broken() == nil {
 		e.repeatTells(now)
 		return
 	}

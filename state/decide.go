@@ -99,7 +99,7 @@ func (e *entity) record(c *cause, t *turn.Turn) (*journal.Record, error) {
 		}
 		r.Notes = appendNote(r.Notes, n)
 	}
-	if len(t.Tells) > 0 && len(t.Tells)+len(e.live.ledger.outbox) > maxOutbox {
+	if len(t.Tells) > 0 && len(t.Tells)+e.live.ledger.outbox.len() > maxOutbox {
 		return nil, &turn.Rejection{Code: wire.CodeOverloaded, Message: "too many messages to other entities wait"}
 	}
 	for _, tell := range t.Tells {
@@ -144,12 +144,12 @@ func (e *entity) applyTurn(c *cause, t *turn.Turn, r *journal.Record) ([]effect,
 	}
 	r.Wake = l.ledger.wake()
 	l.events += len(r.Events)
-	l.mark, l.at = r.Mark(), r.At
+	l.mark = r.Mark()
 	if len(t.Timers) > 0 {
 		e.remindTimers()
 	}
 	if len(t.Tells) > 0 {
-		e.tellSoon()
+		e.tellSoon(t.Tells)
 	}
 	return out, nil
 }

@@ -2,6 +2,7 @@ package state
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/tutti-rt/tutti/bus"
@@ -52,7 +53,7 @@ func (p *partition) deliver(env *wire.Envelope) {
 	}
 	e := p.entity(id, cat)
 	m := message{env: env, arrived: arrived}
-	if n := m.bytes(); env.Kind != wire.KindDetach && (len(e.mail) >= cat.opt.Mailbox || e.mailBytes+n > p.node.cfg.MailboxBytes) {
+	if env.Kind != wire.KindDetach && e.full(m.bytes()) {
 		cut := p.mayRepeat(env)
 		p.mu.Unlock()
 		if cut {
@@ -137,47 +138,59 @@ func (p *partition) welcomed(l *link, acked uint64) {
 func (p *partition) entity(id turn.Entity, cat *category) *entity {
 	e := p.entities[id]
 	if e == nil {
+		// The id may be part of a longer string.
+		id = turn.Entity{Category: cat.Name, ID: strings.Clone(id.ID)}
 		e = &entity{id: id, cat: cat, part: p}
 		p.entities[id] = e
-		p.used.add(e)
+		p.used.add(e, p.node.passed())
 		p.node.memory.Add(e.place.bytes)
 	}
 	return e
 }
 
+// full reports whether the mailbox has no room for a message of n bytes more. The caller holds p.mu.
+func (e *entity) full(n int) bool {
+	if !e.active() {
+		return n > e.part.node.cfg.MailboxBytes
+	}
+	return len(e.mail) >= e.cat.opt.Mailbox || e.mailBytes+n > e.part.node.cfg.MailboxBytes
+}
+
 // post puts a message into the entity's mailbox and sees that somebody takes it. The caller holds p.mu.
 func (p *partition) post(e *entity, m message) {
+	idle := !e.active()
+	if idle {
+		p.employ(e)
+	}
 	e.mail = append(e.mail, m)
 	e.mailBytes += m.bytes()
-	if e.active {
-		return
+	if idle {
+		p.running[e] = struct{}{}
+		p.turns.Add(1)
+		p.node.runners.run(e)
 	}
-	e.active = true
-	p.running[e] = struct{}{}
-	p.turns.Add(1)
-	p.node.runners.run(e)
 }
 
 // retire ends the goroutine of an entity. The caller holds p.mu and is that goroutine.
 func (p *partition) retire(e *entity) {
-	e.active = false
-	e.underway = underway{}
 	delete(p.running, e)
 	if p.ended {
+		e.work = nil
 		return
 	}
+	p.dismiss(e)
 	if e.spent() {
 		p.remove(e)
 		return
 	}
 	before := e.place.bytes
-	p.used.touch(e, e.weight(), time.Now())
+	p.used.touch(e, e.weight(), p.node.passed())
 	p.node.memory.Add(e.place.bytes - before)
 }
 
 // spent reports whether there is nothing to keep of the entity.
 func (e *entity) spent() bool {
-	return !e.active && e.live == nil && e.here == nil && e.shadows == 0 && (e.cat.opt.Ephemeral || e.durable == e.written)
+	return !e.active() && e.live == nil && e.here == nil && e.shadows == 0 && (e.cat.opt.Ephemeral || e.durable == e.written)
 }
 
 // remove takes an entity out of memory. The caller holds p.mu.

@@ -17,22 +17,61 @@ type entity struct {
 	part *partition
 
 	// Guarded by part.mu.
-	mail      []message
-	mailBytes int
-	active    bool         // its goroutine is running
-	durable   journal.Mark // of its last durable record, as far as known since activation
-	underway  underway     // the turn being run
-	place     place        // in the partition's order of use
-	asleep    bool         // passivated; wake is when it has to be activated, Unix ms, 0 for never
-	wake      int64
-	shadows   int // at work; they come back to it
+	*work                // nil while no message waits and no turn runs; made and dropped under part.mu
+	durable journal.Mark // of its last durable record, as far as known since activation
+	place   place        // in the partition's order of use
+	wake    int64        // when it has to be activated once asleep, Unix ms, 0 for never
+	asleep  bool         // passivated
+	shadows int32        // at work; they come back to it
 
 	// Belonging to the goroutine of the turn.
-	written   journal.Mark // of the last record decided
+	written journal.Mark // of the last record decided
+	live    *live        // nil while passivated
+	here    *attendance  // nil while no link and no member is here
+}
+
+// work is what an entity needs while it has something to do. Partitions keep a few for use anew.
+type work struct {
+	// Guarded by the partition's mutex.
+	mail      []message
+	mailBytes int
+	underway  underway // the turn being run
+
+	// Belonging to the goroutine of the turn.
 	committed journal.Mark // of the last record handed to the partition
-	live      *live        // nil while passivated
-	here      *attendance  // nil while no link and no member is here
 	out       []effect     // of the turn being run
+	taken     []message    // being taken; its memory is the next mail's
+}
+
+// spareWork is how many work a partition keeps for use anew, and maxSpare how much memory of each, in
+// messages and effects.
+const (
+	spareWork = 64
+	maxSpare  = 16
+)
+
+// active reports whether the entity has a goroutine. The caller holds the partition's mutex, or is that goroutine.
+func (e *entity) active() bool { return e.work != nil }
+
+// employ gives the entity what it needs to do something. The caller holds p.mu.
+func (p *partition) employ(e *entity) {
+	if n := len(p.spare); n > 0 {
+		e.work, p.spare = p.spare[n-1], p.spare[:n-1]
+	} else {
+		e.work = &work{}
+	}
+	e.committed = e.written
+}
+
+// dismiss takes it back. The caller holds p.mu.
+func (p *partition) dismiss(e *entity) {
+	w := e.work
+	e.work = nil
+	if len(p.spare) < spareWork && cap(w.mail) <= maxSpare && cap(w.taken) <= maxSpare && cap(w.out) <= maxSpare {
+		clear(w.out)
+		*w = work{mail: w.mail[:0], taken: w.taken[:0], out: w.out[:0]}
+		p.spare = append(p.spare, w)
+	}
 }
 
 // message is one message in a mailbox.
@@ -54,23 +93,21 @@ func (m *message) bytes() int {
 func (e *entity) run() {
 	p := e.part
 	defer p.turns.Done()
-	var spare []message
 	for {
 		p.mu.Lock()
 		if len(e.mail) == 0 || p.ended {
-			e.mail = nil
 			p.retire(e)
 			p.mu.Unlock()
 			return
 		}
 		mail := e.mail
-		e.mail, e.mailBytes = spare, 0
+		e.mail, e.mailBytes = e.taken, 0
 		p.mu.Unlock()
 		for i := range mail {
 			e.take(&mail[i])
 			mail[i] = message{}
 		}
-		spare = mail[:0]
+		e.taken = mail[:0]
 	}
 }
 

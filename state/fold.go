@@ -12,11 +12,10 @@ import (
 // folded is what an entity's records amount to: its state and ledger after the record at mark.
 type folded struct {
 	cat    *category
-	id     turn.Entity
+	id     *turn.Entity
 	state  any
 	ledger ledger
 	mark   journal.Mark
-	at     int64 // time of the record at mark, Unix ms; 0 after a snapshot
 
 	// Since the last snapshot.
 	events, bytes int
@@ -26,7 +25,7 @@ type folded struct {
 
 // fold returns what the entity's durable records amount to. A snapshot that cannot be read
 // is set aside, with a warning to warn, and costs the time of a longer replay.
-func fold(ctx context.Context, log journal.Log, cat *category, id turn.Entity, warn func(error)) (*folded, error) {
+func fold(ctx context.Context, log journal.Log, cat *category, id *turn.Entity, warn func(error)) (*folded, error) {
 	f := &folded{cat: cat, id: id}
 	if err := f.restore(ctx, log); err != nil {
 		if ctx.Err() != nil {
@@ -43,7 +42,7 @@ func fold(ctx context.Context, log journal.Log, cat *category, id turn.Entity, w
 
 // restore begins with the entity's snapshot, if there is one.
 func (f *folded) restore(ctx context.Context, log journal.Log) error {
-	s, ok, err := log.Snapshot(ctx, f.id)
+	s, ok, err := log.Snapshot(ctx, *f.id)
 	if err != nil || !ok {
 		return err
 	}
@@ -63,7 +62,7 @@ func (f *folded) restore(ctx context.Context, log journal.Log) error {
 
 // catchUp folds the durable records after f.mark.
 func (f *folded) catchUp(ctx context.Context, log journal.Log) error {
-	for r, err := range log.Records(ctx, f.id, f.mark) {
+	for r, err := range log.Records(ctx, *f.id, f.mark) {
 		if err != nil {
 			return fmt.Errorf("read %s after revision %d: %w", f.id, f.mark.Revision, err)
 		}
@@ -96,7 +95,7 @@ func (f *folded) apply(r *journal.Record) error {
 		return fmt.Errorf("entity %s stopped: record %d: %w", f.id, r.Seq, err)
 	}
 	f.events += len(r.Events)
-	f.mark, f.at = r.Mark(), r.At
+	f.mark = r.Mark()
 	return nil
 }
 

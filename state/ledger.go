@@ -2,7 +2,6 @@ package state
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -22,11 +21,11 @@ const (
 // the entity's records, except for what conn marks as volatile. The zero value is that of an
 // entity without records.
 type ledger struct {
-	conns  map[string]*conn // by member
-	timers map[string]timer // by key
-	outbox []tell           // in order of number; not confirmed by their receivers
-	told   uint64           // number of the last tell
-	inbox  map[turn.Entity]receipt
+	conns  few[string, *conn] // by member
+	timers map[string]timer   // by key
+	outbox *outbox            // nil when there is nothing in it
+	told   uint64             // number of the last tell
+	inbox  *few[turn.Entity, receipt]
 	// visible has the revision of the last event that each audience saw. Only categories
 	// with hidden events keep it.
 	visible map[string]uint64
@@ -35,9 +34,9 @@ type ledger struct {
 	forgotten   bool
 	forgottenAt uint64
 
-	present    int   // how many of conns are connected
-	kept       int   // bytes of outcomes
-	pruneAt    int   // how many conns are too many; 0 for minPrune
+	present    int32 // how many of conns are connected
+	kept       int32 // bytes of outcomes
+	pruneAt    int32 // how many conns are too many; 0 for minPrune
 	firstTimer int64 // due time of the first timer, Unix ms; 0 when there is none, -1 when not known
 }
 
@@ -46,9 +45,9 @@ type conn struct {
 	sub       string
 	recorded  uint64 // highest command id with a record
 	highest   uint64 // highest command id processed; volatile above recorded
+	seen      int64  // Unix ms of the last record or link
 	outcomes         // those of commands without a record are volatile
 	connected bool   // OnConnect was recorded, OnDisconnect was not
-	seen      int64  // Unix ms of the last record or link
 }
 
 type timer struct {
@@ -57,30 +56,24 @@ type timer struct {
 	data []byte
 }
 
-// tell is a message for another entity.
-type tell struct {
-	number uint64
-	to     turn.Entity
-	name   string
-	data   []byte
-	sent   bool // since the entity was activated
-}
-
 // receipt is the last message taken from a sender.
 type receipt struct {
 	number uint64
 	at     int64 // Unix ms
 }
 
+// find returns what is remembered of the member, nil when nothing is.
+func (l *ledger) find(member string) *conn {
+	c, _ := l.conns.get(member)
+	return c
+}
+
 // conn returns what is remembered of the member, and begins to remember it when nothing is.
 func (l *ledger) conn(member string) *conn {
-	c := l.conns[member]
+	c := l.find(member)
 	if c == nil {
-		if l.conns == nil {
-			l.conns = make(map[string]*conn)
-		}
 		c = &conn{}
-		l.conns[member] = c
+		l.conns.set(member, c)
 	}
 	return c
 }
@@ -112,7 +105,7 @@ func (l *ledger) apply(r *journal.Record) error {
 			l.firstTimer = -1
 		case noteTell:
 			l.told++
-			l.outbox = append(l.outbox, tell{number: l.told, to: n.entity, name: n.name, data: slices.Clone(n.data)})
+			l.put(n.entity, tell{number: l.told, name: n.name, data: slices.Clone(n.data)})
 		case noteTold:
 			l.confirm(n.entity, n.number)
 		case noteReceipt:
@@ -134,18 +127,18 @@ func (l *ledger) apply(r *journal.Record) error {
 	return nil
 }
 
+// put adds a message to those that wait to be confirmed.
+func (l *ledger) put(to turn.Entity, t tell) {
+	if l.outbox == nil {
+		l.outbox = &outbox{}
+	}
+	l.outbox.add(to, t)
+}
+
 // confirm forgets the tells to the receiver up to number.
 func (l *ledger) confirm(to turn.Entity, number uint64) (changed bool) {
-	kept := l.outbox[:0]
-	for _, t := range l.outbox {
-		if t.to == to && t.number <= number {
-			changed = true
-			continue
-		}
-		kept = append(kept, t)
-	}
-	clear(l.outbox[len(kept):])
-	if l.outbox = kept; len(kept) == 0 {
+	changed = l.outbox.confirm(to, number)
+	if l.outbox.len() == 0 {
 		l.outbox = nil
 	}
 	return changed
@@ -153,9 +146,10 @@ func (l *ledger) confirm(to turn.Entity, number uint64) (changed bool) {
 
 func (l *ledger) receive(from turn.Entity, number uint64, at int64) {
 	if l.inbox == nil {
-		l.inbox = make(map[turn.Entity]receipt)
+		l.inbox = &few[turn.Entity, receipt]{}
 	}
-	l.inbox[from] = receipt{max(l.inbox[from].number, number), at}
+	before, _ := l.inbox.get(from)
+	l.inbox.set(from, receipt{max(before.number, number), at})
 }
 
 // connect notes whether a connection counts as connected.
@@ -188,7 +182,7 @@ func (l *ledger) first() int64 {
 // wake returns when the entity must be activated though nobody asks for it, in Unix ms; 0 is never.
 // Messages not confirmed and members not disconnected want it as soon as somebody owns the partition.
 func (l *ledger) wake() int64 {
-	if len(l.outbox) > 0 || l.present > 0 {
+	if l.outbox.len() > 0 || l.present > 0 {
 		return 1
 	}
 	return l.first()
@@ -197,7 +191,7 @@ func (l *ledger) wake() int64 {
 // known reports whether the fate of every command that the member may still ask about is known,
 // given that its client has seen the event of that revision.
 func (l *ledger) known(member string, revision uint64) bool {
-	return l.conns[member] != nil || !l.forgotten || revision > l.forgottenAt
+	return l.find(member) != nil || !l.forgotten || revision > l.forgottenAt
 }
 
 // prune forgets connections not seen since the time given unless attached says that they are
@@ -208,38 +202,50 @@ func (l *ledger) prune(before int64, revision uint64, attached func(member strin
 		seen   int64
 	}
 	var away []absent
-	for member, c := range l.conns {
+	for member, c := range l.conns.all() {
 		if !c.connected && !attached(member) {
 			away = append(away, absent{member, c.seen})
 		}
 	}
 	slices.SortFunc(away, func(a, b absent) int { return cmp.Compare(a.seen, b.seen) })
-	excess := len(l.conns) - maxConns // what is here is bounded by the number of links
+	excess := l.conns.len() - maxConns // what is here is bounded by the number of links
 	for i, a := range away {
 		if a.seen >= before && i >= excess {
 			break
 		}
-		l.kept -= len(l.conns[a.member].packed)
-		delete(l.conns, a.member)
+		l.kept -= int32(len(l.find(a.member).packed))
+		l.conns.remove(a.member)
 		l.forgotten, l.forgottenAt = true, revision
 	}
 	l.pruneSenders(before)
-	l.pruneAt = max(minPrune, 2*len(l.conns))
+	l.pruneAt = int32(max(minPrune, 2*l.conns.len()))
 }
 
 // pruneSenders forgets whose messages were taken before the time given, and beyond the bound those
 // whose last one is longest ago.
 func (l *ledger) pruneSenders(before int64) {
-	maps.DeleteFunc(l.inbox, func(_ turn.Entity, r receipt) bool { return r.at < before })
-	excess := len(l.inbox) - maxSenders
+	type sender struct {
+		from turn.Entity
+		at   int64
+	}
+	var all []sender
+	for from, r := range l.inbox.all() {
+		if r.at < before {
+			l.inbox.remove(from)
+		} else if l.inbox.len() > maxSenders {
+			all = append(all, sender{from, r.at})
+		}
+	}
+	if l.inbox.len() == 0 {
+		l.inbox = nil
+	}
+	excess := l.inbox.len() - maxSenders
 	if excess <= 0 {
 		return
 	}
-	all := slices.SortedFunc(maps.Keys(l.inbox), func(a, b turn.Entity) int {
-		return cmp.Compare(l.inbox[a].at, l.inbox[b].at)
-	})
-	for _, from := range all[:excess] {
-		delete(l.inbox, from)
+	slices.SortFunc(all, func(a, b sender) int { return cmp.Compare(a.at, b.at) })
+	for _, s := range all[:min(excess, len(all))] {
+		l.inbox.remove(s.from)
 	}
 }
 
@@ -248,16 +254,17 @@ func (l *ledger) pruneSenders(before int64) {
 const minPrune = 1024
 
 // crowded reports whether it is time to prune though no snapshot is due.
-func (l *ledger) crowded() bool { return len(l.conns) >= max(l.pruneAt, minPrune) }
+func (l *ledger) crowded() bool { return l.conns.len() >= max(int(l.pruneAt), minPrune) }
 
 // keep adds an outcome to those of a connection.
 func (l *ledger) keep(c *conn, o outcome) {
 	before := len(c.packed)
 	c.add(o)
-	l.kept += len(c.packed) - before
+	l.kept += int32(len(c.packed) - before)
 }
 
 // bytes estimates what the ledger costs in memory.
 func (l *ledger) bytes() int64 {
-	return int64(l.kept + 300*len(l.conns) + 200*(len(l.timers)+len(l.outbox)+len(l.inbox)+len(l.visible)))
+	return int64(l.kept) + connBytes*int64(l.conns.len()) + receiptBytes*int64(l.inbox.len()) +
+		noteBytes*int64(len(l.timers)+l.outbox.len()+len(l.visible))
 }

@@ -31,29 +31,30 @@ func (l *ledger) encode() []byte {
 		dst = appendString(dst, t.name)
 		dst = appendBytes(dst, t.data)
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(l.outbox)))
-	for _, t := range l.outbox {
+	dst = binary.AppendUvarint(dst, uint64(l.outbox.len()))
+	for _, t := range l.outbox.inOrder() {
 		dst = binary.AppendUvarint(dst, t.number)
 		dst = appendString(dst, t.to.Category)
 		dst = appendString(dst, t.to.ID)
 		dst = appendString(dst, t.name)
 		dst = appendBytes(dst, t.data)
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(l.inbox)))
-	for _, from := range slices.SortedFunc(maps.Keys(l.inbox), compareEntities) {
+	dst = binary.AppendUvarint(dst, uint64(l.inbox.len()))
+	for _, from := range slices.SortedFunc(l.inbox.keys(), compareEntities) {
+		last, _ := l.inbox.get(from)
 		dst = appendString(dst, from.Category)
 		dst = appendString(dst, from.ID)
-		dst = binary.AppendUvarint(dst, l.inbox[from].number)
-		dst = binary.AppendVarint(dst, l.inbox[from].at)
+		dst = binary.AppendUvarint(dst, last.number)
+		dst = binary.AppendVarint(dst, last.at)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(l.visible)))
 	for _, audience := range slices.Sorted(maps.Keys(l.visible)) {
 		dst = appendString(dst, audience)
 		dst = binary.AppendUvarint(dst, l.visible[audience])
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(l.conns)))
-	for _, member := range slices.Sorted(maps.Keys(l.conns)) {
-		dst = l.conns[member].append(appendString(dst, member))
+	dst = binary.AppendUvarint(dst, uint64(l.conns.len()))
+	for _, member := range slices.Sorted(l.conns.keys()) {
+		dst = l.find(member).append(appendString(dst, member))
 	}
 	return dst
 }
@@ -94,12 +95,9 @@ func decodeLedger(data []byte) (ledger, error) {
 		}
 	}
 	for range r.count() {
-		l.outbox = append(l.outbox, tell{
-			number: r.uvarint(),
-			to:     turn.Entity{Category: r.string(), ID: r.string()},
-			name:   r.string(),
-			data:   slices.Clone(r.bytes()),
-		})
+		number := r.uvarint()
+		to := turn.Entity{Category: r.string(), ID: r.string()}
+		l.put(to, tell{number: number, name: r.string(), data: slices.Clone(r.bytes())})
 	}
 	for range r.count() {
 		from := turn.Entity{Category: r.string(), ID: r.string()}
@@ -119,10 +117,10 @@ func decodeLedger(data []byte) (ledger, error) {
 		l.connect(c, r.byte() == 1)
 		c.seen = r.varint()
 		c.trimmed = r.uvarint()
-		c.n = int(r.uvarint())
+		c.n = int32(r.uvarint())
 		c.packed = slices.Clone(r.bytes())
 		c.highest = max(c.recorded, c.last())
-		l.kept += len(c.packed)
+		l.kept += int32(len(c.packed))
 	}
 	return l, r.err()
 }

@@ -204,7 +204,7 @@ func (n *Node) tend(ctx context.Context) {
 			}
 			for _, p := range n.served() {
 				p.reportSlow(now)
-				p.passivate(now)
+				p.passivate(n.passed())
 				p.bringWakes(now, step != 0)
 			}
 		}

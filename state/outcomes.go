@@ -26,7 +26,7 @@ type outcome struct {
 // for each command and read only after a reconnect.
 type outcomes struct {
 	packed []byte
-	n      int
+	n      int32
 	// trimmed is the highest id whose outcome is no longer kept.
 	trimmed uint64
 }

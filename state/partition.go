@@ -37,7 +37,8 @@ type partition struct {
 	used     usage
 	agenda   agenda
 	running  map[*entity]struct{} // with a goroutine
-	ended    bool                 // takes no messages, stores no change
+	spare    []*work
+	ended    bool // takes no messages, stores no change
 }
 
 // linkKey names a link of one edge.

@@ -18,7 +18,16 @@ type shadow struct {
 	held     bool // there was a copy when last it was at work
 	working  bool
 	snapshot bool // wanted
+	snapping bool // a snapshot is wanted or being made
 	welcomes []welcoming
+}
+
+// itsShadow returns the entity's shadow, which is made when it is first needed.
+func (l *live) itsShadow() *shadow {
+	if l.shadow == nil {
+		l.shadow = &shadow{}
+	}
+	return l.shadow
 }
 
 // welcoming is a welcome that lacks its state.
@@ -46,15 +55,15 @@ type shadowWork struct {
 // follow it.
 func (e *entity) welcomeLater(l *link, w *wire.Envelope) {
 	l.awaited = !w.Has(wire.Refresh)
-	s := &e.live.shadow
+	s := e.live.itsShadow()
 	s.welcomes = append(s.welcomes, welcoming{l, w})
 	e.workShadow()
 }
 
 // workShadow lets the shadow do what is wanted of it.
 func (e *entity) workShadow() {
-	s := &e.live.shadow
-	if s.working || !s.snapshot && len(s.welcomes) == 0 {
+	s := e.live.shadow
+	if s == nil || s.working || !s.snapshot && len(s.welcomes) == 0 {
 		return
 	}
 	s.working = true
@@ -93,7 +102,7 @@ func (w *shadowWork) do(ctx context.Context, p *partition, e *entity, l *live) {
 		f := l.shadow.copy
 		l.shadow.copy = nil // not used again after an error
 		if f == nil {
-			f, err = fold(ctx, p.journal, e.cat, e.id, func(err error) {
+			f, err = fold(ctx, p.journal, e.cat, &e.id, func(err error) {
 				p.log.Warn("snapshot set aside", "entity", e.id.String(), "err", err)
 			})
 		} else {
@@ -124,7 +133,7 @@ func (w *shadowWork) save(ctx context.Context, p *partition, f *folded, cat *cat
 	before := p.node.today() - cat.opt.Remember.Milliseconds()
 	f.ledger.prune(before, f.mark.Revision, func(member string) bool { return w.attached[member] })
 	return p.save(ctx, journal.Snapshot{
-		Entity: f.id, Mark: f.mark, State: state, Notes: f.ledger.encode(),
+		Entity: *f.id, Mark: f.mark, State: state, Notes: f.ledger.encode(),
 	}, w.began)
 }
 
@@ -154,7 +163,7 @@ func (e *entity) shadowDone(l *live, w *shadowWork) {
 		l.size, l.saved = w.size, w.saved
 	}
 	if w.snapshot {
-		l.snapping = false
+		l.shadow.snapping = false
 	}
 	for _, wanted := range w.welcomes {
 		if e.here == nil || e.here.links[wanted.link.key] != wanted.link {

@@ -16,8 +16,8 @@ func (e *entity) snapshot() *journal.Snapshot {
 	}
 	defer e.part.node.meters.snapshotTurns.since(time.Now())
 	if e.large() {
-		if !l.snapping {
-			l.snapping, l.shadow.snapshot = true, true
+		if s := l.itsShadow(); !s.snapping {
+			s.snapping, s.snapshot = true, true
 			l.events, l.bytes = 0, 0
 			e.workShadow()
 		}

@@ -18,61 +18,71 @@ const (
 	maxOutbox   = 1 << 14
 )
 
+// telling is an entity's effort to have its messages confirmed.
+type telling struct {
+	wait      time.Duration          // between sending again
+	at        int64                  // when they are sent again, time passed
+	confirmed map[turn.Entity]uint64 // by receiver, not recorded yet
+}
+
 // tellSoon sends the turn's messages once they are durable, and again until they are confirmed.
-func (e *entity) tellSoon() {
+func (e *entity) tellSoon(tells []turn.Tell) {
 	l := e.live
-	if l.tellWait == 0 {
-		l.tellWait = minTellWait
-		l.tellAt = e.part.node.passed() + int64(minTellWait)
-		e.part.remind(e, l.tellAt)
+	if l.telling == nil {
+		l.telling = &telling{wait: minTellWait, at: e.part.node.passed() + int64(minTellWait)}
+		e.part.remind(e, l.telling.at)
 	}
-	e.sendTells(false)
+	for i := range tells {
+		e.sendTells(tells[i].To, false)
+	}
 }
 
 // repeatTells sends again what has not been confirmed for a while.
 func (e *entity) repeatTells(now int64) {
 	l := e.live
-	if len(l.ledger.outbox) == 0 {
+	if l.ledger.outbox.len() == 0 {
 		return
 	}
-	if now < l.tellAt {
-		e.part.remind(e, l.tellAt)
+	if l.telling == nil { // the entity was activated meanwhile
+		l.telling = &telling{at: now}
+	}
+	t := l.telling
+	if now < t.at {
+		e.part.remind(e, t.at)
 		return
 	}
-	l.tellWait = min(max(2*l.tellWait, minTellWait), maxTellWait)
-	l.tellAt = now + int64(l.tellWait)
-	e.part.remind(e, l.tellAt)
-	if len(l.confirmed) > 0 {
+	t.wait = min(max(2*t.wait, minTellWait), maxTellWait)
+	t.at = now + int64(t.wait)
+	e.part.remind(e, t.at)
+	if len(t.confirmed) > 0 {
 		e.recordConfirmed() // a receiver remembers for a time only what it has taken
 	}
-	e.sendTells(true)
+	for _, to := range l.ledger.outbox.receivers() {
+		e.sendTells(to, true)
+	}
 	e.conclude(nil, nil)
 }
 
-// sendTells makes effects of the first messages to each receiver, unless they were sent before and it
+// sendTells makes effects of the first messages to a receiver, unless they were sent before and it
 // is not again. Each names the one before it to the same receiver, so that a loss on the way is noticed there.
-func (e *entity) sendTells(again bool) {
-	type queue struct {
-		last  uint64 // number
-		ahead int
+func (e *entity) sendTells(to turn.Entity, again bool) {
+	queue := e.live.ledger.outbox.to(to)
+	cat := e.part.node.categories[to.Category]
+	if cat == nil {
+		return // this node cannot send them; they stay until one can
 	}
-	queues := make(map[turn.Entity]queue)
-	for i := range e.live.ledger.outbox {
-		t := &e.live.ledger.outbox[i]
-		q := queues[t.to]
-		queues[t.to] = queue{t.number, q.ahead + 1}
-		if q.ahead >= tellsAtOnce || t.sent && !again {
-			continue // the rest follows when those ahead are confirmed
+	owner, from := e.part.node.owner(cat, to), e.id.String()
+	var last uint64                                       // number
+	for i := range queue[:min(len(queue), tellsAtOnce)] { // the rest follows when those ahead are confirmed
+		t := &queue[i]
+		if !t.sent || again {
+			t.sent = true
+			e.out = append(e.out, effect{lane: cat.opt.Lane, to: owner, env: &wire.Envelope{
+				Kind: wire.KindTell, Category: to.Category, ID: to.ID, From: from,
+				Number: t.number, Prev: last, Name: t.name, Data: t.data,
+			}})
 		}
-		t.sent = true
-		cat := e.part.node.categories[t.to.Category]
-		if cat == nil {
-			continue // this node cannot send it; it stays until one can
-		}
-		e.out = append(e.out, effect{lane: cat.opt.Lane, to: e.part.node.owner(cat, t.to), env: &wire.Envelope{
-			Kind: wire.KindTell, Category: t.to.Category, ID: t.to.ID, From: e.id.String(),
-			Number: t.number, Prev: q.last, Name: t.name, Data: t.data,
-		}})
+		last = t.number
 	}
 }
 
@@ -83,7 +93,8 @@ func (e *entity) takeTold(m *message) {
 	if !ok || e.activate() != nil {
 		return // the sender sends it again
 	}
-	last := e.live.ledger.inbox[from].number
+	taken, _ := e.live.ledger.inbox.get(from)
+	last := taken.number
 	if env.Number > last {
 		if env.Prev > last {
 			return // one before it was lost; the sender sends both again
@@ -140,27 +151,34 @@ func (e *entity) takeConfirmation(env *wire.Envelope) {
 	if !l.ledger.confirm(to, env.Number) {
 		return
 	}
-	if l.confirmed == nil {
-		l.confirmed = make(map[turn.Entity]uint64)
+	if l.telling == nil {
+		l.telling = &telling{}
 	}
-	l.confirmed[to] = max(l.confirmed[to], env.Number)
-	l.tellWait = minTellWait
-	if len(l.ledger.outbox) > 0 {
-		e.sendTells(false)
+	t := l.telling
+	if t.confirmed == nil {
+		t.confirmed = make(map[turn.Entity]uint64)
+	}
+	t.confirmed[to] = max(t.confirmed[to], env.Number)
+	t.wait = minTellWait
+	if l.ledger.outbox.len() > 0 {
+		e.sendTells(to, false)
 		e.conclude(nil, nil)
 		return
 	}
-	l.tellWait = 0
 	e.recordConfirmed()
+	if e.live == l {
+		l.telling = nil
+	}
 }
 
 // recordConfirmed records which messages need not be sent again.
 func (e *entity) recordConfirmed() {
 	what := cause{kind: turn.KindTold, name: "confirmed", must: true}
-	for to, number := range e.live.confirmed {
+	t := e.live.telling
+	for to, number := range t.confirmed {
 		what.notes = appendNote(what.notes, note{kind: noteTold, entity: to, number: number})
 	}
-	e.live.confirmed = nil
+	t.confirmed = nil
 	if r, err := e.decide(&what, nothing); err == nil {
 		e.conclude(r, e.snapshot())
 	}

@@ -25,7 +25,7 @@ type retry struct {
 // remindTimers sees that the entity is asked when its first timer is due.
 func (e *entity) remindTimers() {
 	e.part.remindAt(e, e.live.ledger.first())
-	if len(e.live.ledger.outbox) > 0 {
+	if e.live.ledger.outbox.len() > 0 {
 		e.part.remind(e, e.part.node.passed())
 	}
 }
@@ -36,7 +36,7 @@ func (e *entity) fireTimers() {
 	ms, passed := e.part.node.today(), e.part.node.passed()
 	for _, key := range e.dueTimers(ms, passed) {
 		l := e.live
-		if l == nil || l.broken != nil {
+		if l == nil || l.broken() != nil {
 			break
 		}
 		t, ok := l.ledger.timers[key]
@@ -45,7 +45,7 @@ func (e *entity) fireTimers() {
 		}
 		e.fire(key, t, passed)
 	}
-	if e.live != nil && e.live.broken == nil {
+	if e.live != nil && e.live.broken() == nil {
 		e.remindLater(ms)
 	}
 }

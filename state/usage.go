@@ -1,9 +1,15 @@
 package state
 
-import "time"
-
-// entityBytes is what an entity in memory costs beside its state.
-const entityBytes = 600
+// What things cost in memory, in bytes: measured with many of them, with what maps and the allocator add.
+const (
+	entityBytes  = 240 // an entity, whether its state is here or not
+	liveBytes    = 250 // when it is, without the state itself
+	connBytes    = 150 // a connection that is remembered, without its outcomes
+	receiptBytes = 120 // an entity whose last message is remembered
+	noteBytes    = 200 // a timer, a message that waits or an audience
+	hereBytes    = 900 // who is here, without the two
+	memberBytes  = 400 // a member, or a link
+)
 
 // usage is the order in which a partition's entities were last used, and what they weigh. It is guarded
 // by the partition's mutex.
@@ -17,11 +23,11 @@ type usage struct {
 type place struct {
 	older, newer *entity
 	bytes        int64
-	used         time.Time
+	used         int64 // time passed
 }
 
-func (u *usage) add(e *entity) {
-	e.place = place{bytes: entityBytes, used: time.Now()}
+func (u *usage) add(e *entity, now int64) {
+	e.place = place{bytes: entityBytes, used: now}
 	u.bytes += e.place.bytes
 	u.append(e)
 }
@@ -53,7 +59,7 @@ func (u *usage) unlink(e *entity) {
 }
 
 // touch makes e the newest, weighing so many bytes.
-func (u *usage) touch(e *entity, bytes int64, now time.Time) {
+func (u *usage) touch(e *entity, bytes, now int64) {
 	u.unlink(e)
 	u.append(e)
 	u.bytes += bytes - e.place.bytes

@@ -11,6 +11,9 @@ type views struct {
 }
 
 func (v *views) bytes() int64 {
+	if v == nil {
+		return 0
+	}
 	var n int64
 	for _, data := range v.by {
 		n += int64(len(data))
@@ -20,8 +23,8 @@ func (v *views) bytes() int64 {
 
 // view returns what an audience sees of the state, as JSON.
 func (l *live) view(audience string) ([]byte, error) {
-	if l.views.revision != l.mark.Revision {
-		l.views = views{revision: l.mark.Revision}
+	if l.views == nil || l.views.revision != l.mark.Revision {
+		l.views = &views{revision: l.mark.Revision}
 	}
 	if data, ok := l.views.by[audience]; ok {
 		return data, nil

@@ -85,7 +85,7 @@ func (e *entity) newWelcome(l *link) *wire.Envelope {
 		Kind: wire.KindWelcome, Member: l.member.id, Audience: l.member.audience,
 		Epoch: e.epoch(l.member.audience), Revision: head, Until: head,
 	}
-	if c := e.live.ledger.conns[l.member.id]; c != nil {
+	if c := e.live.ledger.find(l.member.id); c != nil {
 		w.Acked = c.recorded
 	}
 	return w
@@ -117,7 +117,7 @@ func (e *entity) knows(l *link, env *wire.Envelope) wire.Flags {
 		return wire.Known
 	case env.Epoch == e.epoch(l.member.audience) && e.live.ledger.known(id, env.Revision):
 		return wire.Known
-	case e.live.ledger.conns[id] != nil:
+	case e.live.ledger.find(id) != nil:
 		return wire.Known
 	}
 	return 0
