@@ -16,6 +16,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure a node under load, over WebSockets", Args: cobra.NoArgs}
+	cmd.AddCommand(benchRecoveryCommand())
 	cmd.AddCommand(benchCommandsCommand(), benchFanoutCommand(), benchHotCommand(), benchNodeCommand())
 	cmd.AddCommand(benchAbuseCommand(), benchAbuserCommand())
 	cmd.AddCommand(benchStateCommand())
@@ -29,6 +30,12 @@ type benchRun struct {
 	profile  string
 	duration time.Duration
 	warmup   time.Duration
+}
+
+// registerOwn registers the flags of a benchmark that measures by steps, at a node of the tool's own.
+func (b *benchRun) registerOwn(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&b.json, "json", false, "print the result as JSON")
+	cmd.Flags().StringVar(&b.data, "data", "", "directory of the node's journal, kept (default: a new one, removed)")
 }
 
 const mostBench = 10 * time.Minute

@@ -138,13 +138,19 @@ func (n *workNode) stop(ctx context.Context) error {
 
 // restart ends the tool's own node and starts it again with the same data.
 func (n *workNode) restart(ctx context.Context) error {
-	err := n.stop(ctx)
-	if err == nil {
-		n.own, err = process.Start(ctx, n.config)
-	}
-	if err != nil {
+	if err := n.stop(ctx); err != nil {
 		return fmt.Errorf("restart: %w\n%s", err, n.output)
 	}
+	return n.start(ctx)
+}
+
+// start starts the tool's own node again, once it has ended, with the same data.
+func (n *workNode) start(ctx context.Context) error {
+	own, err := process.Start(ctx, n.config)
+	if err != nil {
+		return fmt.Errorf("start again: %w\n%s", err, n.output)
+	}
+	n.own = own
 	return nil
 }
 

@@ -6,5 +6,10 @@ import "github.com/tutti-rt/tutti"
 
 // Categories returns the categories of the trials.
 func Categories() []*tutti.Category {
-	return []*tutti.Category{Sheets, Canvases}
+	return []*tutti.Category{
+		Canvases,
+		Feeders,
+		Sheets,
+		Tallies,
+	}
 }

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tutti-rt/tutti/bench"
+)
+
+func benchRecoveryCommand() *cobra.Command {
+	var (
+		b benchRun
+		r bench.Recovery
+	)
+	cmd := &cobra.Command{
+		Use: "recovery", Short: "Starts after kill -9, with many entities on disk", Args: cobra.NoArgs,
+		Example: "  tutti bench recovery --entities 100000 --tries 3",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if r.Entities < 1 || r.Events < 1 || r.Tries < 1 || r.Tries > 1000 || r.Sample < 1 || r.Loaders < 1 || r.Load <= 0 {
+				return errors.New("--entities, --events, --tries, --sample and --loaders: at least 1, and 1000 tries at most")
+			}
+			// What has been filled need not stay in memory.
+			args := []string{"--memory", fmt.Sprint(256 << 20)}
+			return b.measure(cmd, "fill", int64(r.Entities), args, func(ctx context.Context, n *workNode, progress func(int64)) (result, error) {
+				r.Target, r.Usage, r.Metrics = bench.Target{URL: n.url, Token: n.token}, n.usage, n.metrics
+				r.Kill, r.Start = func() error { return n.own.Kill() }, n.start
+				r.Disk = func() (int64, error) { return bench.DirectoryBytes(n.data) }
+				r.Progress = func(filled int) { progress(int64(filled)) }
+				res, err := r.Run(ctx)
+				if res == nil {
+					return nil, err
+				}
+				return res, err
+			})
+		},
+	}
+	b.registerOwn(cmd)
+	f := cmd.Flags()
+	f.IntVar(&r.Entities, "entities", 1_000_000, "entities on disk")
+	f.IntVar(&r.Events, "events", 20, "events of each")
+	f.IntVar(&r.Tries, "tries", 5, "kills and starts")
+	f.IntVar(&r.Sample, "sample", 1000, "entities verified after each start")
+	f.DurationVar(&r.Load, "load", time.Second, "how long they have sent by then")
+	f.IntVar(&r.Loaders, "loaders", 64, "connections that send when the node is killed")
+	return cmd
+}
