@@ -20,6 +20,7 @@ type Fanout struct {
 	Warmup   time.Duration                 `json:"-"`       // default 2 s
 	For      time.Duration                 `json:"-"`       // default 10 s
 	Usage    func() (process.Usage, error) `json:"-"`       // of the server; may be nil
+	Metrics  Metrics                       `json:"-"`       // of the server; may be nil
 	Progress func(passed time.Duration)    `json:"-"`       // of Warmup + For; may be nil
 }
 

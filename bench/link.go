@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -27,7 +28,8 @@ var errClosed = errors.New("bench: link closed by the node")
 
 // Target is the node to load.
 type Target struct {
-	URL   string                           // http://host:port
+	URL   string                           // http://host:port, or https://
+	TLS   *tls.Config                      // for https; nil trusts what the system trusts
 	Token func(sub string) (string, error) // signs a token
 }
 
@@ -78,6 +80,7 @@ func connect(ctx context.Context, t Target, entity, sub, conn string, watch bool
 	address := "ws" + strings.TrimPrefix(t.URL, "http") + "/v1/" + category + "/" + url.PathEscape(id) + "?" + query.Encode()
 	dialer := ws.Dialer{
 		Protocols: []string{wire.Subprotocol},
+		TLSConfig: t.TLS,
 		Header:    ws.HandshakeHeaderHTTP(http.Header{"Authorization": {"Bearer " + token}}),
 	}
 	c, early, _, err := dialer.Dial(ctx, address)

@@ -42,8 +42,8 @@ func watch(ctx context.Context, t Target, entity, conn string, number int) (*vie
 func (v *viewer) follow() error {
 	for {
 		if err := v.link.read(v.take); err != nil {
-			if v.ending.Load() && errors.Is(err, net.ErrClosed) {
-				return nil
+			if v.ending.Load() && (errors.Is(err, net.ErrClosed) || errors.Is(err, errClosed)) {
+				return nil // over TLS the node may answer before the connection is closed
 			}
 			return fmt.Errorf("viewer %d: %w", v.number, err)
 		}

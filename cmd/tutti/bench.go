@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -20,6 +21,7 @@ func benchCommand() *cobra.Command {
 	cmd.AddCommand(benchCommandsCommand(), benchFanoutCommand(), benchHotCommand(), benchNodeCommand())
 	cmd.AddCommand(benchAbuseCommand(), benchAbuserCommand())
 	cmd.AddCommand(benchStateCommand())
+	cmd.AddCommand(benchTLSCommand())
 	return cmd
 }
 
@@ -30,6 +32,8 @@ type benchRun struct {
 	profile  string
 	duration time.Duration
 	warmup   time.Duration
+	tls      bool
+	noDisk   bool
 }
 
 // registerOwn registers the flags of a benchmark that measures by steps, at a node of the tool's own.
@@ -46,6 +50,12 @@ func (b *benchRun) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&b.profile, "profile", "", "directory for CPU and heap profiles of the tool's own node")
 	cmd.Flags().DurationVar(&b.duration, "for", 10*time.Second, "how long to measure")
 	cmd.Flags().DurationVar(&b.warmup, "warmup", 2*time.Second, "how long to load the node before")
+}
+
+// registerVariants adds the flags that say how the tool's own node differs from the usual.
+func (b *benchRun) registerVariants(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&b.tls, "tls", false, "the tool's own node with TLS, and a certificate made for the run")
+	cmd.Flags().BoolVar(&b.noDisk, "no-disk", false, "the tool's own node with its journal in memory: what the disk's part is")
 }
 
 // result is what a benchmark prints.
@@ -72,11 +82,14 @@ func (b *benchRun) run(cmd *cobra.Command, name string, load func(ctx context.Co
 // measure opens the node, the tool's own with those further arguments, and prints what load returns: also when it
 // comes with an error. The progress bar ends at most.
 func (b *benchRun) measure(cmd *cobra.Command, name string, most int64, args []string, load func(ctx context.Context, n *workNode, progress func(int64)) (result, error)) (err error) {
-	if b.profile != "" && b.url != "" {
-		return errors.New("--profile is for the tool's own node, not for --target")
+	if (b.profile != "" || b.tls || b.noDisk) && b.url != "" {
+		return errors.New("--profile, --tls and --no-disk are for the tool's own node, not for --target")
 	}
 	ctx := cmd.Context()
-	n, err := b.open(ctx, ownNode{command: append([]string{"bench", "node"}, args...), admin: true})
+	if b.noDisk {
+		args = append(slices.Clone(args), "--no-disk")
+	}
+	n, err := b.open(ctx, ownNode{command: append([]string{"bench", "node"}, args...), admin: true, tls: b.tls})
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func incrementsCommand(c bench.Commands, cmd *cobra.Command) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c.Warmup, c.For = b.warmup, b.duration
 		return b.run(cmd, cmd.Name(), func(ctx context.Context, n *workNode, progress func(time.Duration)) (result, error) {
-			c.Target, c.Progress, c.Usage, c.Metrics = bench.Target{URL: n.url, Token: n.token}, progress, n.usage, n.metrics
+			c.Target, c.Progress, c.Usage, c.Metrics = n.target(), progress, n.usage, n.metrics
 			res, err := c.Run(ctx)
 			if res == nil {
 				return nil, err
@@ -40,6 +40,7 @@ func incrementsCommand(c bench.Commands, cmd *cobra.Command) *cobra.Command {
 		})
 	}
 	b.register(cmd)
+	b.registerVariants(cmd)
 	f := cmd.Flags()
 	f.IntVar(&c.Connections, "connections", c.Connections, "connections that send")
 	f.IntVar(&c.Entities, "entities", c.Entities, "counters that they share (0: one each)")

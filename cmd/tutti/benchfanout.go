@@ -20,7 +20,7 @@ func benchFanoutCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.Warmup, f.For = b.warmup, b.duration
 			return b.run(cmd, "fanout", func(ctx context.Context, n *workNode, progress func(time.Duration)) (result, error) {
-				f.Target, f.Progress, f.Usage = bench.Target{URL: n.url, Token: n.token}, progress, n.usage
+				f.Target, f.Progress, f.Usage, f.Metrics = n.target(), progress, n.usage, n.metrics
 				res, err := f.Run(ctx)
 				if res == nil {
 					return nil, err
@@ -30,6 +30,7 @@ func benchFanoutCommand() *cobra.Command {
 		},
 	}
 	b.register(cmd)
+	b.registerVariants(cmd)
 	flags := cmd.Flags()
 	flags.IntVar(&f.Links, "connections", 1000, "connections that watch the board")
 	flags.IntVar(&f.Senders, "senders", 4, "connections that paint, and do not watch")

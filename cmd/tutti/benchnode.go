@@ -23,6 +23,7 @@ type benchNode struct {
 	memory              int64
 	heartbeat           time.Duration
 	bounded             bool
+	noDisk              bool
 }
 
 func benchNodeCommand() *cobra.Command {
@@ -39,6 +40,7 @@ func benchNodeCommand() *cobra.Command {
 	f.StringVar(&b.keyFile, "tls-key", "", "PEM file with the certificate's key")
 	f.DurationVar(&b.heartbeat, "heartbeat", 0, "between two pings to a client (default 25s)")
 	f.BoolVar(&b.bounded, "bounded", false, "with the bounds that nodes have by default")
+	f.BoolVar(&b.noDisk, "no-disk", false, "keep the journal in memory")
 	f.Int64Var(&b.memory, "memory", 0, "bytes of entities kept in memory, as an estimate (default 1 GiB)")
 	return cmd
 }
@@ -56,6 +58,9 @@ func (b *benchNode) serve(cmd *cobra.Command) error {
 	secret := os.Getenv("TUTTI_JWT_SECRET")
 	if secret == "" || b.data == "" {
 		return errors.New("bench node needs TUTTI_JWT_SECRET and --data")
+	}
+	if b.noDisk {
+		b.data = ""
 	}
 	n, err := node.New(node.Config{
 		Categories: append(demo.Categories(), trial.Categories()...),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/auth"
+	"github.com/tutti-rt/tutti/bench"
 	"github.com/tutti-rt/tutti/internal/process"
 )
 
@@ -24,7 +25,8 @@ type workNode struct {
 	own        *process.Node // nil: at another place
 	config     process.Config
 	data       string
-	temporary  bool // data is removed in the end
+	temporary  bool         // data is removed in the end
+	secured    *certificate // nil: plain HTTP
 	admin      string
 	adminToken string
 	output     *tail
@@ -44,6 +46,7 @@ type ownNode struct {
 	data    string   // directory; empty: a new one beside the user's caches, where there is a real disk
 	admin   bool     // with an address for the operator
 	env     []string // added to its environment
+	tls     bool     // with a certificate made for it
 }
 
 // startOwn runs the node in a process of its own, with a secret of its own.
@@ -66,6 +69,13 @@ func startOwn(ctx context.Context, own ownNode) (_ *workNode, err error) {
 		if n.data, err = temporaryData(); err != nil {
 			return nil, err
 		}
+	}
+	if own.tls {
+		if n.secured, err = makeCertificate(); err != nil {
+			return nil, errors.Join(err, n.remove())
+		}
+		n.url = "https://" + address
+		own.command = append(slices.Clone(own.command), "--tls-cert", n.secured.cert, "--tls-key", n.secured.key)
 	}
 	n.output = &tail{}
 	n.config = process.Config{
@@ -163,8 +173,21 @@ func (n *workNode) close(ctx context.Context) error {
 }
 
 func (n *workNode) remove() error {
-	if !n.temporary {
-		return nil
+	var errs []error
+	if n.temporary {
+		errs = append(errs, os.RemoveAll(n.data))
 	}
-	return os.RemoveAll(n.data)
+	if n.secured != nil {
+		errs = append(errs, n.secured.remove())
+	}
+	return errors.Join(errs...)
+}
+
+// target says how load reaches the node.
+func (n *workNode) target() bench.Target {
+	t := bench.Target{URL: n.url, Token: n.token}
+	if n.secured != nil {
+		t.TLS = n.secured.trust
+	}
+	return t
 }
