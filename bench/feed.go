@@ -118,39 +118,11 @@ func (f *feed) feeder(ctx context.Context, i int) error {
 				return ctx.Err()
 			}
 		}
-		if err := f.tell(s); err != nil {
+		f.issued.Add(1)
+		if _, err := s.oneCommand(); err != nil {
 			return fmt.Errorf("feed from %d: %w", from, err)
 		}
 	}
-}
-
-// tell sends the next command and waits for its answer.
-func (f *feed) tell(s *sender) error {
-	if err := s.link.conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-		return err
-	}
-	s.issue(s.phase.now())
-	f.issued.Add(1)
-	if err := s.link.flush(); err != nil {
-		return err
-	}
-	answered := false
-	for !answered {
-		err := s.link.read(func(frame []byte, _ time.Time) error {
-			if _, _, ok := ack(frame); ok {
-				answered = true
-				return nil
-			}
-			return s.other(frame, func() {})
-		})
-		if err != nil {
-			return err
-		}
-		if code := s.refusal.Load(); code != nil {
-			return errors.New("rejected: " + *code)
-		}
-	}
-	return nil
 }
 
 // tally returns the name of entity i.

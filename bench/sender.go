@@ -135,6 +135,35 @@ func (s *sender) other(frame []byte, next func()) error {
 	return nil
 }
 
+// oneCommand sends the next command and waits for its answer, of which it returns the revision. Nothing else may be
+// reading from the link. A rejection is an error.
+func (s *sender) oneCommand() (rev uint64, err error) {
+	if err := s.link.conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		return 0, err
+	}
+	s.issue(s.phase.now())
+	if err := s.link.flush(); err != nil {
+		return 0, err
+	}
+	answered := false
+	for !answered {
+		err := s.link.read(func(frame []byte, _ time.Time) error {
+			if _, at, ok := ack(frame); ok {
+				rev, answered = at, true
+				return nil
+			}
+			return s.other(frame, func() {})
+		})
+		if err != nil {
+			return 0, err
+		}
+		if code := s.refusal.Load(); code != nil {
+			return 0, errors.New("rejected: " + *code)
+		}
+	}
+	return rev, nil
+}
+
 // query asks and waits for the answer. Nothing else may be reading from the link.
 func (s *sender) query(name string, deadline time.Time) ([]byte, error) {
 	s.issued++

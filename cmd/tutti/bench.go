@@ -17,7 +17,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure a node under load, over WebSockets", Args: cobra.NoArgs}
-	cmd.AddCommand(benchRecoveryCommand())
+	cmd.AddCommand(benchRecoveryCommand(), benchHistoryCommand())
 	cmd.AddCommand(benchCommandsCommand(), benchFanoutCommand(), benchHotCommand(), benchNodeCommand())
 	cmd.AddCommand(benchAbuseCommand(), benchAbuserCommand())
 	cmd.AddCommand(benchStateCommand())
@@ -40,6 +40,12 @@ type benchRun struct {
 func (b *benchRun) registerOwn(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&b.json, "json", false, "print the result as JSON")
 	cmd.Flags().StringVar(&b.data, "data", "", "directory of the node's journal, kept (default: a new one, removed)")
+}
+
+// registerSteps registers the flags of a benchmark that measures by steps.
+func (b *benchRun) registerSteps(cmd *cobra.Command) {
+	b.target.register(cmd)
+	cmd.Flags().BoolVar(&b.json, "json", false, "print the result as JSON")
 }
 
 const mostBench = 10 * time.Minute
