@@ -2,19 +2,14 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
 )
-
-// networkScenarios are those of clients that misbehave on the network.
-func networkScenarios() []Scenario {
-	return []Scenario{
-		{Name: "connects", What: "TCP connections opened and closed at once, without a request, as fast as the machine can", Apart: true, Run: abuseConnects},
-	}
-}
 
 // atOnce is how many abusers of a kind are at it at a time, where it is about speed.
 const atOnce = 32
@@ -67,6 +62,66 @@ func abuseConnects(ctx context.Context, e *AbuseEnv) ([]Figure, error) {
 		return nil
 	})
 	return []Figure{rate("connections", opened.Load(), began)}, err
+}
+
+// abuseHalfOpen keeps so many connections that the node must choose which to serve: more than may be open without
+// a link. Those that are full of requests must not keep newcomers out.
+func abuseHalfOpen(ctx context.Context, e *AbuseEnv) ([]Figure, error) {
+	const half = "GET /v1/counter/abused HTTP/1.1\r\nHost: node\r\nX-Half: "
+	var opened atomic.Int64
+	kept := make([][]net.Conn, atOnce)
+	each := max(1, e.Number(17_000)/atOnce)
+	began := time.Now()
+	err := hammer(ctx, e, atOnce, func(ctx context.Context, i int) error {
+		n, err := knock(ctx, e.Target, 0)
+		if err != nil {
+			return err
+		}
+		_, _ = n.Write([]byte(half)) // a node that is full has closed it
+		opened.Add(1)
+		if at := int(opened.Load()) % each; len(kept[i]) < each {
+			kept[i] = append(kept[i], n.Conn)
+		} else {
+			reset(kept[i][at])
+			kept[i][at] = n.Conn
+		}
+		return nil
+	})
+	for _, conns := range kept {
+		for _, c := range conns {
+			reset(c)
+		}
+	}
+	return []Figure{rate("connections", opened.Load(), began)}, err
+}
+
+// abuseAttaches has the node do all the work of links that nobody wants.
+func abuseAttaches(ctx context.Context, e *AbuseEnv) ([]Figure, error) {
+	var accepted, refused atomic.Int64
+	subs := newSubjects(e.Target)
+	began := time.Now()
+	err := hammer(ctx, e, atOnce, func(ctx context.Context, _ int) error {
+		number := int(accepted.Load()+refused.Load()) % 1000
+		token, err := subs.token(number)
+		if err != nil {
+			return err
+		}
+		n, err := intrude(ctx, e.Target, fmt.Sprintf("counter/abused-%d?conn=abuser-%s", number, rand.Text()), token, 0)
+		if err != nil {
+			return err
+		}
+		defer reset(n.Conn)
+		switch n.status {
+		case http.StatusSwitchingProtocols:
+			accepted.Add(1)
+		case http.StatusTooManyRequests:
+			refused.Add(1)
+		default:
+			return fmt.Errorf("a handshake got %d", n.status)
+		}
+		return nil
+	})
+	return []Figure{rate("links", accepted.Load(), began), rate("handshakes refused", refused.Load(), began)}, err
 }
 
 // rate is a figure of so many a second.
