@@ -109,6 +109,8 @@ func dripper(ctx context.Context, e *AbuseEnv, subs *subjects, number int, sent,
 			sent.Add(1)
 		}
 		commands.Add(1)
+		for commands.Load()-acks.Load() >= mostPending && !reading.hasFailed() && pause(ctx, time.Millisecond) == nil {
+		}
 	}
 	for wait := time.Now().Add(drain); acks.Load() < commands.Load() && time.Now().Before(wait) && !reading.hasFailed(); {
 		if pause(ctx, 5*time.Millisecond) != nil {

@@ -4,7 +4,7 @@ package bench
 func networkScenarios() []Scenario {
 	return []Scenario{
 		{Name: "connects", What: "TCP connections opened and reset without a request, as fast as the machine can", Apart: true, Run: abuseConnects},
-		{Name: "halfopen", What: "17,000 connections that stop in the middle of their handshake, reopened as fast as the machine can", Apart: true, Run: abuseHalfOpen},
+		{Name: "halfopen", What: "17,000 connections that stop in the middle of their handshake, reopened as fast as the machine can", Apart: true, Run: abuseHalfOpen, Growth: 512 << 20},
 		{Name: "attaches", What: "links that are reset as soon as they are accepted, as fast as the machine can, by 1,000 subjects", Apart: true, Run: abuseAttaches},
 		{Name: "loris", What: "1,000 connections that send their headers a byte every 100 ms", Apart: true, Run: abuseLoris},
 		{Name: "drip", What: "100 links whose commands come a byte to the segment, as fast as the machine can", Apart: true, Run: abuseDrip},
@@ -17,7 +17,7 @@ func networkScenarios() []Scenario {
 		{Name: "cursors", What: "links to a board with cursors that are garbage, of another epoch or from the future", Apart: true, Run: abuseCursors},
 		{Name: "sublinks", What: "one subject that opens 3,000 links", Apart: true, Run: abuseSubLinks},
 		{Name: "subhandshakes", What: "one subject that connects and resets as fast as the machine can", Apart: true, Run: abuseSubHandshakes},
-		{Name: "frames", What: "16 links of one subject that send frames as fast as the machine can", Apart: true, Run: abuseFrames},
+		{Name: "frames", What: "16 links of one subject that send frames as fast as the machine can", Apart: true, Run: abuseFrames, Growth: 512 << 20},
 		{Name: "subbytes", What: "8 links of one subject that send 12 MiB/s each of queries", Apart: true, Run: abuseSubBytes},
 	}
 }

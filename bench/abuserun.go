@@ -140,6 +140,7 @@ func (r *abuseRun) measure(ctx context.Context) error {
 	figures, abused := r.abuse(ctx, env)
 	used := w.close(runtime.GOMAXPROCS(0))
 	res.Seconds, res.ServerCPU, res.Figures = used.Seconds, used.ServerCPU, figures
+	res.Memory.After, res.Memory.Peak = used.ServerRSS, r.peak.Load()
 
 	r.crowd.begin(phaseAfter)
 	if err := errors.Join(abused, pause(ctx, r.Around)); err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	slowEntity   = "board/abused"
+	slowBoard    = "abused"
 	tooSlow      = 16   // bytes a second: the socket does not drain for longer than the node waits
 	slowButThere = 2000 // bytes a second
 	drainedTime  = 10 * time.Second
@@ -28,7 +28,7 @@ func abuseSlow(ctx context.Context, e *AbuseEnv) ([]Figure, error) {
 		if err != nil {
 			return err
 		}
-		n, err := intrude(ctx, e.Target, slowEntity+"?conn=abuser-"+rand.Text(), token, 2<<10)
+		n, err := intrude(ctx, e.Target, "board/bench-"+slowBoard+"?conn=abuser-"+rand.Text(), token, 2<<10)
 		if err == nil && n.status != http.StatusSwitchingProtocols {
 			err = fmt.Errorf("a handshake got %d", n.status)
 		}
@@ -54,7 +54,7 @@ func abuseSlow(ctx context.Context, e *AbuseEnv) ([]Figure, error) {
 		})
 	}
 	beside := Fanout{
-		Target: e.Target, Entity: slowEntity, Links: 20, Senders: 4, Events: 1000, Warmup: time.Millisecond, For: e.For,
+		Target: e.Target, name: slowBoard, Links: 20, Senders: 4, Events: float64(e.Number(1000)), Warmup: time.Millisecond, For: e.For,
 	}
 	res, err := beside.Run(ctx)
 	cancel()

@@ -22,6 +22,8 @@ type Fanout struct {
 	Usage    func() (process.Usage, error) `json:"-"`       // of the server; may be nil
 	Metrics  Metrics                       `json:"-"`       // of the server; may be nil
 	Progress func(passed time.Duration)    `json:"-"`       // of Warmup + For; may be nil
+
+	name string // of the run, in ids (default a new one)
 }
 
 // FanoutResult is what came out.
@@ -54,6 +56,7 @@ func (f Fanout) withDefaults() Fanout {
 	fill(&f.Senders, 4)
 	fill(&f.Events, 1000)
 	fill(&f.Warmup, 2*time.Second)
+	fill(&f.name, rand.Text()[:8])
 	fill(&f.For, 10*time.Second)
 	return f
 }
@@ -66,7 +69,7 @@ func (f Fanout) Run(ctx context.Context) (*FanoutResult, error) {
 		return nil, fmt.Errorf("bench: %.0f events are more than can be told apart (%d)", most, boardCells*3/4)
 	}
 	run := fanoutRun{
-		Fanout: f, name: rand.Text()[:8], phase: newPhase(),
+		Fanout: f, phase: newPhase(),
 		took: newRecorder(), last: newRecorder(), acks: newRecorder(),
 		paints: make([]paint, boardCells), order: make([]atomic.Uint32, boardCells+1),
 	}

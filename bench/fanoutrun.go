@@ -18,7 +18,6 @@ type paint struct {
 // fanoutRun is one run under way.
 type fanoutRun struct {
 	Fanout
-	name    string
 	phase   *phase
 	took    *recorder
 	last    *recorder
