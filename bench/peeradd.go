@@ -10,8 +10,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// PeerAdd has connections add to counters, each again as soon as it has been answered. Zero fields mean the
-// defaults named there.
+// PeerAdd has connections add to counters, each again as soon as it has been answered. The warm-up begins when all have
+// been answered once. Zero fields mean the defaults named there.
 type PeerAdd struct {
 	PeerLoad
 	Links    int // default 1,024
@@ -25,6 +25,7 @@ type peerAddRun struct {
 	phase    *phase
 	took     *recorder
 	links    []*link
+	first    chan struct{}   // one for each link that has had an answer
 	done     atomic.Uint64   // while measuring
 	answered []atomic.Uint64 // by object, in the whole run
 	highest  []atomic.Uint64 // by object: its highest value that was told
@@ -40,7 +41,7 @@ func (a PeerAdd) Run(ctx context.Context) (_ *PeerResult, err error) {
 	if a.InFlight >= maxUnanswered || a.Objects > a.Links {
 		return nil, fmt.Errorf("bench: %d in flight (at most %d), %d objects for %d links", a.InFlight, maxUnanswered-1, a.Objects, a.Links)
 	}
-	run := peerAddRun{PeerAdd: a, took: newRecorder(), answered: make([]atomic.Uint64, a.Objects), highest: make([]atomic.Uint64, a.Objects)}
+	run := peerAddRun{PeerAdd: a, took: newRecorder(), first: make(chan struct{}, a.Links), answered: make([]atomic.Uint64, a.Objects), highest: make([]atomic.Uint64, a.Objects)}
 	run.links, err = a.Peer.dialAll(ctx, a.Links, RoleAdd, func(i int) string { return fmt.Sprintf("counter-%d", i%a.Objects) })
 	if err != nil {
 		return nil, err
@@ -55,6 +56,7 @@ func (r *peerAddRun) load(ctx context.Context) (*PeerResult, error) {
 	for i, l := range r.links {
 		all.add(func() error { return named(r.loop(i, l), "link", i) })
 	}
+	r.awaken(ctx, all.failed)
 	res := &PeerResult{Window: r.measure(ctx, r.phase, all.failed)}
 	if ctx.Err() != nil || all.hasFailed() {
 		closeAll(r.links)
@@ -69,6 +71,23 @@ func (r *peerAddRun) load(ctx context.Context) (*PeerResult, error) {
 	res.Done = r.done.Load()
 	res.finish(r.took)
 	return res, r.verify()
+}
+
+// awaken waits until every link has had an answer, so that making the objects is no part of what is measured.
+func (r *peerAddRun) awaken(ctx context.Context, failed <-chan struct{}) {
+	late := time.NewTimer(drain)
+	defer late.Stop()
+	for range r.links {
+		select {
+		case <-r.first:
+		case <-late.C:
+			return
+		case <-failed:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // loop keeps its requests unanswered until the phase has stopped, then waits for the last answers.
@@ -103,7 +122,9 @@ func (r *peerAddRun) loop(i int, l *link) error {
 			if id == 0 || id > issued {
 				return fmt.Errorf("an answer to nothing: %s", frame)
 			}
-			open--
+			if open--; id == 1 {
+				r.first <- struct{}{} // has room for all links
+			}
 			r.take(i%r.Objects, n)
 			if now := r.phase.since(at); r.phase.measured(now) {
 				r.done.Add(1)
