@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	maxHistory   = 1_000_000 // events that a tally lets its clients miss
-	bumpAtOnce   = 1000      // events of one command
-	historyMost  = 1_000_000 // events that one step reads, unless its fewest tries are more
-	historyTries = 3         // of a step at least
+	maxHistory   = 1_000_000   // events that a tally lets its clients miss
+	bumpAtOnce   = 1000        // events of one command
+	historyMost  = 1_000_000   // events that one step reads, unless its fewest tries are more
+	historyTries = 3           // of a step at least
+	historyLeast = time.Second // of a step with few events
 )
 
 // historyRun is one run under way.
@@ -91,9 +92,11 @@ func (r *historyRun) step(ctx context.Context, behind int) (CatchUp, error) {
 	c := CatchUp{Behind: behind, Tries: max(min(r.Tries, historyMost/behind), min(r.Tries, historyTries))}
 	welcome, caught := newHistogram(), newHistogram()
 	var reading time.Duration
+	tries := 0
 	var err error
 	c.Others, err = r.meanwhile(ctx, func() error {
-		for try := range c.Tries {
+		least := time.Now().Add(historyLeast)
+		for try := 0; try < c.Tries || behind <= bumpAtOnce && time.Now().Before(least); try++ {
 			began := time.Now()
 			welcomed, err := r.catchUp(ctx, behind, try)
 			if err != nil {
@@ -102,9 +105,11 @@ func (r *historyRun) step(ctx context.Context, behind int) (CatchUp, error) {
 			record(welcome, welcomed.Sub(began))
 			record(caught, time.Since(began))
 			reading += time.Since(welcomed)
+			tries++
 		}
 		return nil
 	})
+	c.Tries = tries
 	c.Welcome, c.CaughtUp = latencyOf(welcome), latencyOf(caught)
 	c.PerSecond = float64(behind) * float64(c.Tries) / reading.Seconds()
 	return c, err

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -31,6 +32,7 @@ type Target struct {
 	URL   string                           // http://host:port, or https://
 	TLS   *tls.Config                      // for https; nil trusts what the system trusts
 	Token func(sub string) (string, error) // signs a token
+	From  net.IP                           // address to dial from; nil: any
 }
 
 // link is one WebSocket at one entity. One goroutine reads; any may send.
@@ -39,6 +41,8 @@ type link struct {
 	in   []byte // what has been read; in[start:end] is not taken yet
 	from int
 	to   int
+
+	pings *atomic.Uint64 // counts those answered; may be nil
 
 	mu  sync.Mutex
 	out []byte // frames that flush will write
@@ -82,6 +86,9 @@ func connect(ctx context.Context, t Target, entity, sub, conn string, watch bool
 		Protocols: []string{wire.Subprotocol},
 		TLSConfig: t.TLS,
 		Header:    ws.HandshakeHeaderHTTP(http.Header{"Authorization": {"Bearer " + token}}),
+	}
+	if t.From != nil {
+		dialer.NetDial = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: t.From}}).DialContext
 	}
 	c, early, _, err := dialer.Dial(ctx, address)
 	if err != nil {
@@ -157,3 +164,10 @@ func (l *link) flush() error {
 }
 
 func (l *link) close() { l.conn.Close() }
+
+// shrink leaves the link a buffer of that size, for one that has little to read.
+func (l *link) shrink(size int) {
+	l.in = append(make([]byte, 0, max(size, l.to-l.from)), l.in[l.from:l.to]...)
+	l.from, l.to = 0, len(l.in)
+	l.in = l.in[:cap(l.in)]
+}

@@ -97,6 +97,9 @@ func (l *link) message() ([]byte, bool, error) {
 			}
 			return payload, true, nil
 		case ws.OpPing:
+			if l.pings != nil {
+				l.pings.Add(1)
+			}
 			l.queue(ws.OpPong, payload)
 			if err := l.flush(); err != nil {
 				return nil, false, err

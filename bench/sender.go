@@ -93,9 +93,13 @@ func (s *sender) answers(next func()) error {
 				return s.other(frame, next)
 			}
 			s.answered.Add(1)
-			if now := s.phase.since(at); s.phase.measured(now) {
+			now, due := s.phase.since(at), s.due[id%maxUnanswered].Load()
+			counts := now
+			if s.free != nil { // at a rate what was due counts, however late its answer
+				counts = due
+			}
+			if s.phase.measured(counts) {
 				s.measured.Add(1)
-				due := s.due[id%maxUnanswered].Load()
 				took = append(took, time.Duration(now-due))
 				if s.sampled != nil {
 					s.sampled(due, now-due)

@@ -17,7 +17,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure a node under load, over WebSockets", Args: cobra.NoArgs}
-	cmd.AddCommand(benchRecoveryCommand(), benchHistoryCommand())
+	cmd.AddCommand(benchRecoveryCommand(), benchHistoryCommand(), benchLinksCommand())
 	cmd.AddCommand(benchCommandsCommand(), benchFanoutCommand(), benchHotCommand(), benchNodeCommand())
 	cmd.AddCommand(benchAbuseCommand(), benchAbuserCommand())
 	cmd.AddCommand(benchStateCommand())
@@ -46,6 +46,7 @@ func (b *benchRun) registerOwn(cmd *cobra.Command) {
 func (b *benchRun) registerSteps(cmd *cobra.Command) {
 	b.target.register(cmd)
 	cmd.Flags().BoolVar(&b.json, "json", false, "print the result as JSON")
+	cmd.Flags().BoolVar(&b.tls, "tls", false, "the tool's own node with TLS, and a certificate made for the run")
 }
 
 const mostBench = 10 * time.Minute

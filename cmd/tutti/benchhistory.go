@@ -23,7 +23,7 @@ func benchHistoryCommand() *cobra.Command {
 				return errors.New("--tries, --others, --rate and --for: more than nothing")
 			}
 			return b.measure(cmd, "history", int64(len(h.Behind)+1), nil, func(ctx context.Context, n *workNode, progress func(int64)) (result, error) {
-				h.Target, h.Usage, h.Progress = bench.Target{URL: n.url, Token: n.token}, n.usage, func(done int) { progress(int64(done)) }
+				h.Target, h.Usage, h.Progress = n.target(), n.usage, func(done int) { progress(int64(done)) }
 				res, err := h.Run(ctx)
 				if res == nil {
 					return nil, err

@@ -26,7 +26,7 @@ func benchRecoveryCommand() *cobra.Command {
 			// What has been filled need not stay in memory.
 			args := []string{"--memory", fmt.Sprint(256 << 20)}
 			return b.measure(cmd, "fill", int64(r.Entities), args, func(ctx context.Context, n *workNode, progress func(int64)) (result, error) {
-				r.Target, r.Usage, r.Metrics = bench.Target{URL: n.url, Token: n.token}, n.usage, n.metrics
+				r.Target, r.Usage, r.Metrics = n.target(), n.usage, n.metrics
 				r.Kill, r.Start = func() error { return n.own.Kill() }, n.start
 				r.Disk = func() (int64, error) { return bench.DirectoryBytes(n.data) }
 				r.Progress = func(filled int) { progress(int64(filled)) }
