@@ -14,8 +14,8 @@ import (
 // maxSnapshot bounds what a snapshot may hold: Pebble takes values of up to 4 GiB.
 const maxSnapshot = 1 << 30
 
-// SaveSnapshot stores s in place of an older one. It is not synced; since Pebble's log keeps the order
-// of writes, what survives a crash is never without the records before it.
+// SaveSnapshot stores s in place of an older one. What makes it visible is not synced; since Pebble's log keeps the order
+// of writes, what survives a crash is never without the records before it. A large one is written in pieces.
 func (l *Log) SaveSnapshot(ctx context.Context, s journal.Snapshot) error {
 	if err := l.saveSnapshot(ctx, s); err != nil {
 		return fmt.Errorf("save snapshot of %s: %w", s.Entity, err)
@@ -58,7 +58,11 @@ func (l *Log) saveSnapshot(ctx context.Context, s journal.Snapshot) error {
 		return fmt.Errorf("of record %d, older than the stored one of record %d", s.Mark.Seq, m.Seq)
 	}
 	value := make([]byte, 0, len(s.State)+len(s.Notes)+64)
-	return l.j.store.set(key, codec.AppendSnapshot(value, key, &s), pebble.NoSync)
+	value = codec.AppendSnapshot(value, key, &s)
+	if len(value) <= l.j.pieceBytes() && !codec.InPieces(old) {
+		return l.j.store.set(key, value, pebble.NoSync)
+	}
+	return l.savePieces(ctx, key, value, old, s.Mark)
 }
 
 // Snapshot returns the newest snapshot of e.
@@ -82,6 +86,14 @@ func (l *Log) snapshot(ctx context.Context, e journal.Entity) (journal.Snapshot,
 	}
 	if err != nil {
 		return journal.Snapshot{}, false, err
+	}
+	if codec.InPieces(v) {
+		if v, err = l.j.pieces(key); errors.Is(err, pebble.ErrNotFound) {
+			return journal.Snapshot{}, false, nil
+		}
+		if err != nil {
+			return journal.Snapshot{}, false, err
+		}
 	}
 	s, err := codec.DecodeSnapshot(key, v, e)
 	return s, err == nil, err

@@ -1,6 +1,7 @@
 package diskjournal_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -92,6 +93,9 @@ func (w *workload) run(ctx context.Context, j journal.Journal, batches int) erro
 		w.mu.Unlock()
 		if e := batch[0].Entity; i%5 == 0 {
 			s := journal.Snapshot{Entity: e, Mark: last[e], State: fmt.Appendf(nil, "state of %s at %d", e, last[e].Seq)}
+			if i%35 == 30 { // one that is stored in pieces
+				s.State = bytes.Repeat(s.State, 600)
+			}
 			w.mu.Lock()
 			w.snapshots[e] = append(w.snapshots[e], s)
 			w.mu.Unlock()

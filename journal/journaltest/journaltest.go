@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(t testing.TB) journal.Journal, options ...Optio
 		{"Records", (*suite).testRecords},
 		{"RecordsOfOthers", (*suite).testRecordsOfOthers},
 		{"Snapshots", (*suite).testSnapshots},
+		{"LargeSnapshots", (*suite).testLargeSnapshots},
 		{"Due", (*suite).testDue},
 		{"Closed", (*suite).testClosed},
 		{"Model", (*suite).testModel},

@@ -1,6 +1,7 @@
 package journaltest
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -94,6 +95,27 @@ func (s *suite) testClosed(t *testing.T) {
 	} {
 		if err := do(); !errors.Is(err, journal.ErrClosed) {
 			t.Errorf("%s after Close = %v, want ErrClosed", name, err)
+		}
+	}
+}
+
+// testLargeSnapshots replaces large ones by smaller ones, by others of the same mark, and by small ones.
+func (s *suite) testLargeSnapshots(t *testing.T) {
+	l := acquire(t, s.new(t), p0)
+	var last journal.Mark
+	for i, size := range []int{1, 3_000_000, 700_000, 700_001, 10, 900_000, 900_000, 0} {
+		if i != 3 && i != 6 { // these replace one of their own mark
+			r := next(e1, last, "a")
+			appendTo(t, l, r)
+			last = r.Mark()
+		}
+		want := journal.Snapshot{Entity: e1, Mark: last, State: bytes.Repeat([]byte{byte(i), 'x'}, size/2), Notes: []byte("notes")}
+		if err := l.SaveSnapshot(t.Context(), want); err != nil {
+			t.Fatal(err)
+		}
+		got, ok, err := l.Snapshot(t.Context(), e1)
+		if err != nil || !ok || got.Mark != want.Mark || !bytes.Equal(got.State, want.State) || string(got.Notes) != "notes" {
+			t.Errorf("Snapshot %d = %v with %d bytes, %v, %v; want %v with %d bytes", i, got.Mark, len(got.State), ok, err, want.Mark, len(want.State))
 		}
 	}
 }

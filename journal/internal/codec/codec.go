@@ -23,6 +23,7 @@ const (
 	batchV1    = 0xb1
 	runV1      = 0xa1
 	snapshotV1 = 0xc1
+	piecesV1   = 0xe1
 	positionV1 = 0xd1
 )
 

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/tutti-rt/tutti/journal"
 )
@@ -38,10 +39,47 @@ func DecodeSnapshot(key, value []byte, e journal.Entity) (journal.Snapshot, erro
 // SnapshotMark returns the mark of an encoded snapshot without verifying it, and false when
 // there is none to be found.
 func SnapshotMark(value []byte) (journal.Mark, bool) {
-	if len(value) == 0 || value[0] != snapshotV1 {
+	if len(value) == 0 || value[0] != snapshotV1 && value[0] != piecesV1 {
 		return journal.Mark{}, false
 	}
 	r := reader{rest: value[1:]}
 	m := journal.Mark{Seq: r.uvarint(), Revision: r.uvarint()}
 	return m, !r.bad
+}
+
+// Pieces stands in the place of an encoded snapshot that is stored in pieces.
+type Pieces struct {
+	Mark  journal.Mark
+	Round uint64 // tells snapshots of the same mark apart
+	Size  int    // of all pieces together
+}
+
+// AppendPieces appends p. It is stored under key.
+func AppendPieces(dst, key []byte, p Pieces) []byte {
+	start := len(dst)
+	dst = append(dst, piecesV1)
+	dst = binary.AppendUvarint(dst, p.Mark.Seq)
+	dst = binary.AppendUvarint(dst, p.Mark.Revision)
+	dst = binary.AppendUvarint(dst, p.Round)
+	dst = binary.AppendUvarint(dst, uint64(p.Size))
+	return appendSum(dst, start, key)
+}
+
+// InPieces reports whether value is one of AppendPieces, without verifying it.
+func InPieces(value []byte) bool { return len(value) > 0 && value[0] == piecesV1 }
+
+// DecodePieces verifies and decodes what is stored under key.
+func DecodePieces(key, value []byte) (Pieces, error) {
+	rest, err := checked("snapshot", piecesV1, key, value)
+	if err != nil {
+		return Pieces{}, err
+	}
+	r := reader{rest: rest}
+	p := Pieces{Mark: journal.Mark{Seq: r.uvarint(), Revision: r.uvarint()}, Round: r.uvarint()}
+	size := r.uvarint()
+	if r.bad || len(r.rest) > 0 || size > math.MaxInt32 {
+		return Pieces{}, corrupt("snapshot", "malformed")
+	}
+	p.Size = int(size)
+	return p, nil
 }
