@@ -68,7 +68,7 @@ type Limits struct {
 
 	Links          int // links of the edge (default 100,000)
 	SubLinks       int // links of a subject (default 2,000)
-	Handshakes     int // handshakes a second (default 10,000)
+	Handshakes     int // handshakes a second with a valid token (default 10,000)
 	SubHandshakes  int // handshakes a second of a subject (default 500, and 2,000 at once)
 	TokenRefreshes int // auth frames a minute of a link (default 60)
 }

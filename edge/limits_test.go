@@ -134,6 +134,15 @@ func TestLinksAreBounded(t *testing.T) {
 		p.dial(t, "1", 1, "", "ann")
 		refused(t, p, 2, "bob", http.StatusTooManyRequests)
 	})
+	t.Run("handshakes without a token take none from others", func(t *testing.T) {
+		p := start(t, func(c *edge.Config) { c.Limits.Handshakes = 1 })
+		for range 10 {
+			if _, resp, err := p.tryDial(t, "1", conn(1), "", "bad"); err == nil || resp == nil || resp.StatusCode != http.StatusUnauthorized {
+				t.Fatalf("dial with a bad token = %v, %v, want 401", resp, err)
+			}
+		}
+		p.dial(t, "1", 1, "", "ann")
+	})
 	t.Run("handshakes of a subject", func(t *testing.T) {
 		p := start(t, func(c *edge.Config) { c.Limits.SubHandshakes, c.Limits.SubLinks = 1, 1 })
 		c := p.dial(t, "1", 1, "", "ann")

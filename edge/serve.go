@@ -31,13 +31,15 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request) *problem {
 	if p != nil {
 		return p
 	}
-	if !e.handshakes.take(e.now(), e.limits.Handshakes, e.limits.Handshakes) {
-		e.count.rateLimit.Add(1)
-		return refuse(http.StatusTooManyRequests, "too many handshakes").retry(time.Second)
-	}
 	claims, p := e.authenticate(r.Context(), q.token)
 	if p != nil {
 		return p
+	}
+	// Not before: whoever has no token could otherwise use up the handshakes of those who have one. To check a token is
+	// a small part of what its request costs anyway.
+	if !e.handshakes.take(e.now(), e.limits.Handshakes, e.limits.Handshakes) {
+		e.count.rateLimit.Add(1)
+		return refuse(http.StatusTooManyRequests, "too many handshakes").retry(time.Second)
 	}
 	l, p := e.admit(q, claims)
 	if p != nil {
