@@ -30,7 +30,8 @@ type Config struct {
 	CertFile, KeyFile string
 	CertPoll          time.Duration
 	// Connections is how many TCP connections without a WebSocket may be open at once
-	// (default 16,384). More are closed at once.
+	// (default 16,384). For more, those make room that have waited longest without a request; when all have one, the
+	// newest are closed.
 	Connections int
 	// Handler serves what is not the platform's, such as an application's page. Nil: nothing.
 	Handler http.Handler

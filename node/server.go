@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"github.com/tutti-rt/tutti/edge"
@@ -73,7 +72,7 @@ func (s *server) build(ctx context.Context) *http.Server {
 	}
 	h.Protocols.SetHTTP1(true) // WebSockets are upgraded from HTTP/1.1
 	if s.connections > 0 {
-		h.ConnState = limitConnections(int64(s.connections))
+		h.ConnState = newConnections(s.connections).see
 	}
 	return h
 }
@@ -93,19 +92,4 @@ func (s *server) recovering(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(w, r)
 	})
-}
-
-// limitConnections closes connections at once while n others are open.
-func limitConnections(n int64) func(net.Conn, http.ConnState) {
-	var open atomic.Int64
-	return func(c net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateNew:
-			if open.Add(1) > n {
-				_ = c.Close() // the server finds that out and reports StateClosed
-			}
-		case http.StateHijacked, http.StateClosed:
-			open.Add(-1)
-		}
-	}
 }

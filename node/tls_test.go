@@ -2,7 +2,6 @@ package node_test
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -202,40 +201,4 @@ func TestHeaderSize(t *testing.T) {
 	if status != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("GET with 64 KiB of headers = %d, want 431", status)
 	}
-}
-
-// Connections beyond the limit are closed at once; when others end there is room again.
-func TestConnectionLimit(t *testing.T) {
-	c := config()
-	c.Connections = 3
-	n := start(t, c)
-	served := func(conn net.Conn) bool {
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-		if _, err := fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
-			return false
-		}
-		answer := make([]byte, 9)
-		_, err := conn.Read(answer)
-		return err == nil && bytes.HasPrefix(answer, []byte("HTTP/1.1"))
-	}
-	dial := func() net.Conn {
-		conn, err := net.Dial("tcp", n.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.Close() })
-		return conn
-	}
-	var open []net.Conn
-	for i := range 3 {
-		open = append(open, dial())
-		if !served(open[i]) {
-			t.Fatalf("connection %d was not served", i)
-		}
-	}
-	if served(dial()) {
-		t.Error("the fourth connection was served")
-	}
-	open[0].Close()
-	eventually(t, "room for another connection", func() bool { return served(dial()) })
 }

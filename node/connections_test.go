@@ -1,0 +1,79 @@
+package node_test
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+)
+
+const half, rest = "GET / HTTP/1.1\r\nHost: x\r\n", "\r\n"
+
+// connect opens a connection to the node and sends the beginning of a request, if any.
+func connect(t *testing.T, n *running, first string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", n.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_, _ = fmt.Fprint(conn, first) // a closed connection gets no answer
+	return conn
+}
+
+// served sends the rest of a request and reports whether there is an answer.
+func served(conn net.Conn, request string) bool {
+	_, _ = fmt.Fprint(conn, request)
+	answer := make([]byte, 8)
+	_, err := conn.Read(answer)
+	return err == nil && bytes.HasPrefix(answer, []byte("HTTP/1.1"))
+}
+
+// Connections beyond the limit are closed at once while all others are being served; when one of those ends there is
+// room again.
+func TestConnectionLimit(t *testing.T) {
+	c := config()
+	c.Connections = 3
+	begun, release := make(chan struct{}, 3), make(chan struct{})
+	c.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case begun <- struct{}{}:
+		default: // the others have
+		}
+		<-release
+	})
+	n := start(t, c)
+	for range 3 {
+		connect(t, n, half+rest)
+		<-begun
+	}
+	if conn := connect(t, n, ""); served(conn, half+rest) {
+		t.Error("the fourth connection was served")
+	}
+	close(release)
+	eventually(t, "room for another connection", func() bool { return served(connect(t, n, ""), half+rest) })
+}
+
+// Connections that have asked for nothing make room for those that come: otherwise a few thousand that stop in the
+// middle of their headers keep everybody out for as long as headers may take.
+func TestConnectionsThatWaitMakeRoom(t *testing.T) {
+	c := config()
+	c.Connections = 3
+	n := start(t, c)
+	var waiting []net.Conn
+	for range 30 {
+		waiting = append(waiting, connect(t, n, half))
+		if conn := connect(t, n, ""); !served(conn, half+rest) {
+			t.Fatalf("a client was not served beside %d that wait", len(waiting))
+		}
+	}
+	if served(waiting[0], rest) {
+		t.Error("the connection that waited longest is still there")
+	}
+	if !served(waiting[29], rest) {
+		t.Error("the connection that came last is gone")
+	}
+}
