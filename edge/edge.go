@@ -134,6 +134,9 @@ func (e *Edge) Run(ctx context.Context) error {
 	halt()
 	workers.Wait()
 	e.drains.Wait()
+	for _, w := range e.workers {
+		w.poller.stop()
+	}
 	return ctx.Err()
 }
 

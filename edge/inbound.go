@@ -27,13 +27,14 @@ type inbound struct {
 	refreshes bucket
 	arrived   int64 // when the bytes at hand were read
 	left      bool  // the client said that it is gone for good
+	err       error // of feed; nothing more is decoded after it
 }
 
 var _ websock.Handler = (*inbound)(nil)
 
-// serve reads what the client sends until the socket is closed, then removes the link.
+// serve has what the client sends read until the socket is closed, and the link removed then. It does not wait for
+// that.
 func (l *link) serve(early []byte) {
-	defer l.edge.open.Done()
 	limits := &l.edge.limits
 	now := l.edge.now()
 	in := &inbound{
@@ -42,9 +43,15 @@ func (l *link) serve(early []byte) {
 		frames:  full(now, limits.LinkFrames), bytes: full(now, linkBytesBurst(limits)),
 		refreshes: full(now, refreshBurst),
 	}
-	in.run(early)
-	in.decoder.Release(in)
-	l.close(in.left)
+	if s, ok := l.socket.(polled); ok {
+		if in.more(early, nil) {
+			s.begin(in.more)
+		} else {
+			s.destroy()
+		}
+		return
+	}
+	go in.run(early) // Run waits for it; see Edge.open
 }
 
 // linkBytesBurst lets a message of the largest size through.
@@ -52,20 +59,29 @@ func linkBytesBurst(l *Limits) int { return max(l.LinkBytes, l.Frame+ws.MaxHeade
 
 // run reads until the socket is closed or the client has answered our close frame.
 func (in *inbound) run(early []byte) {
-	err := in.feed(early)
-	for !errors.Is(err, errClosed) {
+	for more := in.more(early, nil); more; {
 		p, broken := in.socket.read()
-		if broken != nil {
-			return
-		}
-		if err == nil {
-			err = in.feed(p)
-		}
+		more = in.more(p, broken)
 		in.socket.release()
 		if in.socket.unsent() {
 			in.worker.touch(in.link)
 		}
 	}
+}
+
+// more takes what was read, or why nothing more can be. It reports false when nothing more is to be read: then the
+// link has been removed.
+func (in *inbound) more(p []byte, broken error) bool {
+	if broken == nil && in.err == nil {
+		in.err = in.feed(p)
+	}
+	if broken == nil && !errors.Is(in.err, errClosed) {
+		return true
+	}
+	in.decoder.Release(in)
+	in.link.close(in.left)
+	in.edge.open.Done()
+	return false
 }
 
 // feed decodes p and handles what is in it. After an error nothing more is to be decoded.
@@ -284,6 +300,9 @@ func (in *inbound) auth(token string) error {
 		in.edge.count.rateLimit.Add(1)
 		in.end(ending{code: wire.EndRate, message: "too many auth frames", reconnect: true, spread: 2 * reconnectSpread})
 		return errEnded
+	}
+	if s, ok := in.socket.(polled); ok {
+		s.aside() // the keys may have to be fetched
 	}
 	claims, refused := in.edge.verify(token)
 	if refused != nil {

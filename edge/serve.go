@@ -175,8 +175,8 @@ func (e *Edge) attach(ctx context.Context, l *link, q *request, claims tutti.Cla
 	return nil
 }
 
-// upgrade takes the connection over from the HTTP server and serves the link on a goroutine of its
-// own, whose stack is small.
+// upgrade takes the connection over from the HTTP server. Its poller serves the link, or a goroutine of its own, whose
+// stack is small.
 func (e *Edge) upgrade(w http.ResponseWriter, l *link, q *request) *problem {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -189,7 +189,7 @@ func (e *Edge) upgrade(w http.ResponseWriter, l *link, q *request) *problem {
 		early = make([]byte, n)
 		_, _ = rw.Reader.Read(early) // what is buffered can be read
 	}
-	l.open(newSocket(conn, e.buffers), websock.AppendAccept(nil, q.key, wire.Subprotocol), early)
+	l.open(newSocket(conn, e.buffers, l.worker.poller), websock.AppendAccept(nil, q.key, wire.Subprotocol), early)
 	return nil
 }
 
@@ -201,12 +201,12 @@ func (l *link) open(s socket, first, early []byte) {
 	}
 	l.socket = s
 	l.state.Store(stateIdle)
-	go l.serve(early) // Run waits for it; see Edge.open
 	l.worker.schedule(deadline{when: l.edge.now() + int64(l.edge.timing.Heartbeat), link: l, what: deadlinePing})
 	if at := l.expires.Load(); at > 0 {
 		l.worker.schedule(deadline{when: l.edge.tokenDeadline(at), link: l, what: deadlineToken})
 	}
 	l.worker.touch(l)
+	l.serve(early)
 }
 
 // decide says what the entity said, to whoever waits for it.

@@ -27,6 +27,19 @@ type socket interface {
 	close()
 }
 
+// polled is a socket that is read from by somebody who reads from many. It has begin and aside in place of read and
+// release.
+type polled interface {
+	socket
+	// begin has what comes handed to take, bytes or the error that is the last, until take returns false. The bytes are
+	// valid until it returns.
+	begin(take func(p []byte, broken error) bool)
+	// aside is called within take when that is about to wait.
+	aside()
+	// destroy is called in place of begin when nothing is to be read.
+	destroy()
+}
+
 // inbuf is what one read fills.
 type inbuf [8 << 10]byte
 

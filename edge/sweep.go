@@ -25,7 +25,9 @@ const (
 type worker struct {
 	edge  *Edge
 	index int
-	woken chan struct{}
+	// poller reads from the sockets of the worker's links, where it can.
+	poller *poller
+	woken  chan struct{}
 
 	mu    sync.Mutex
 	links []*link // to flush; at most one entry for each link
@@ -43,7 +45,7 @@ type worker struct {
 }
 
 func newWorker(e *Edge, index int) *worker {
-	return &worker{edge: e, index: index, woken: make(chan struct{}, 1)}
+	return &worker{edge: e, index: index, poller: new(poller), woken: make(chan struct{}, 1)}
 }
 
 func (w *worker) wake() {
