@@ -180,3 +180,11 @@ func (e *Edge) Parse(r *http.Request) (id, conn string, status int) {
 	}
 	return q.id, q.conn, 0
 }
+
+// Deadlines returns how many deadlines the workers keep. Run has returned.
+func (e *Edge) Deadlines() (n int) {
+	for _, w := range e.workers {
+		n += len(w.deadlines)
+	}
+	return n
+}

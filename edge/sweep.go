@@ -16,6 +16,9 @@ const (
 	// share of a worker's time that sweeps of rings may take, as 1/share, until the pace is
 	// stretched as far as it goes.
 	paceFactor = 4
+	// stint is how many links a sweep serves before it lets others run, and serves links that something came
+	// for alone: about half a millisecond.
+	stint = 64
 	// minPace is the pause that is not worth waiting for.
 	minPace = 500 * time.Microsecond
 )
@@ -107,23 +110,33 @@ func (w *worker) next() int64 {
 // pass flushes the links that something came for, then sweeps the rings whose time has come.
 func (w *worker) pass() {
 	w.mu.Lock()
-	links, fans, fresh := w.links, w.fans, w.fresh
-	w.links, w.fans, w.fresh = w.spareLinks[:0], w.spareFans[:0], nil
+	fans, fresh := w.fans, w.fresh
+	w.fans, w.fresh = w.spareFans[:0], nil
 	w.mu.Unlock()
 
 	for _, d := range fresh {
 		w.deadlines.push(d)
 	}
 	w.expire()
+	w.flushLinks()
+	w.sweepAll(fans)
+
+	clear(fans)
+	w.spareFans = trim(fans)
+}
+
+// flushLinks flushes the links that something came for.
+func (w *worker) flushLinks() {
+	w.mu.Lock()
+	links := w.links
+	w.links = w.spareLinks[:0]
+	w.mu.Unlock()
 	for _, l := range links {
 		l.queued.Store(false)
 		w.flush(l, nil, nil)
 	}
-	w.sweepAll(fans)
-
 	clear(links)
-	clear(fans)
-	w.spareLinks, w.spareFans = trim(links), trim(fans)
+	w.spareLinks = trim(links)
 }
 
 // trim keeps the memory of a list that is not far too large.
@@ -178,7 +191,11 @@ func (w *worker) sweep(f *fan) {
 	s.mu.Lock()
 	w.scratch = append(w.scratch[:0], s.links...)
 	s.mu.Unlock()
-	for _, l := range w.scratch {
+	for i, l := range w.scratch {
+		if i%stint == stint-1 {
+			runtime.Gosched()
+			w.flushLinks()
+		}
 		if !l.queued.Load() { // otherwise it is about to be flushed
 			w.flush(l, f.ring, &v)
 		}

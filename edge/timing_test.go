@@ -177,6 +177,25 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
+// TestDeadLinksAreForgotten: a link that has ended does not wait in memory for its token to expire.
+func TestDeadLinksAreForgotten(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, p *platform, dial dialer) {
+		stays := dial(0, "", "ann;red;3600s")
+		for i := range 1000 {
+			c := dial(1+i, "", "bob;red;3600s")
+			_ = c.conn.Close()
+		}
+		time.Sleep(time.Second)
+		if _, _, ended := stays.last(); ended != 0 {
+			t.Errorf("the link that stays ended after %v", ended)
+		}
+		p.stop()
+		if n := p.edge.Deadlines(); n < 2 || n > 2*4*64 {
+			t.Errorf("after 1,000 links have come and gone there are %d deadlines, want some for the one that stays and few beside", n)
+		}
+	})
+}
+
 func TestTokenExpires(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, p *platform, dial dialer) {
 		a, b := dial(1, "", "ann;red;60s"), dial(2, "", "bob;red;60s")
