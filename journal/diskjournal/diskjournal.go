@@ -16,6 +16,8 @@ import (
 type Config struct {
 	// Logger gets what heals itself and what does not. Nil discards.
 	Logger *slog.Logger
+	// FS is the file system that the directory is in. Nil: the machine's. What it gives must keep what was synced.
+	FS vfs.FS
 	// CacheBytes is the memory for blocks read from disk (default 64 MiB).
 	CacheBytes int64
 	// MemTableBytes is how much is gathered in memory before it becomes a sorted file (default 32 MiB).
@@ -82,7 +84,12 @@ var _ journal.Journal = (*Journal)(nil)
 
 // Open opens the journal in dir, which it creates if there is none. Only one process at a time
 // can have it open. Damage that shows on opening is reported as journal.ErrCorrupt.
-func Open(dir string, c Config) (*Journal, error) { return open(vfs.Default, dir, c) }
+func Open(dir string, c Config) (*Journal, error) {
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+	return open(c.FS, dir, c)
+}
 
 func open(fs vfs.FS, dir string, c Config) (_ *Journal, err error) {
 	c, err = c.withDefaults()
@@ -153,7 +160,7 @@ func (j *Journal) fail(err error) {
 	if !j.closed {
 		close(j.closing)
 	}
-	j.log.Error("journal stopped", "dir", j.dir, "error", err)
+	j.log.Error("journal stopped", "dir", j.dir, "error", err.Error())
 }
 
 // Close waits for what is under way, indexes what is not yet, and closes the files.

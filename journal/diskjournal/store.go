@@ -55,11 +55,15 @@ func openStore(fsys vfs.FS, dir string, c Config, fail func(error)) (_ *store, e
 	compactions := newScheduler()
 	o.Experimental.CompactionScheduler = compactions
 	if s.db, err = pebble.Open(dir, o); err != nil {
-		return nil, errors.Join(s.err(), missing(err))
+		if dead := s.err(); dead != nil {
+			return nil, dead
+		}
+		return nil, missing(err)
 	}
 	compactions.open()
-	if err = s.identify(); err == nil {
-		err = s.err()
+	err = s.identify()
+	if dead := s.err(); dead != nil {
+		err = dead // what comes after it is only that nothing was written any more
 	}
 	if err != nil {
 		close(s.guard.closing)
@@ -91,9 +95,12 @@ func (s *store) options(c Config) *pebble.Options {
 			},
 			// One damaged block concerns those who read it, who get an error. Pebble would have it stop everything.
 			DataCorruption: func(i pebble.DataCorruptionInfo) {
-				s.log.Error("stored data is damaged", "file", i.Path, "error", i.Details)
+				if s.err() == nil { // a dead store looks for what it has not written
+					s.log.Error("stored data is damaged", "file", i.Path, "error", fmt.Sprint(i.Details))
+				}
 			},
-			BackgroundError: func(err error) { s.log.Error("background work of the journal", "error", err) },
+			// As text, since Pebble's errors print with their stacks.
+			BackgroundError: func(err error) { s.log.Error("background work of the journal", "error", err.Error()) },
 			WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
 				s.log.Warn("journal writes stall", "reason", i.Reason)
 			},
