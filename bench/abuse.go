@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/tutti-rt/tutti/internal/faults"
 	"github.com/tutti-rt/tutti/internal/process"
 )
 
@@ -33,6 +35,8 @@ type Scenario struct {
 	What string   // in one line
 	Node []string // flags of the node beside those that every node has
 	Env  []string // added to the node's environment
+	// Small is the size of a file system of its own for the node's data, in bytes; 0: none.
+	Small int64
 	// Growth is by how many bytes the node's resident memory may grow while it is mistreated, and the bystanders'
 	// own part of that is little (default 256 MiB).
 	Growth int64
@@ -53,10 +57,14 @@ type Scenario struct {
 // AbuseNode is a node in a process of its own.
 type AbuseNode struct {
 	Target  Target
+	Data    string               // its directory
 	Process func() *process.Node // the present one
 	Output  func() string        // the end of what it has printed
 	// Metrics returns the metrics without labels, by name.
 	Metrics func(ctx context.Context) (map[string]float64, error)
+	// Faults has the node's disk and clock have these faults from now on, also when it is started again; the scenario's
+	// Node has --faults.
+	Faults func(s faults.Settings) error
 	// Restart kills the process unless it has ended, and starts it again with the same data.
 	Restart func(ctx context.Context) error
 	// Apart runs Scenario.Run in a process of its own. Nil: such scenarios run in this one.
@@ -84,7 +92,9 @@ type Figure struct {
 }
 
 // Scenarios returns all of them, in the order in which they are run.
-func Scenarios() []Scenario { return networkScenarios() }
+func Scenarios() []Scenario {
+	return slices.Concat(networkScenarios(), handlerScenarios(), diskScenarios(), clockScenarios())
+}
 
 func (a Abuse) withDefaults() (Abuse, []Scenario, error) {
 	fill(&a.For, 30*time.Second)
@@ -122,6 +132,9 @@ func (a Abuse) Run(ctx context.Context) (*AbuseResult, error) {
 	for _, s := range chosen {
 		fill(&s.Growth, 256<<20)
 		one, err := a.one(ctx, s)
+		if len(a.Scenarios) == 0 && s.Small > 0 && (errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported)) {
+			one.Problem, err = "not run: "+err.Error(), nil
+		}
 		if err != nil {
 			err = fmt.Errorf("bench abuse %s: %w", s.Name, err)
 			one.Problem = err.Error()

@@ -15,8 +15,8 @@ import (
 const (
 	// grace is how long links and goroutines of abusers may be there after the abuse.
 	grace = 20 * time.Second
-	// spare is how many goroutines more than before there may be then: of the HTTP server, of timers.
-	spare = 50
+	// spare is how many goroutines more than before there may be then: those kept to take turns, of the HTTP server, of timers.
+	spare = 120
 )
 
 // abuseRun is one scenario under way.

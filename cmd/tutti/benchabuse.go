@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tutti-rt/tutti/bench"
+	"github.com/tutti-rt/tutti/internal/faults"
 	"github.com/tutti-rt/tutti/internal/process"
 )
 
@@ -99,13 +101,22 @@ func measureMachine(ctx context.Context) (_ bench.Machine, err error) {
 
 // startAbused runs the node of one scenario.
 func startAbused(ctx context.Context, s bench.Scenario) (*bench.AbuseNode, error) {
-	n, err := startOwn(ctx, ownNode{command: append([]string{"bench", "node", "--bounded"}, s.Node...), env: s.Env, admin: true})
+	own := ownNode{command: append([]string{"bench", "node", "--bounded"}, s.Node...), env: s.Env, admin: true}
+	removeDisk := func(context.Context) error { return nil }
+	if s.Small > 0 {
+		d, err := newSmallDisk(s.Small)
+		if err != nil {
+			return nil, err
+		}
+		own.data, removeDisk = d.data(), d.remove
+	}
+	n, err := startOwn(ctx, own)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, removeDisk(ctx))
 	}
 	var mu sync.Mutex // guards n.own
 	return &bench.AbuseNode{
-		Target: bench.Target{URL: n.url, Token: n.token},
+		Target: bench.Target{URL: n.url, Token: n.token}, Data: n.data,
 		Process: func() *process.Node {
 			mu.Lock()
 			defer mu.Unlock()
@@ -113,6 +124,7 @@ func startAbused(ctx context.Context, s bench.Scenario) (*bench.AbuseNode, error
 		},
 		Output:  n.output.String,
 		Metrics: n.metrics,
+		Faults:  func(s faults.Settings) error { return s.Write(filepath.Join(n.data, faultsFile)) },
 		Restart: func(ctx context.Context) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -124,9 +136,9 @@ func startAbused(ctx context.Context, s bench.Scenario) (*bench.AbuseNode, error
 		Close: func(ctx context.Context) error {
 			select {
 			case <-n.own.Ended():
-				return n.remove()
+				return errors.Join(n.remove(), removeDisk(ctx))
 			default:
-				return n.close(ctx)
+				return errors.Join(n.close(ctx), removeDisk(ctx))
 			}
 		},
 	}, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -24,6 +25,7 @@ type benchNode struct {
 	heartbeat           time.Duration
 	bounded             bool
 	noDisk              bool
+	faults              bool
 }
 
 func benchNodeCommand() *cobra.Command {
@@ -42,6 +44,7 @@ func benchNodeCommand() *cobra.Command {
 	f.BoolVar(&b.bounded, "bounded", false, "with the bounds that nodes have by default")
 	f.BoolVar(&b.noDisk, "no-disk", false, "keep the journal in memory")
 	f.Int64Var(&b.memory, "memory", 0, "bytes of entities kept in memory, as an estimate (default 1 GiB)")
+	f.BoolVar(&b.faults, "faults", false, "have the faults that "+faultsFile+" in the data directory says, as it changes")
 	return cmd
 }
 
@@ -62,7 +65,7 @@ func (b *benchNode) serve(cmd *cobra.Command) error {
 	if b.noDisk {
 		b.data = ""
 	}
-	n, err := node.New(node.Config{
+	c := node.Config{
 		Categories: append(demo.Categories(), trial.Categories()...),
 		Listen:     b.listen, CertFile: b.certFile, KeyFile: b.keyFile,
 		Auth:   auth.Config{Keys: []auth.Source{auth.Secret([]byte(secret))}},
@@ -70,9 +73,17 @@ func (b *benchNode) serve(cmd *cobra.Command) error {
 		Data: b.data, Memory: b.memory,
 		Admin: b.admin, AdminToken: os.Getenv("TUTTI_ADMIN_TOKEN"),
 		Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	}
+	if b.faults {
+		return serveWithFaults(cmd.Context(), c)
+	}
+	return serveNode(cmd.Context(), c)
+}
+
+func serveNode(ctx context.Context, c node.Config) error {
+	n, err := node.New(c)
 	if err != nil {
 		return err
 	}
-	return n.Run(cmd.Context())
+	return n.Run(ctx)
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 
@@ -23,5 +24,17 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata"})
+	testscript.Run(t, testscript.Params{Dir: "testdata", Condition: condition})
+}
+
+// condition is [mount]: whether this process may mount file systems.
+func condition(name string) (bool, error) {
+	if name != "mount" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	d, err := newSmallDisk(1 << 20)
+	if err != nil {
+		return false, nil // without the right to
+	}
+	return true, d.remove(context.Background())
 }

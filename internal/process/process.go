@@ -91,6 +91,16 @@ func (n *Node) PID() int { return n.cmd.Process.Pid }
 // Ended is closed when the process is gone, however that came.
 func (n *Node) Ended() <-chan struct{} { return n.ended }
 
+// ExitCode returns the exit status of a process that has ended, and -1 while it runs and when a signal ended it.
+func (n *Node) ExitCode() int {
+	select {
+	case <-n.ended:
+		return n.cmd.ProcessState.ExitCode()
+	default:
+		return -1
+	}
+}
+
 // Kill ends the process without warning (SIGKILL) and waits until it is gone.
 func (n *Node) Kill() error {
 	err := n.cmd.Process.Kill()

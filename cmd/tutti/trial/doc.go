@@ -9,6 +9,7 @@ func Categories() []*tutti.Category {
 	return []*tutti.Category{
 		Canvases,
 		Feeders,
+		Hazards,
 		Sheets,
 		Tallies,
 	}

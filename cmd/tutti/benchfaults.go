@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+
+	"github.com/tutti-rt/tutti/internal/faults"
+	"github.com/tutti-rt/tutti/journal/diskjournal"
+	"github.com/tutti-rt/tutti/node"
+)
+
+// faultsFile is where a node with --faults finds them.
+const faultsFile = "faults.json"
+
+// serveWithFaults runs the node on a disk and by a clock that have faults.
+func serveWithFaults(ctx context.Context, c node.Config) (err error) {
+	f := faults.New(nil)
+	file := filepath.Join(c.Data, faultsFile)
+	if err := f.Load(file); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	var following sync.WaitGroup
+	defer following.Wait()
+	defer cancel(nil)
+	following.Go(func() {
+		if err := f.Follow(ctx, file); err != nil {
+			cancel(err)
+		}
+	})
+	disk, err := diskjournal.Open(c.Data, diskjournal.Config{FS: f, Logger: c.Logger})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, disk.Close()) }()
+	c.Data, c.Journal, c.Clock = "", disk, f.Now
+	err = serveNode(ctx, c)
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
