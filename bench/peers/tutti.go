@@ -42,6 +42,7 @@ func tuttis(ctx context.Context, root, dir string) ([]*server, error) {
 			remarks: map[bench.Role]string{
 				bench.RoleSubscribe: "events, stored before anybody sees them",
 				bench.RoleEcho:      "ping frames, by way of the entity's node",
+				bench.RoleAdd:       "events in the journal, synced",
 				roleIdle:            "at one entity",
 			},
 		},
