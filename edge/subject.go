@@ -14,8 +14,10 @@ type bucket struct {
 // full returns a bucket that nothing was taken from.
 func full(now int64, burst int) bucket { return bucket{level: float64(burst), last: now} }
 
-// take takes n if they are there. A refused n takes nothing.
+// take takes n if they are there. A refused n takes nothing. What came before what was taken last, as it may on
+// another link, is taken as if it came with that.
 func (b *bucket) take(now int64, n, rate, burst int) bool {
+	now = max(now, b.last)
 	b.level = min(b.level+float64(now-b.last)*float64(rate)/float64(time.Second), float64(burst))
 	b.last = now
 	if b.level < float64(n) {
