@@ -7,6 +7,8 @@ import "github.com/tutti-rt/tutti"
 // Categories returns the categories of the trials.
 func Categories() []*tutti.Category {
 	return []*tutti.Category{
+		Accounts,
+		Alarms,
 		Canvases,
 		Feeders,
 		Hazards,
