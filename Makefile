@@ -84,5 +84,9 @@ fuzz:
 peers-quick:
 	$(GO) run ./bench/peers -quick
 
+# A minute of load while the node is killed, then everything that clients were told is verified.
+soak:
+	$(GO) run ./cmd/tutti bench soak --for 60s --kill-every 5s --seed $${SOAK_SEED:-$$RANDOM$$RANDOM}
+
 clean:
 	rm -rf bin test-results
