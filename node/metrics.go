@@ -87,16 +87,18 @@ func newStateMetrics(n *state.Node) *collector[state.Stats] {
 		{"snapshot_bytes_total", "Bytes of snapshots stored.", counter, func(s state.Stats) float64 { return float64(s.SnapshotBytes) }},
 		{"snapshots_under_way", "Snapshots being stored.", gauge, func(s state.Stats) float64 { return float64(s.Saving) }},
 	})
-	c.timing("tutti_state_snapshot_seconds", "Time of each snapshot until it was stored.", func(s state.Stats) state.Timing { return s.Snapshots })
-	c.timing("tutti_state_snapshot_turn_seconds", "What turns spent on snapshots.", func(s state.Stats) state.Timing { return s.SnapshotTurns })
-	c.timing("tutti_state_view_turn_seconds", "What turns spent on encoding views.", func(s state.Stats) state.Timing { return s.ViewTurns })
+	c.timing("tutti_state_snapshot_seconds", "Time of each snapshot until it was stored.", func(s state.Stats) distribution { return ofState(s.Snapshots) })
+	c.timing("tutti_state_snapshot_turn_seconds", "What turns spent on snapshots.", func(s state.Stats) distribution { return ofState(s.SnapshotTurns) })
+	c.timing("tutti_state_view_turn_seconds", "What turns spent on encoding views.", func(s state.Stats) distribution { return ofState(s.ViewTurns) })
 	return c
 }
 
 func newJournalMetrics(j *diskjournal.Journal) *collector[diskjournal.Stats] {
-	return newCollector("tutti_journal_", j.Stats, []metric[diskjournal.Stats]{
+	c := newCollector("tutti_journal_", j.Stats, []metric[diskjournal.Stats]{
 		{"synced_writes_total", "Writes of batches, each with one sync.", counter, func(s diskjournal.Stats) float64 { return float64(s.Syncs) }},
 		{"batches_total", "Batches in those writes.", counter, func(s diskjournal.Stats) float64 { return float64(s.Batches) }},
 		{"bytes_total", "Encoded bytes of those batches.", counter, func(s diskjournal.Stats) float64 { return float64(s.Bytes) }},
 	})
+	c.timing("tutti_journal_sync_seconds", "Time of each synced write.", func(s diskjournal.Stats) distribution { return ofSyncs(s.SyncTimes) })
+	return c
 }

@@ -64,7 +64,7 @@ func New(c Config) (*Node, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
+	n.metrics.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsScheduler)), collectors.NewBuildInfoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newEdgeMetrics(n.edge))
 	return n, nil
 }

@@ -13,6 +13,8 @@ type Usage struct {
 	CPU     time.Duration // user and system time
 	RSS     int64         // resident memory now, in bytes
 	PeakRSS int64
+	// Waited is how long threads that could have run had to wait for a core, of all together.
+	Waited time.Duration
 }
 
 // Usage returns what the node has used so far, or ErrNoUsage.

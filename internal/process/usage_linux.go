@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -38,7 +39,22 @@ func UsageOf(pid int) (Usage, error) {
 	}
 	u.RSS = kilobytes(status, "\nVmRSS:")
 	u.PeakRSS = kilobytes(status, "\nVmHWM:")
+	u.Waited = waited(pid)
 	return u, nil
+}
+
+// waited returns how long the threads that the process has now had to wait for a core; 0 where the kernel does not say.
+func waited(pid int) time.Duration {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid)) // the pattern is a good one
+	var sum time.Duration
+	for _, file := range files {
+		stat, _ := os.ReadFile(file) // empty for a thread that has ended
+		if fields := bytes.Fields(stat); len(fields) == 3 {
+			n, _ := strconv.ParseInt(string(fields[1]), 10, 64)
+			sum += time.Duration(n)
+		}
+	}
+	return sum
 }
 
 // kilobytes returns the value of one line of /proc/PID/status in bytes.

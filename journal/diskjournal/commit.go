@@ -2,6 +2,7 @@ package diskjournal
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -116,9 +117,10 @@ func (j *Journal) write(group []*commit) error {
 			return err
 		}
 	}
+	began := time.Now()
 	if err := j.store.apply(b, pebble.Sync); err != nil {
 		return err
 	}
-	j.count.wrote(group, size)
+	j.count.wrote(group, size, time.Since(began))
 	return nil
 }

@@ -1,17 +1,26 @@
 package diskjournal
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Stats is what a journal has stored since it was opened.
 type Stats struct {
 	Syncs   int64 // writes, each with one sync
 	Batches int64 // in those writes; also the changes of owner
 	Bytes   int64 // of those, as encoded
+	// SyncTimes is how long those writes took, with their syncs.
+	SyncTimes SyncTimes
 }
 
-type counters struct{ syncs, batches, bytes atomic.Int64 }
+type counters struct {
+	syncs, batches, bytes atomic.Int64
+	took                  syncMeter
+}
 
-func (c *counters) wrote(group []*commit, bytes int) {
+func (c *counters) wrote(group []*commit, bytes int, took time.Duration) {
+	c.took.add(took)
 	c.syncs.Add(1)
 	c.batches.Add(int64(len(group)))
 	c.bytes.Add(int64(bytes))
@@ -19,5 +28,8 @@ func (c *counters) wrote(group []*commit, bytes int) {
 
 // Stats returns figures as of now.
 func (j *Journal) Stats() Stats {
-	return Stats{Syncs: j.count.syncs.Load(), Batches: j.count.batches.Load(), Bytes: j.count.bytes.Load()}
+	return Stats{
+		Syncs: j.count.syncs.Load(), Batches: j.count.batches.Load(), Bytes: j.count.bytes.Load(),
+		SyncTimes: j.count.took.times(),
+	}
 }

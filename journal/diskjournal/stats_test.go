@@ -31,4 +31,11 @@ func TestStatsCountWhatIsStored(t *testing.T) {
 	if after.Syncs != before.Syncs+3 || after.Batches != before.Batches+3 || after.Bytes < before.Bytes+100 {
 		t.Errorf("Stats() = %+v, then %+v after three appends, one after the other", before, after)
 	}
+	var counted uint64
+	for _, n := range after.SyncTimes.Buckets {
+		counted += n
+	}
+	if times := after.SyncTimes; counted != uint64(after.Syncs) || times.Max <= 0 || times.Sum < times.Max {
+		t.Errorf("SyncTimes = %+v of %d syncs, want each in a bucket", times, after.Syncs)
+	}
 }
