@@ -42,6 +42,7 @@ type FanoutResult struct {
 	Last          Latency `json:"last_viewer"`       // from when a command was due to the last of the viewers
 	Ack           Latency `json:"ack"`               // from when a command was due to its acknowledgement
 	CPUPerMillion float64 `json:"server_cpu_seconds_per_million"`
+	Stalls        *Stalls `json:"stalls"`
 	Rejected      uint64  `json:"rejected"`
 	Rejection     string  `json:"rejection,omitempty"`
 	Verified      bool    `json:"verified"` // every viewer got every event, once and in order, and all the same ones

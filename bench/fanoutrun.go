@@ -131,6 +131,7 @@ func (r *fanoutRun) load(ctx context.Context) (*FanoutResult, error) {
 		})
 	}
 	wait(ctx, r.Warmup, senders.failed, r.Progress)
+	stalls := watchStalls(ctx, r.Metrics)
 	w, before := openWindow(r.Usage), r.delivered()
 	r.phase.open()
 	wait(ctx, r.For, senders.failed, func(passed time.Duration) {
@@ -140,6 +141,7 @@ func (r *fanoutRun) load(ctx context.Context) (*FanoutResult, error) {
 	})
 	r.phase.shut()
 	measured, used := r.delivered()-before, w.close(runtime.GOMAXPROCS(0))
+	held := stalls.since(ctx)
 	for _, s := range r.senders {
 		s.stopReading()
 	}
@@ -159,7 +161,9 @@ func (r *fanoutRun) load(ctx context.Context) (*FanoutResult, error) {
 	if err := errors.Join(err, viewers.wait()); err != nil {
 		return nil, err
 	}
-	return r.result(used, measured)
+	res, err := r.result(used, measured)
+	res.Stalls = held
+	return res, err
 }
 
 func (r *fanoutRun) result(w Window, measured uint64) (*FanoutResult, error) {

@@ -104,6 +104,7 @@ func (r *FanoutResult) Print(to io.Writer, m Machine) error {
 	t.latency("command to a viewer", r.Latency)
 	t.latency("command to the last viewer", r.Last)
 	t.latency("command to its answer", r.Ack)
+	t.stalls(r.Stalls, r.Window)
 	t.machine(r.Window, m, "deliveries", r.CPUPerMillion)
 	return t.w.Flush()
 }

@@ -15,6 +15,9 @@ type Window struct {
 	GeneratorCPU float64 `json:"generator_cpu_seconds"` // of this process
 	ServerRSS    int64   `json:"server_rss_bytes"`      // at its end
 	ServerPeak   int64   `json:"server_peak_rss_bytes"`
+	// How long threads waited for a core, all together: of the server and of this process.
+	ServerWaited    float64 `json:"server_waited_seconds"`
+	GeneratorWaited float64 `json:"generator_waited_seconds"`
 	// GeneratorBound says that the generator used up the machine rather than the server, so that the
 	// figures say more about it than about the server.
 	GeneratorBound bool `json:"generator_bound"`
@@ -45,9 +48,11 @@ func (w *window) close(cores int) Window {
 	if u, err := w.usage(); err == nil {
 		r.ServerCPU = (u.CPU - w.server.CPU).Seconds()
 		r.ServerRSS, r.ServerPeak = u.RSS, u.PeakRSS
+		r.ServerWaited = max(0, u.Waited-w.server.Waited).Seconds()
 	}
 	if u, err := process.UsageOf(os.Getpid()); err == nil {
 		r.GeneratorCPU = (u.CPU - w.generator.CPU).Seconds()
+		r.GeneratorWaited = max(0, u.Waited-w.generator.Waited).Seconds()
 	}
 	busy := (r.ServerCPU + r.GeneratorCPU) / r.Seconds / float64(cores)
 	r.GeneratorBound = busy > 0.85 && r.GeneratorCPU > r.ServerCPU
