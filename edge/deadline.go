@@ -1,6 +1,9 @@
 package edge
 
-import "container/heap"
+import (
+	"container/heap"
+	"slices"
+)
 
 // deadline is a time at which a worker looks at a link.
 type deadline struct {
@@ -48,6 +51,7 @@ func (w *worker) schedule(d deadline) {
 
 // expire looks at the links whose deadlines have passed.
 func (w *worker) expire() {
+	w.forget()
 	now := w.edge.now()
 	for len(w.deadlines) > 0 && w.deadlines[0].when <= now {
 		d := &w.deadlines[0]
@@ -58,4 +62,30 @@ func (w *worker) expire() {
 		}
 		heap.Pop(&w.deadlines)
 	}
+}
+
+// deadAtOnce is how many links end before it is worth looking for their deadlines.
+const deadAtOnce = 64
+
+// ended notes that one of the worker's links is dead. What it would have waited for would else keep it in memory: a
+// token that expires in a day, for a day.
+func (w *worker) ended() {
+	if w.dead.Add(1)%deadAtOnce == 0 {
+		w.wake()
+	}
+}
+
+// forget drops the deadlines of dead links once those are about as many as the live ones: a link has two deadlines
+// most of the time.
+func (w *worker) forget() {
+	dead := w.dead.Load()
+	if dead < deadAtOnce || 4*dead < int64(len(w.deadlines)) {
+		return
+	}
+	w.dead.Add(-dead)
+	w.deadlines = slices.DeleteFunc(w.deadlines, func(d deadline) bool { return d.link.state.Load() == stateDead })
+	if cap(w.deadlines) > 4*len(w.deadlines) {
+		w.deadlines = slices.Clone(w.deadlines)
+	}
+	heap.Init(&w.deadlines)
 }

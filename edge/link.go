@@ -251,6 +251,7 @@ func (l *link) abandon() {
 
 func (l *link) remove() {
 	member := l.edge.leave(l)
+	l.worker.ended()
 	l.edge.subjects.leave(l.sub)
 	l.mu.Lock()
 	l.gone = true

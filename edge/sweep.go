@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tutti-rt/tutti/edge/internal/ring"
@@ -36,6 +37,8 @@ type worker struct {
 	links []*link // to flush; at most one entry for each link
 	fans  []*fan  // to sweep; at most one entry for each fan
 	fresh []deadline
+
+	dead atomic.Int64 // links that have ended and may have deadlines
 
 	// Of run.
 	spareLinks []*link
