@@ -111,3 +111,38 @@ func TestNewEpoch(t *testing.T) {
 		}
 	})
 }
+
+// TestPrivateFramesPassASweep has a client ask while its worker sweeps 200 links whose writes take a millisecond
+// each: its answer does not wait for the end of the sweep.
+func TestPrivateFramesPassASweep(t *testing.T) {
+	sockets(t, edge.Memory{}, func(t *testing.T, p *platform, open func(int, string) *fakeClient) {
+		var clients []*fakeClient
+		for i := range 400 { // of two workers
+			c := open(i, "")
+			c.socket.Allow(unlimited)
+			clients = append(clients, c)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for _, c := range clients {
+			c.socket.Cost = time.Millisecond
+		}
+		asker := clients[0]
+		asker.frames(t)
+		p.owner.publish("room", "1", 1, "1")
+		time.Sleep(5500 * time.Microsecond)
+		asker.socket.Send(text(`{"type":"ping","t":1}`))
+		time.Sleep(100 * time.Millisecond)
+		if got := strings.Join(asker.frames(t), " "); !strings.Contains(got, `"pong"`) {
+			t.Errorf("100 ms after its ping the client got %s, want a pong", got)
+		}
+		got := 0
+		for _, c := range clients {
+			got += strings.Count(strings.Join(c.frames(t), " "), `"event"`)
+		}
+		if got == len(clients) {
+			t.Error("all links got the event within 100 ms: the sweep was over")
+		}
+		time.Sleep(time.Second)
+	})
+}
