@@ -183,6 +183,7 @@ func TestDeadLinksAreForgotten(t *testing.T) {
 		stays := dial(0, "", "ann;red;3600s")
 		for i := range 1000 {
 			c := dial(1+i, "", "bob;red;3600s")
+			synctest.Wait()
 			_ = c.conn.Close()
 		}
 		time.Sleep(time.Second)
