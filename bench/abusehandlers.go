@@ -18,10 +18,10 @@ func handlerScenarios() []Scenario {
 	return []Scenario{
 		{Name: "sleep", What: "200 entities whose handlers sleep for 5 s, again and again, and one of them flooded meanwhile", Run: abuseSleep},
 		{Name: "panic", What: "32 entities whose handlers panic in decisions, events, views and queries, as fast as they answer", Run: abusePanic},
-		{Name: "allocate", What: "a handler that allocates 1 GB and touches all of it, again and again", Growth: 3 << 30, Run: abuseAllocate},
+		{Name: "allocate", What: "a handler that allocates 1 GB and touches all of it, again and again", Growth: 4 << 30, Run: abuseAllocate},
 		{
 			Name: "allocate-limited", What: "the same with GOMEMLIMIT=1500MiB", Env: []string{"GOMEMLIMIT=1500MiB"},
-			Growth: 1700 << 20, Run: abuseAllocate,
+			Growth: 2500 << 20, Run: abuseAllocate,
 		},
 	}
 }

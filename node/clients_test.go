@@ -1,13 +1,9 @@
 package node_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -155,18 +151,7 @@ func TestDrainWithStalledClient(t *testing.T) {
 	c := config()
 	c.Admin, c.AdminToken = "127.0.0.1:0", adminToken
 	n := start(t, c)
-	conn, err := net.Dial("tcp", n.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "GET /v1/tally/a?conn=0123456789abcdef HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: tutti.v1\r\n"+
-		"Authorization: Bearer %s\r\n\r\n", token(t, "ann", time.Hour))
-	line, err := bufio.NewReader(conn).ReadString('\n')
-	if err != nil || !strings.Contains(line, "101") {
-		t.Fatalf("upgrade = %q, %v", line, err)
-	}
+	stall(t, n.Node)
 	began := time.Now()
 	stopped := make(chan error)
 	go func() { stopped <- n.stop() }()
