@@ -139,6 +139,23 @@ func TestEphemeralSenderIsNotOfTheClock(t *testing.T) {
 	}, lobbies(), tellers(tutti.Options{Ephemeral: true, Idle: time.Second}))
 }
 
+// TestEphemeralSenderOfAnEarlierClock has an entity tell while the clock is ahead, and again after a restart, when it is
+// right again.
+func TestEphemeralSenderOfAnEarlierClock(t *testing.T) {
+	var c setClock
+	c.by.Store(int64(time.Hour))
+	inWorld(t, state.Config{Clock: c.now}, func(t *testing.T, w *world) {
+		for _, text := range []string{"one", "two"} {
+			a := w.attach("teller", "1", "ann", conn1)
+			a.command(1, "tell", `{"To":"x","Line":"`+text+`"}`)
+			a.frames()
+			c.by.Store(0)
+			w.restart()
+		}
+		want(t, w.attach("lobby", "x", "bob", conn2).frames(), `welcome 3 3 acked 0`)
+	}, lobbies(), tellers(tutti.Options{Ephemeral: true}))
+}
+
 // TestSlowTurnIsNotOfTheClock sets the clock while a handler runs.
 func TestSlowTurnIsNotOfTheClock(t *testing.T) {
 	steps(t, func(t *testing.T, w *world, c *setClock, step time.Duration) {

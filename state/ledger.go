@@ -144,6 +144,16 @@ func (l *ledger) confirm(to turn.Entity, number uint64) (changed bool) {
 	return changed
 }
 
+// renumber has the tells to the receiver, and all later ones, have numbers beyond after. They count as not sent.
+func (l *ledger) renumber(to turn.Entity, after uint64) {
+	l.told = after
+	queue := l.outbox.to(to)
+	for i := range queue {
+		l.told++
+		queue[i].number, queue[i].sent = l.told, false
+	}
+}
+
 func (l *ledger) receive(from turn.Entity, number uint64, at int64) {
 	if l.inbox == nil {
 		l.inbox = &few[turn.Entity, receipt]{}

@@ -148,6 +148,13 @@ func (e *entity) takeConfirmation(env *wire.Envelope) {
 		return
 	}
 	l := e.live
+	if e.cat.opt.Ephemeral && env.Number > l.ledger.told {
+		// The clock was ahead when an earlier activation counted: none of this one's messages has been taken.
+		l.ledger.renumber(to, env.Number)
+		e.sendTells(to, false)
+		e.conclude(nil, nil)
+		return
+	}
 	if !l.ledger.confirm(to, env.Number) {
 		return
 	}
