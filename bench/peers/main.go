@@ -122,7 +122,7 @@ func measure(ctx context.Context, o *options, s *server, l load, stderr io.Write
 		}
 		return res, nil
 	}()
-	done := row{Load: l.name, Server: s.name, Durable: s.durable, Version: s.version, Remark: s.remarks[l.role], Result: res, of: l}
+	done := row{Load: l.name, About: l.about, Server: s.name, Durable: s.durable, Version: s.version, Remark: s.remarks[l.role], Result: res, of: l}
 	if err != nil {
 		done.Error = err.Error()
 	}

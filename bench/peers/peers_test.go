@@ -70,7 +70,7 @@ func TestSocketIODialect(t *testing.T) {
 func TestTable(t *testing.T) {
 	l := load{name: "echo", role: bench.RoleEcho, about: "some"}
 	r := report{Rows: []row{
-		{Load: "echo", Server: "one", of: l, Error: "gone"},
+		{Load: "echo", About: l.about, Server: "one", of: l, Error: "gone"},
 		{Load: "echo", Server: "two", Version: "1.0", of: l, Result: &bench.PeerResult{
 			Wanted: 1000, Done: 999, PerSecond: 250, Share: 0.999, Latency: bench.Latency{P50: 900, P99: 12_345},
 		}},
@@ -79,7 +79,7 @@ func TestTable(t *testing.T) {
 	if err := r.printTable(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| echo | one     | failed ", "|      | two 1.0 | 250      | 99.9 %    | 900 µs | 12.3 ms | unknown "} {
+	for _, want := range []string{"| echo | one     | failed ", "echo: some.\n", "|      | two 1.0 | 250      | 99.9 %    | 900 µs | 12.3 ms | unknown "} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table has no %q:\n%s", want, out.String())
 		}

@@ -24,6 +24,7 @@ type report struct {
 // row is one load of one server.
 type row struct {
 	Load    string            `json:"load"`
+	About   string            `json:"about"`
 	Server  string            `json:"server"`
 	Version string            `json:"version,omitempty"`
 	Durable bool              `json:"durable"`
@@ -71,7 +72,7 @@ func (r *report) printTable(to io.Writer) error {
 		r.Versions, r.Machine.Cores, r.Began.Format(time.DateOnly), r.Took, micros(r.Machine.Fsync.P50), micros(r.Machine.Fsync.P99), r.Machine.SocketWrite)
 	for i, w := range r.Rows {
 		if i == 0 || r.Rows[i-1].Load != w.Load {
-			fmt.Fprintf(&b, "%s: %s.\n", w.Load, w.of.about)
+			fmt.Fprintf(&b, "%s: %s.\n", w.Load, w.About)
 		}
 	}
 	b.WriteString(notes)
