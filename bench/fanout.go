@@ -43,6 +43,7 @@ type FanoutResult struct {
 	Ack           Latency `json:"ack"`               // from when a command was due to its acknowledgement
 	CPUPerMillion float64 `json:"server_cpu_seconds_per_million"`
 	Stalls        *Stalls `json:"stalls"`
+	BareWrite     float64 `json:"bare_write_cpu_us"` // CPU of one write to each of as many sockets; 0 where it is not known
 	Rejected      uint64  `json:"rejected"`
 	Rejection     string  `json:"rejection,omitempty"`
 	Verified      bool    `json:"verified"` // every viewer got every event, once and in order, and all the same ones
@@ -75,6 +76,10 @@ func (f Fanout) Run(ctx context.Context) (*FanoutResult, error) {
 		paints: make([]paint, boardCells), order: make([]atomic.Uint32, boardCells+1),
 	}
 	defer run.close()
+	var err error
+	if run.bare, err = bareWrite(ctx, f.Links); err != nil {
+		return nil, err
+	}
 	if err := run.connect(ctx); err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ type fanoutRun struct {
 	order   []atomic.Uint32 // by revision: paint's number + 1, as the first viewer saw it
 	mixed   atomic.Uint64   // events that two viewers saw differently
 	final   atomic.Uint64   // highest revision acknowledged
+	bare    float64         // CPU of a bare write, µs
 }
 
 func (r *fanoutRun) entity() string { return "board/bench-" + r.name }
@@ -172,6 +173,7 @@ func (r *fanoutRun) result(w Window, measured uint64) (*FanoutResult, error) {
 		Expected: r.final.Load() * uint64(r.Links), Delivered: r.delivered(), Measured: measured,
 		PerSecond: float64(measured) / w.Seconds, CPUPerMillion: perMillion(w.ServerCPU, measured),
 		Latency: r.took.latency(), Last: r.last.latency(), Ack: r.acks.latency(),
+		BareWrite: r.bare,
 	}
 	for _, v := range r.viewers {
 		res.Conflated += v.conflated.Load()

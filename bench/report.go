@@ -105,6 +105,9 @@ func (r *FanoutResult) Print(to io.Writer, m Machine) error {
 	t.latency("command to the last viewer", r.Last)
 	t.latency("command to its answer", r.Ack)
 	t.stalls(r.Stalls, r.Window)
+	if r.BareWrite > 0 && r.CPUPerMillion > 0 {
+		t.line("bare writes", "%.1f s of CPU for 1M to as many sockets, one delivery each: the server took %.2f ×", r.BareWrite, r.CPUPerMillion/r.BareWrite)
+	}
 	t.machine(r.Window, m, "deliveries", r.CPUPerMillion)
 	return t.w.Flush()
 }
