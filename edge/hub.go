@@ -208,7 +208,6 @@ func (l *link) pushEarly() {
 
 // welcome tells the link its state, and lets it follow the ring from there.
 func (h *hub) welcome(l *link, e *wire.Envelope) {
-	l.decide(verdict{})
 	h.name(l, e)
 	l.fresh.CompareAndSwap(0, e.Acked+1)
 	frames := encodeWelcome(l.format, e, wire.FrameOptions{Heartbeat: h.edge.timing.Heartbeat})
@@ -226,6 +225,7 @@ func (h *hub) welcome(l *link, e *wire.Envelope) {
 	l.push(it)
 	l.welcomed = true
 	l.pushEarly()
+	l.decide(verdict{}) // last: what the client sends first may end the link, behind the welcome
 }
 
 // name notes who the link is.
