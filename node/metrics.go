@@ -82,11 +82,13 @@ func newStateMetrics(n *state.Node) *collector[state.Stats] {
 		{"entities", "Entities in memory.", gauge, func(s state.Stats) float64 { return float64(s.Entities) }},
 		{"running", "Entities with a turn under way or messages waiting.", gauge, func(s state.Stats) float64 { return float64(s.Running) }},
 		{"memory_bytes", "Bytes of entities, as estimated.", gauge, func(s state.Stats) float64 { return float64(s.MemoryBytes) }},
+		{"passivations_total", "Entities let go of because they were idle or memory was short.", counter, func(s state.Stats) float64 { return float64(s.Passivations) }},
 		{"batches_total", "Batches appended.", counter, func(s state.Stats) float64 { return float64(s.Batches) }},
 		{"records_total", "Records in those batches.", counter, func(s state.Stats) float64 { return float64(s.Records) }},
 		{"snapshot_bytes_total", "Bytes of snapshots stored.", counter, func(s state.Stats) float64 { return float64(s.SnapshotBytes) }},
 		{"snapshots_under_way", "Snapshots being stored.", gauge, func(s state.Stats) float64 { return float64(s.Saving) }},
 	})
+	c.timing("tutti_state_activation_seconds", "Time of each activation from the journal.", func(s state.Stats) distribution { return ofState(s.Activations) })
 	c.timing("tutti_state_snapshot_seconds", "Time of each snapshot until it was stored.", func(s state.Stats) distribution { return ofState(s.Snapshots) })
 	c.timing("tutti_state_snapshot_turn_seconds", "What turns spent on snapshots.", func(s state.Stats) distribution { return ofState(s.SnapshotTurns) })
 	c.timing("tutti_state_view_turn_seconds", "What turns spent on encoding views.", func(s state.Stats) distribution { return ofState(s.ViewTurns) })

@@ -59,6 +59,7 @@ func (e *entity) activate() error {
 	if !p.awaitDurable(e) {
 		return errEnded
 	}
+	began := time.Now()
 	p.node.reading <- struct{}{}
 	f, err := fold(p.ctx, p.journal, e.cat, &e.id, func(err error) {
 		p.log.Warn("snapshot set aside", "entity", e.id.String(), "err", err)
@@ -71,6 +72,7 @@ func (e *entity) activate() error {
 		e.live = &live{failure: &failure{err, time.Now().Add(retryAfter)}}
 		return err
 	}
+	p.node.meters.activations.since(began)
 	e.live = &live{folded: *f}
 	e.written, e.committed = f.mark, f.mark
 	p.mu.Lock()

@@ -185,7 +185,12 @@ func (p *partition) retire(e *entity) {
 	}
 	before := e.place.bytes
 	p.used.touch(e, e.weight(), p.node.passed())
-	p.node.memory.Add(e.place.bytes - before)
+	if p.node.memory.Add(e.place.bytes-before) > p.node.cfg.MemoryBudget {
+		select {
+		case p.node.short <- struct{}{}:
+		default: // it is known
+		}
+	}
 }
 
 // spent reports whether there is nothing to keep of the entity.

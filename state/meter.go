@@ -53,8 +53,10 @@ func (m *meter) timing() Timing {
 	return t
 }
 
-// meters are what a node measures of snapshots and views.
+// meters are what a node measures of activations, snapshots and views.
 type meters struct {
+	activations   meter
+	passivations  atomic.Int64
 	saving        atomic.Int64 // snapshots under way
 	snapshotBytes atomic.Int64
 	snapshots     meter

@@ -17,6 +17,9 @@ import (
 // tendEvery is how often a node looks after its partitions: slow turns, idle entities.
 const tendEvery = 500 * time.Millisecond
 
+// shedPause is how long a node that made room in memory waits at least before it does so again.
+const shedPause = 5 * time.Millisecond
+
 // readingAtOnce bounds how many entities and backlogs a node reads from the journal at once.
 const readingAtOnce = 64
 
@@ -30,6 +33,8 @@ type Node struct {
 	batches    atomic.Int64 // appended
 	records    atomic.Int64 // in them
 	meters     meters
+	idle       time.Duration // how long an entity of any category stays in memory at least, when that is not short
+	short      chan struct{} // holds a token when memory is short
 	reading    chan struct{}
 	runners    runners
 	ready      chan struct{} // closed once every partition has been served
@@ -52,6 +57,7 @@ func New(c Config) (*Node, error) {
 		cfg:        c,
 		categories: make(map[string]*category),
 		ids:        newIdentity(c.Journal.ID()),
+		short:      make(chan struct{}, 1),
 		reading:    make(chan struct{}, readingAtOnce),
 		ready:      make(chan struct{}),
 		serves:     make(map[journal.Partition]*partition),
@@ -63,6 +69,9 @@ func New(c Config) (*Node, error) {
 	for _, cat := range c.Categories {
 		own := newCategory(cat)
 		n.categories[cat.Name()] = own
+		if n.idle == 0 || own.opt.Idle < n.idle {
+			n.idle = own.opt.Idle
+		}
 		for i := range c.Partitions {
 			p := journal.Partition{Pool: own.opt.Pool, Number: i}
 			if !n.waiting[p] {
@@ -193,11 +202,21 @@ func (n *Node) serving(id journal.Partition) {
 func (n *Node) tend(ctx context.Context) {
 	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()
+	short, pause := n.short, time.NewTimer(shedPause)
+	defer pause.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-short:
+			short = nil
+			if n.shed(false) {
+				pause.Reset(shedPause)
+			} // else until the next tick
+		case <-pause.C:
+			short = n.short
 		case now := <-tick.C:
+			short = n.short
 			step := n.clockSet()
 			if step.Abs() >= time.Second {
 				n.cfg.Logger.Warn("the clock was set", "by", step)
@@ -207,6 +226,7 @@ func (n *Node) tend(ctx context.Context) {
 				p.passivate(n.passed())
 				p.bringWakes(now, step != 0)
 			}
+			n.shed(true)
 		}
 	}
 }
@@ -241,8 +261,12 @@ type Stats struct {
 	Entities    int   // in memory, with their state or attended by links
 	Running     int   // entities with a turn under way or messages waiting
 	MemoryBytes int64 // of entities, as estimated
-	Batches     int64 // appended since the node was made
-	Records     int64 // in those batches: one for each turn that wrote
+	// Activations are those from the journal, each from when it began to wait for its turn to read. Passivations count
+	// ephemeral entities as well.
+	Activations  Timing
+	Passivations int64
+	Batches      int64 // appended since the node was made
+	Records      int64 // in those batches: one for each turn that wrote
 
 	Snapshots     Timing // each from when its making began, for a large state with bringing its shadow up to date, until it was stored
 	SnapshotBytes int64  // stored
@@ -257,6 +281,7 @@ func (n *Node) Stats() Stats {
 	s := Stats{
 		MemoryBytes: n.memory.Load(), Batches: n.batches.Load(), Records: n.records.Load(),
 		Snapshots: m.snapshots.timing(), SnapshotBytes: m.snapshotBytes.Load(), Saving: int(m.saving.Load()),
+		Activations: m.activations.timing(), Passivations: m.passivations.Load(),
 		SnapshotTurns: m.snapshotTurns.timing(), ViewTurns: m.viewTurns.timing(),
 	}
 	for _, p := range n.served() {

@@ -28,6 +28,7 @@ type partition struct {
 	turns  sync.WaitGroup // goroutines of entities
 
 	broughtAt time.Time // when wakes were brought into the agenda
+	lookFrom  int64     // when passivation begins anew with the oldest entity, time passed
 
 	mu       sync.Mutex
 	room     sync.Cond // the open batch was taken, or the ownership has ended

@@ -1,44 +1,110 @@
 package state
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
-// passivateAtOnce bounds how many entities one pass looks at, and so how long it holds the mutex. The
-// next pass goes on from there.
-const passivateAtOnce = 10_000
+// How many entities are looked at while the partition's mutex is held, and how many of a partition at once.
+const (
+	lookWhileHeld = 500
+	lookAtOnce    = 10_000
+)
 
-// passivate lets go of entities that have been idle for long, and of those idle for longest while
-// the node is over its budget. What links and members know of an entity stays.
+// restAfter is how long an entity has no messages before what it keeps for many of them is dropped.
+const restAfter = time.Second
+
+// lookAgain is how long it is at most until those are looked at again that could not be let go.
+const lookAgain = 5 * time.Second
+
+// passivate lets go of entities that have been idle for long. What links and members know of an entity stays.
 func (p *partition) passivate(now int64) {
+	p.walk(&p.used.fresh, now, restAfter, p.slim)
+	if p.lookFrom <= now {
+		p.mu.Lock()
+		p.used.looked = p.used.oldest
+		p.mu.Unlock()
+		p.lookFrom = math.MaxInt64
+	}
+	done := p.walk(&p.used.looked, now, p.node.idle, func(e *entity) {
+		switch {
+		case e.spent():
+			p.remove(e)
+		case now-e.place.used >= int64(e.cat.opt.Idle) && e.mayPassivate():
+			p.letGo(e)
+		}
+	})
+	if done && p.lookFrom == math.MaxInt64 {
+		p.lookFrom = now + int64(min(lookAgain, p.node.idle/10))
+	}
+}
+
+// walk calls look for entities that have had no messages for that long, in the order in which they were used last, from
+// the one at the cursor on, which it moves. It looks at a bounded number and does not hold the mutex for long. It
+// returns true when there is none left.
+func (p *partition) walk(cursor **entity, now int64, idle time.Duration, look func(e *entity)) bool {
+	for range lookAtOnce / lookWhileHeld {
+		p.mu.Lock()
+		for range lookWhileHeld {
+			e := *cursor
+			if e == nil || p.ended || now-e.place.used < int64(idle) {
+				p.mu.Unlock()
+				return true
+			}
+			*cursor = e.place.newer
+			look(e)
+		}
+		p.mu.Unlock()
+	}
+	return false
+}
+
+// shed lets go of entities idle for longest until that many bytes are free, and returns how many are. It looks at a
+// bounded number of them.
+func (p *partition) shed(bytes int64) (freed int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ended {
-		return
-	}
-	e := p.used.looked
-	if e == nil {
-		e = p.used.oldest
-	}
-	defer func() { p.used.looked = e }()
-	for range passivateAtOnce {
+	for range lookWhileHeld {
+		e := p.used.shedding
 		if e == nil {
-			return
+			e = p.used.oldest // once more from the beginning
 		}
-		next := e.place.newer
-		idle := time.Duration(now - e.place.used)
-		over := p.node.memory.Load() > p.node.cfg.MemoryBudget
+		if e == nil || p.ended || freed >= bytes {
+			break
+		}
+		p.used.shedding = e.place.newer
+		before := p.used.bytes
 		if e.spent() {
 			p.remove(e)
-		} else if idle < e.cat.opt.Idle && !over {
-			if idle < time.Second {
-				e = nil
-				return // and so are all that follow
-			}
-			p.slim(e)
 		} else if e.mayPassivate() {
 			p.letGo(e)
 		}
-		e = next
+		freed += before - p.used.bytes
+		if p.used.shedding == nil {
+			break
+		}
 	}
+	return freed
+}
+
+// shed lets go of entities, the partitions sharing, while the node is over its budget. It returns false when there was
+// nothing to let go. Thorough, it goes on although it finds none for a while.
+func (n *Node) shed(thorough bool) bool {
+	all, freed := n.served(), int64(0)
+	for range lookAtOnce / lookWhileHeld {
+		over := n.memory.Load() - n.cfg.MemoryBudget
+		if over <= 0 || len(all) == 0 {
+			return true
+		}
+		before := freed
+		for _, p := range all {
+			freed += p.shed(over/int64(len(all)) + 1)
+		}
+		if freed == before && !thorough {
+			break
+		}
+	}
+	return freed > 0
 }
 
 // mayPassivate reports whether nothing would be lost. The caller holds the partition's mutex.
@@ -66,6 +132,7 @@ func (p *partition) letGo(e *entity) {
 			p.agenda.add(&p.agenda.times, e.wake, e.id)
 		}
 	}
+	p.node.meters.passivations.Add(1)
 	e.live = nil
 	if e.here == nil {
 		p.remove(e)

@@ -15,8 +15,11 @@ const (
 // by the partition's mutex.
 type usage struct {
 	oldest, newest *entity
-	looked         *entity // the next one that passivation looks at; nil to begin with the oldest
 	bytes          int64
+
+	// The next one that is looked at: by who drops what entities at rest need not have, by who lets go of those
+	// idle for long, and by who makes room.
+	fresh, looked, shedding *entity
 }
 
 // place is an entity's place in that order.
@@ -40,11 +43,16 @@ func (u *usage) append(e *entity) {
 		u.oldest = e
 	}
 	u.newest = e
+	if u.fresh == nil {
+		u.fresh = e
+	}
 }
 
 func (u *usage) unlink(e *entity) {
-	if u.looked == e {
-		u.looked = e.place.newer
+	for _, cursor := range []**entity{&u.fresh, &u.looked, &u.shedding} {
+		if *cursor == e {
+			*cursor = e.place.newer
+		}
 	}
 	if e.place.older != nil {
 		e.place.older.place.newer = e.place.newer
