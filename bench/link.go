@@ -42,7 +42,8 @@ type link struct {
 	from int
 	to   int
 
-	pings *atomic.Uint64 // counts those answered; may be nil
+	pings    *atomic.Uint64 // counts those answered; may be nil
+	requests uint64         // made with request
 
 	mu  sync.Mutex
 	out []byte // frames that flush will write

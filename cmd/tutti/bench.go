@@ -21,7 +21,7 @@ func benchCommand() *cobra.Command {
 	cmd.AddCommand(benchSoakCommand())
 	cmd.AddCommand(benchCommandsCommand(), benchFanoutCommand(), benchHotCommand(), benchNodeCommand())
 	cmd.AddCommand(benchAbuseCommand(), benchAbuserCommand())
-	cmd.AddCommand(benchStateCommand())
+	cmd.AddCommand(benchStateCommand(), benchEntitiesCommand())
 	cmd.AddCommand(benchTLSCommand())
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,7 @@ type benchNode struct {
 	bounded             bool
 	noDisk              bool
 	faults              bool
+	heapDetail          bool
 }
 
 func benchNodeCommand() *cobra.Command {
@@ -43,6 +45,7 @@ func benchNodeCommand() *cobra.Command {
 	f.DurationVar(&b.heartbeat, "heartbeat", 0, "between two pings to a client (default 25s)")
 	f.BoolVar(&b.bounded, "bounded", false, "with the bounds that nodes have by default")
 	f.BoolVar(&b.noDisk, "no-disk", false, "keep the journal in memory")
+	f.BoolVar(&b.heapDetail, "heap-detail", false, "take 32 times as many samples for the heap profile")
 	f.Int64Var(&b.memory, "memory", 0, "bytes of entities kept in memory, as an estimate (default 1 GiB)")
 	f.BoolVar(&b.faults, "faults", false, "have the faults that "+faultsFile+" in the data directory says, as it changes")
 	return cmd
@@ -64,6 +67,9 @@ func (b *benchNode) serve(cmd *cobra.Command) error {
 	}
 	if b.noDisk {
 		b.data = ""
+	}
+	if b.heapDetail {
+		runtime.MemProfileRate /= 32
 	}
 	c := node.Config{
 		Categories: append(demo.Categories(), trial.Categories()...),

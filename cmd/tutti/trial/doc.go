@@ -9,10 +9,12 @@ func Categories() []*tutti.Category {
 	return []*tutti.Category{
 		Accounts,
 		Alarms,
+		Beans,
 		Canvases,
 		Feeders,
 		Hazards,
 		Sheets,
+		Sowers,
 		Tallies,
 	}
 }
