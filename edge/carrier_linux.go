@@ -1,15 +1,11 @@
 package edge
 
 import (
-	"io"
 	"net"
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // maxUnsent bounds what a carrier keeps that the socket has not taken: three records of the largest size.
@@ -37,207 +33,141 @@ func (l carriers) Accept() (net.Conn, error) {
 
 // carrier is the connection below TLS. Until a link takes it over it is just the connection that it holds. From
 // then on nothing that TLS does with it waits: a write keeps what the socket does not take, and a
-// read returns what fill has got.
+// read returns what the poller has got.
 type carrier struct {
-	net.Conn
+	net.Conn // until it is taken over
 
 	// Set by takeOver.
-	raw      syscall.RawConn
-	buffers  *buffers // nil: not taken over
-	pushing  func(uintptr)
-	draining func(uintptr) bool
-	reading  func(uintptr) bool
+	socket  *pollSocket // nil: not taken over
+	buffers *buffers
 
-	// Of the reader.
-	in    *inbuf
-	from  int // what TLS has not got yet is in[from:to]
-	to    int
-	inErr error
+	in []byte // of the reader: what TLS has not got yet
 
 	mu   sync.Mutex // held over writes, none of which waits
-	out  []byte     // of the call of Write under way
 	kept *[]byte    // what is unsent is kept[sent:]; nil: nothing
 	sent int
 	err  error
+	one  [1][]byte // of a write, which would allocate it
 	// waits is whether something is kept. It changes within mu.
 	waits atomic.Bool
 }
 
 // takeOver makes the carrier one that never waits. Nobody else uses it.
-func (c *carrier) takeOver(b *buffers) error {
-	raw, err := c.Conn.(syscall.Conn).SyscallConn()
+func (c *carrier) takeOver(b *buffers, p *poller) error {
+	s, err := newPollSocket(c.Conn, p)
 	if err != nil {
 		return err
 	}
-	c.raw, c.buffers = raw, b
-	c.pushing, c.draining, c.reading = c.push, c.drainOnce, c.readOnce
+	c.socket, c.buffers = s, b
 	return nil
 }
 
 // Write writes what the socket takes and keeps the rest. It fails when too much is kept, or once a
 // write has failed.
 func (c *carrier) Write(p []byte) (int, error) {
-	if c.buffers == nil {
+	if c.socket == nil {
 		return c.Conn.Write(p)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out = p
-	if c.kept == nil && c.err == nil {
-		if err := c.raw.Control(c.pushing); err != nil && c.err == nil {
-			c.err = err
-		}
+	rest := p
+	if c.kept == nil {
+		rest = p[c.push(p):]
 	}
-	if c.err == nil && len(c.out) > 0 {
-		c.keep()
+	if c.err == nil && len(rest) > 0 {
+		c.keep(rest)
 	}
-	c.out = nil
 	if c.err != nil {
 		return 0, c.err
 	}
 	return len(p), nil
 }
 
-// keep puts what is left of out behind what is kept.
-func (c *carrier) keep() {
+// push writes what the socket takes, and returns how much that was. mu is held.
+func (c *carrier) push(p []byte) (n int) {
+	if c.err == nil {
+		c.one[0] = p
+		n, c.err = c.socket.try(c.one[:])
+		c.one[0] = nil
+	}
+	return n
+}
+
+// keep puts p behind what is kept. mu is held.
+func (c *carrier) keep(p []byte) {
 	if c.kept == nil {
 		c.kept, c.sent = c.buffers.getOut(), 0
 	}
-	if len(*c.kept)-c.sent+len(c.out) > maxUnsent {
+	if len(*c.kept)-c.sent+len(p) > maxUnsent {
 		c.err = errUnsent
 		return
 	}
-	*c.kept = append(append((*c.kept)[:0], (*c.kept)[c.sent:]...), c.out...)
+	*c.kept = append(append((*c.kept)[:0], (*c.kept)[c.sent:]...), p...)
 	c.sent = 0
 	c.waits.Store(true)
-}
-
-// push writes of out what the socket takes.
-func (c *carrier) push(fd uintptr) {
-	var n int
-	n, c.err = writeSome(fd, c.out)
-	c.out = c.out[n:]
-}
-
-// writeSome writes without waiting, and returns 0 where the socket is full.
-func writeSome(fd uintptr, p []byte) (int, error) {
-	for {
-		n, err := unix.Write(int(fd), p)
-		switch err {
-		case nil:
-			return n, nil
-		case unix.EINTR:
-		case unix.EAGAIN:
-			return 0, nil
-		default:
-			return 0, os.NewSyscallError("write", err)
-		}
-	}
 }
 
 // unsent reports whether something is kept.
 func (c *carrier) unsent() bool { return c.waits.Load() }
 
-// drainOnce writes what is kept, and reports false when the socket takes nothing.
-func (c *carrier) drainOnce(fd uintptr) bool {
+// drain writes of what is kept what the socket takes, and reports whether it took anything or there is nothing.
+func (c *carrier) drain() (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.kept == nil || c.err != nil {
-		return true
+		return true, c.err
 	}
-	n, err := writeSome(fd, (*c.kept)[c.sent:])
-	if c.err = err; err != nil {
-		return true
-	}
-	if c.sent += n; c.sent == len(*c.kept) {
+	n := c.push((*c.kept)[c.sent:])
+	if c.sent += n; c.err == nil && c.sent == len(*c.kept) {
 		c.buffers.putOut(c.kept)
 		c.kept = nil
 		c.waits.Store(false)
 	}
-	return n > 0
+	return n > 0, c.err
 }
 
-// flush writes at least one byte of what is kept, and waits for at most d until it can; 0: not at all.
-// One goroutine at a time may call it.
+// flush writes at least one byte of what is kept, and waits for at most d until it can. One goroutine at a time may
+// call it.
 func (c *carrier) flush(d time.Duration) error {
-	var err error
-	if d == 0 {
-		err = c.raw.Control(func(fd uintptr) { c.drainOnce(fd) })
-	} else if err = c.Conn.SetWriteDeadline(time.Now().Add(d)); err == nil {
-		err = c.raw.Write(c.draining)
-	}
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
-}
-
-// Read returns bytes that fill has got, or errNoBytes.
-func (c *carrier) Read(p []byte) (int, error) {
-	if c.buffers == nil {
-		return c.Conn.Read(p)
-	}
-	if c.in == nil {
-		return 0, errNoBytes
-	}
-	n := copy(p, c.in[c.from:c.to])
-	if c.from += n; c.from == c.to {
-		c.release()
-	}
-	return n, nil
-}
-
-// fill waits for bytes of the client. TLS has taken all that came before.
-func (c *carrier) fill() error {
-	err := c.raw.Read(c.reading)
-	if err == nil {
-		err = c.inErr
-	}
-	if err != nil {
-		c.release()
-	}
-	return err
-}
-
-// readOnce borrows memory only when there is something to read.
-func (c *carrier) readOnce(fd uintptr) bool {
-	if c.in == nil {
-		c.in = c.buffers.in.Get().(*inbuf)
-	}
+	limit := time.NewTimer(d)
+	defer limit.Stop()
 	for {
-		n, err := unix.Read(int(fd), c.in[:])
-		switch {
-		case err == unix.EINTR:
-		case err == unix.EAGAIN:
-			c.release()
-			return false
-		case err != nil:
-			c.inErr = os.NewSyscallError("read", err)
-			return true
-		case n == 0:
-			c.inErr = io.EOF
-			return true
-		default:
-			c.from, c.to = 0, n
-			return true
+		if progress, err := c.drain(); progress || err != nil {
+			return err
+		}
+		if !c.socket.await(limit.C) {
+			return os.ErrDeadlineExceeded
 		}
 	}
 }
 
-func (c *carrier) release() {
-	if c.in != nil {
-		c.buffers.in.Put(c.in)
-		c.in = nil
+// Read returns bytes that the poller has got, or errNoBytes.
+func (c *carrier) Read(p []byte) (int, error) {
+	if c.socket == nil {
+		return c.Conn.Read(p)
 	}
+	if len(c.in) == 0 {
+		return 0, errNoBytes
+	}
+	n := copy(p, c.in)
+	c.in = c.in[n:]
+	return n, nil
 }
 
-// SetWriteDeadline does nothing once the carrier is taken over: TLS sets one around its last alert that
-// would end the writing of what came before.
+// SetWriteDeadline does nothing once the carrier is taken over: TLS sets one around its last alert, and nothing
+// waits there.
 func (c *carrier) SetWriteDeadline(t time.Time) error {
-	if c.buffers != nil {
+	if c.socket != nil {
 		return nil
 	}
 	return c.Conn.SetWriteDeadline(t)
+}
+
+// Close ends the connection.
+func (c *carrier) Close() error {
+	if c.socket == nil {
+		return c.Conn.Close()
+	}
+	c.socket.close()
+	return nil
 }

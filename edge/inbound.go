@@ -63,9 +63,6 @@ func (in *inbound) run(early []byte) {
 		p, broken := in.socket.read()
 		more = in.more(p, broken)
 		in.socket.release()
-		if in.socket.unsent() {
-			in.worker.touch(in.link)
-		}
 	}
 }
 
@@ -76,6 +73,9 @@ func (in *inbound) more(p []byte, broken error) bool {
 		in.err = in.feed(p)
 	}
 	if broken == nil && !errors.Is(in.err, errClosed) {
+		if in.socket.unsent() { // what was read wanted an answer of TLS itself
+			in.worker.touch(in.link)
+		}
 		return true
 	}
 	in.decoder.Release(in)

@@ -9,7 +9,7 @@ import (
 func newSocket(c net.Conn, b *buffers, p *poller) socket {
 	switch c := c.(type) {
 	case *tls.Conn:
-		if s := newTLSSocket(c, b); s != nil {
+		if s := newTLSSocket(c, b, p); s != nil {
 			return s
 		}
 	case *net.TCPConn, *net.UnixConn:

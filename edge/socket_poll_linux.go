@@ -185,16 +185,24 @@ func (s *pollSocket) write(bufs [][]byte, d time.Duration) (int, error) {
 		if n, err := s.try(bufs); n > 0 || err != nil {
 			return n, err
 		}
-		select {
-		case <-s.waitWritable():
-		case <-limit.C:
-			s.mu.Lock()
-			s.writable = nil
-			s.arm()
-			s.mu.Unlock()
+		if !s.await(limit.C) {
 			return 0, os.ErrDeadlineExceeded
 		}
 	}
+}
+
+// await waits until the socket takes bytes or is closed. It reports false when limit came first.
+func (s *pollSocket) await(limit <-chan time.Time) bool {
+	select {
+	case <-s.waitWritable():
+		return true
+	case <-limit:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writable = nil
+	s.arm()
+	return false
 }
 
 // waitWritable returns a channel that is closed once the socket takes bytes or is closed.

@@ -3,6 +3,7 @@ package edge
 import (
 	"crypto/tls"
 	"errors"
+	"net"
 	"time"
 )
 
@@ -21,18 +22,20 @@ func (noBytes) Error() string   { return "nothing to read" }
 func (noBytes) Timeout() bool   { return true }
 func (noBytes) Temporary() bool { return true }
 
-// tlsSocket encrypts in the goroutine that writes, and decrypts in the one that reads, without either of them
-// ever waiting within TLS: a link that has nothing to read or cannot be written to waits as a plain one does.
+// tlsSocket encrypts in the goroutine that writes, and decrypts in the poller's, without either of them ever waiting
+// within TLS: a link that has nothing to read or cannot be written to waits as a plain one does.
 type tlsSocket struct {
 	conn    *tls.Conn
 	carrier *carrier
-	plain   *inbuf // of the reader; nil while there is nothing to read
+	take    func(p []byte, broken error) bool // of begin
 }
 
+var _ polled = (*tlsSocket)(nil)
+
 // newTLSSocket returns nil for a connection that is not over a carrier.
-func newTLSSocket(conn *tls.Conn, b *buffers) *tlsSocket {
+func newTLSSocket(conn *tls.Conn, b *buffers, p *poller) *tlsSocket {
 	c, ok := conn.NetConn().(*carrier)
-	if !ok || c.takeOver(b) != nil {
+	if !ok || c.takeOver(b, p) != nil {
 		return nil
 	}
 	return &tlsSocket{conn: conn, carrier: c}
@@ -42,7 +45,7 @@ func newTLSSocket(conn *tls.Conn, b *buffers) *tlsSocket {
 // it is unsent.
 func (s *tlsSocket) try(bufs [][]byte) (int, error) {
 	if s.carrier.unsent() {
-		if err := s.carrier.flush(0); err != nil {
+		if _, err := s.carrier.drain(); err != nil {
 			return 0, err
 		}
 	}
@@ -80,35 +83,46 @@ func (s *tlsSocket) write(bufs [][]byte, d time.Duration) (int, error) {
 
 func (s *tlsSocket) unsent() bool { return s.carrier.unsent() }
 
-func (s *tlsSocket) settled() {
-	_ = s.carrier.Conn.SetWriteDeadline(time.Time{}) // fails only when closed
+func (s *tlsSocket) settled() {}
+
+func (s *tlsSocket) begin(take func(p []byte, broken error) bool) {
+	s.take = take
+	if !s.decrypt(nil, nil) { // TLS may have more than it was asked for
+		s.destroy()
+		return
+	}
+	s.carrier.socket.begin(s.decrypt)
 }
 
-func (s *tlsSocket) read() ([]byte, error) {
+// decrypt hands on what is in p, which TLS takes all of: it keeps the beginning of a record.
+func (s *tlsSocket) decrypt(p []byte, broken error) bool {
+	if broken != nil {
+		return s.take(nil, broken)
+	}
+	s.carrier.in = p
+	plain := s.carrier.buffers.in.Get().(*inbuf)
+	defer s.carrier.buffers.in.Put(plain)
 	for {
-		if s.plain == nil {
-			s.plain = s.carrier.buffers.in.Get().(*inbuf)
-		}
-		n, err := s.conn.Read(s.plain[:])
-		if n > 0 {
-			return s.plain[:n], nil // what err says the next call says again
-		}
-		s.release()
-		if err != errNoBytes {
-			return nil, err
-		}
-		if err := s.carrier.fill(); err != nil {
-			return nil, err
+		n, err := s.conn.Read(plain[:])
+		switch {
+		case n > 0: // what err says the next call says again
+			if !s.take(plain[:n], nil) {
+				return false
+			}
+		case err == errNoBytes:
+			return !s.unsent() || s.take(nil, nil) // which looks after what is unsent
+		default:
+			return s.take(nil, err)
 		}
 	}
 }
 
-func (s *tlsSocket) release() {
-	if s.plain != nil {
-		s.carrier.buffers.in.Put(s.plain)
-		s.plain = nil
-	}
-}
+func (s *tlsSocket) aside()   { s.carrier.socket.aside() }
+func (s *tlsSocket) destroy() { s.carrier.socket.destroy() }
+
+// read and release are not called: see begin.
+func (s *tlsSocket) read() ([]byte, error) { return nil, net.ErrClosed }
+func (s *tlsSocket) release()              {}
 
 func (s *tlsSocket) closeWrite() { _ = s.conn.CloseWrite() } // the peer may be gone, which the reader notices
 
