@@ -3,7 +3,10 @@ package soak
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -21,6 +24,15 @@ func (s Spans) String() string {
 	return fmt.Sprintf("p50 %s, p99 %s, max %s (%d)", ms(s.P50), ms(s.P99), ms(s.Max), s.Count)
 }
 
+// codes says how many commands were rejected with which code.
+func (r *Result) codes() string {
+	var all []string
+	for _, code := range slices.Sorted(maps.Keys(r.Refusals)) {
+		all = append(all, fmt.Sprintf("%d %s", r.Refusals[code], code))
+	}
+	return strings.Join(all, ", ")
+}
+
 // Print writes the result as a table.
 func (r *Result) Print(to io.Writer, m bench.Machine) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
@@ -33,7 +45,7 @@ func (r *Result) Print(to io.Writer, m bench.Machine) error {
 	line("kill to first acknowledgement", "%s", r.Pause)
 	line("kill to listening", "%s", r.Start)
 	line("drain", "%s", r.Stop)
-	line("commands", "%d acknowledged, %d rejected (%d forgotten), %d of unknown fate, %d resent, %d not sent in time", r.Acked, r.Refused, r.Forgotten, r.Unknown, r.Resent, r.Held)
+	line("commands", "%d acknowledged, %d rejected (%s), %d of unknown fate, %d resent, %d not sent in time", r.Acked, r.Refused, r.codes(), r.Unknown, r.Resent, r.Held)
 	line("seen", "%d events, %d states, %d messages, %d frames of presence", r.Events, r.States, r.Messages, r.Presences)
 	line("queries", "%d asked, %d answered", r.Asked, r.Answered)
 	line("slow readers", "stopped %d times, %d fresh states in their streams", r.Dozed, r.Conflated)

@@ -20,14 +20,14 @@ type Result struct {
 	Start     Spans `json:"kill_to_listening"`
 	Stop      Spans `json:"drain"`
 
-	Acked     int64 `json:"acknowledged"`
-	Refused   int64 `json:"rejected"`
-	Forgotten int64 `json:"forgotten"` // of those rejected
-	Unknown   int64 `json:"unknown"`   // without an answer when their connection went for good
-	Resent    int64 `json:"resent"`
-	Held      int64 `json:"not_sent"` // due while the connection had no room
-	Asked     int64 `json:"queries"`
-	Answered  int64 `json:"queries_answered"`
+	Acked    int64            `json:"acknowledged"`
+	Refused  int64            `json:"rejected"`
+	Refusals map[string]int64 `json:"rejected_by_code"`
+	Unknown  int64            `json:"unknown"` // without an answer when their connection went for good
+	Resent   int64            `json:"resent"`
+	Held     int64            `json:"not_sent"` // due while the connection had no room
+	Asked    int64            `json:"queries"`
+	Answered int64            `json:"queries_answered"`
 
 	Connections int64 `json:"connections"`
 	Links       int64 `json:"links"`
@@ -91,7 +91,7 @@ func (r *run) finish() {
 	s.Seed, s.Rate, s.KillEvery, s.Places = r.config.Seed, r.config.Rate, r.config.KillEvery.Seconds(), len(r.cast.places)
 	s.Kills, s.KillAgain, s.Drains = int(r.supervisor.kills.Load()), r.supervisor.again, r.supervisor.drains
 	s.Pause, s.Start, s.Stop = spansOf(r.pauses.all()), spansOf(r.supervisor.starts), spansOf(r.supervisor.stops)
-	s.Acked, s.Refused, s.Forgotten, s.Unknown = n.acked.Load(), n.refused.Load(), n.forgotten.Load(), n.unknown.Load()
+	s.Acked, s.Refused, s.Refusals, s.Unknown = n.acked.Load(), n.refused.Load(), r.refusals.byCode, n.unknown.Load()
 	s.Resent, s.Held, s.Asked, s.Answered = n.resent.Load(), n.held.Load(), n.asked.Load(), n.answered.Load()
 	s.Connections, s.Links, s.Dropped, s.Replaced = int64(r.numbers.Load()), n.links.Load(), n.dropped.Load(), n.replaced.Load()
 	s.Ended, s.Resumed, s.Anew, s.Conflated, s.Dozed = n.ended.Load(), n.resumed.Load(), n.anew.Load(), n.conflated.Load(), n.slow.Load()

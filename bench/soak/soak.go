@@ -147,20 +147,30 @@ func (r *run) tell(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		p := Progress{Passed: time.Since(r.began), Doing: *r.doing.Load(), Acked: r.counts.acked.Load(), Events: r.counts.events.Load(), Kills: int(r.supervisor.kills.Load())}
-		r.meter.mu.Lock()
-		if n := len(r.meter.samples); n > 0 {
-			p.Memory = r.meter.samples[n-1].rss
-		}
-		r.meter.mu.Unlock()
-		p.Failures, _ = r.failures.All()
-		r.config.Progress(p)
+		r.config.Progress(r.progress())
 	}
+}
+
+func (r *run) progress() Progress {
+	p := Progress{
+		Passed: time.Since(r.began), Doing: *r.doing.Load(),
+		Acked: r.counts.acked.Load(), Events: r.counts.events.Load(), Kills: int(r.supervisor.kills.Load()),
+	}
+	r.meter.mu.Lock()
+	defer r.meter.mu.Unlock()
+	if n := len(r.meter.samples); n > 0 {
+		p.Memory = r.meter.samples[n-1].rss
+	}
+	p.Failures, _ = r.failures.All()
+	return p
 }
 
 // verify reads the journal that the node has left.
 func (r *run) verify(ctx context.Context) (*Result, error) {
 	began := time.Now()
+	if r.now("verify"); r.config.Progress != nil {
+		r.config.Progress(r.progress())
+	}
 	j, err := r.config.Open()
 	if err != nil {
 		return nil, fmt.Errorf("open the journal in the end: %w", err)

@@ -93,6 +93,9 @@ func (s *supervisor) kill(ctx context.Context) error {
 		if err := s.config.Node.Kill(); err != nil {
 			return err
 		}
+		if oneIn(s.rng, againIn) {
+			s.startInVain(ctx)
+		}
 		if err := s.config.Node.Start(ctx); err != nil {
 			return fmt.Errorf("start after kill %d: %w", s.kills.Load(), err)
 		}
@@ -110,15 +113,26 @@ func (s *supervisor) kill(ctx context.Context) error {
 	return nil
 }
 
+// startInVain starts the node and kills it before it listens, unless it is very fast.
+func (s *supervisor) startInVain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Millisecond+time.Duration(s.rng.Int64N(int64(200*time.Millisecond))))
+	defer cancel()
+	s.kills.Add(1)
+	s.again++
+	if s.config.Node.Start(ctx) == nil {
+		_ = s.config.Node.Kill() // what starts next finds out
+	}
+}
+
 // drain asks the node to end. Its clients are told when to come back.
 func (s *supervisor) drain(ctx context.Context) error {
 	s.meter.sample()
 	s.drains++
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	patience, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	if err := s.config.Node.Stop(ctx); err != nil {
-		return fmt.Errorf("stop: %w", err)
+	if err := s.config.Node.Stop(patience); err != nil { // it has been killed
+		s.failures.add(Failure{Entity: "the node", Broken: "it ends when it is asked: " + err.Error()})
 	}
 	s.stops = append(s.stops, time.Since(began))
 	s.gate.shut()

@@ -211,9 +211,7 @@ func (s *session) takeAnswer(l *linkState, f *wire.ServerFrame) {
 	if f.Type == wire.TypeReject {
 		a.outcome = rejected
 		s.counts.refused.Add(1)
-		if f.Code == wire.CodeForgotten {
-			s.counts.forgotten.Add(1)
-		}
+		s.refusals.add(f.Code)
 		if !q.order.may(f.Code) {
 			s.fail(s.place, f.Revision, "this command is not rejected so", told+" "+string(q.frame))
 		}

@@ -18,6 +18,7 @@ type world struct {
 	clients  sync.WaitGroup
 	stopping chan struct{} // closed when no more is sent, and nobody comes or goes any more
 	pauses   pauses
+	refusals refusals
 	pid      atomic.Int64 // of the node
 	doing    atomic.Pointer[string]
 }
@@ -27,12 +28,27 @@ func (w *world) now(doing string) { w.doing.Store(&doing) }
 
 // counts is what has happened so far.
 type counts struct {
-	acked, refused, forgotten, unknown, resent, held atomic.Int64
-	asked, answered                                  atomic.Int64
-	links, welcomes, resumed, anew, conflated        atomic.Int64
-	dropped, replaced, ended, slow                   atomic.Int64
-	joined, left                                     atomic.Int64
-	events, states, messages, presences, signals     atomic.Int64
+	acked, refused, unknown, resent, held        atomic.Int64
+	asked, answered                              atomic.Int64
+	links, welcomes, resumed, anew, conflated    atomic.Int64
+	dropped, replaced, ended, slow               atomic.Int64
+	joined, left                                 atomic.Int64
+	events, states, messages, presences, signals atomic.Int64
+}
+
+// refusals counts rejections by their code.
+type refusals struct {
+	mu     sync.Mutex
+	byCode map[string]int64
+}
+
+func (r *refusals) add(code string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byCode == nil {
+		r.byCode = make(map[string]int64)
+	}
+	r.byCode[code]++
 }
 
 func (w *world) fail(p *place, revision uint64, broken, told string) {
