@@ -17,7 +17,7 @@ import (
 func diskScenarios() []Scenario {
 	faulty := []string{"--faults"}
 	return []Scenario{
-		{Name: "fsync-slow", What: "each sync of the journal takes 2 s longer", Node: faulty, Run: abuseSlowSync},
+		{Name: "fsync-slow", What: "each sync of the journal takes 2 s longer, after 32 MB have been written", Node: faulty, Run: abuseSlowSync},
 		{Name: "fsync-fails", What: "a sync of the journal fails, and what was not synced is gone", Node: faulty, Breaks: true, Run: abuseFailingSync},
 		{Name: "disk-full", What: "the journal has room for 16 MB more", Node: faulty, Breaks: true, Run: abuseFullDisk},
 		{
@@ -34,6 +34,10 @@ func abuseSlowSync(ctx context.Context, e *AbuseEnv) ([]Figure, error) {
 	}
 	defer idle.close()
 	if err := idle.expect(ctx, "", "work", `{}`); err != nil {
+		return nil, err
+	}
+	// The journal's first log files are small, and each new one costs syncs of its own.
+	if err := e.write(ctx, int64(e.Number(32<<20))); err != nil {
 		return nil, err
 	}
 	delay := min(2*time.Second, e.For/4)
@@ -153,11 +157,35 @@ func lasted(what string, d time.Duration) Figure {
 	return Figure{Name: what, Value: float64(d.Milliseconds()) / 1e3, Unit: "s"}
 }
 
+// ballastBytes is what a command that is to fill the disk brings.
+const ballastBytes = 32 << 10
+
+func ballast() string { return `{"ballast":"` + strings.Repeat("x", ballastBytes) + `"}` }
+
+// write has so many bytes stored.
+func (e *AbuseEnv) write(ctx context.Context, bytes int64) error {
+	const writers = 8
+	data := ballast()
+	return each(writers, writers, func(i int) error {
+		h, err := openHazard(ctx, e.Target, fmt.Sprintf("writer-%d", i))
+		if err != nil {
+			return err
+		}
+		defer h.close()
+		for range bytes / writers / ballastBytes {
+			if err := h.expect(ctx, "", "work", data); err != nil {
+				return err
+			}
+		}
+		return h.verify(ctx)
+	})
+}
+
 // fill has links send commands with much to store, until enough is called. wait waits until the last ones are answered,
 // and returns what is wrong.
 func (e *AbuseEnv) fill(ctx context.Context) (enough func(), wait func() error, err error) {
-	const fillers, bytes = 4, 32 << 10
-	data := `{"ballast":"` + strings.Repeat("x", bytes) + `"}`
+	const fillers = 4
+	data := ballast()
 	hazards := make([]*hazard, fillers)
 	for i := range hazards {
 		if hazards[i], err = openHazard(ctx, e.Target, fmt.Sprintf("filler-%d", i)); err != nil {
