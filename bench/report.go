@@ -104,6 +104,9 @@ func (r *FanoutResult) Print(to io.Writer, m Machine) error {
 	t.latency("command to a viewer", r.Latency)
 	t.latency("command to the last viewer", r.Last)
 	t.latency("command to its answer", r.Ack)
+	if r.CPUPerMillion > 0 && m.SocketWrite > 0 {
+		t.line("server CPU for a delivery", "%.2f µs, %.2f of a bare socket write", r.CPUPerMillion, r.CPUPerMillion/m.SocketWrite)
+	}
 	t.stalls(r.Stalls, r.Window)
 	if r.BareWrite > 0 && r.CPUPerMillion > 0 {
 		t.line("bare writes", "%.1f s of CPU for 1M to as many sockets, one delivery each: the server took %.2f ×", r.BareWrite, r.CPUPerMillion/r.BareWrite)

@@ -54,13 +54,14 @@ func (s stallWatch) since(ctx context.Context) *Stalls {
 	if after == nil {
 		return r
 	}
-	const syncs, scheduling = "tutti_journal_sync_seconds", "go_sched_latencies_seconds"
+	const syncs, turns, scheduling = "tutti_journal_sync_seconds", "tutti_state_snapshot_turn_seconds", "go_sched_latencies_seconds"
 	r.Syncs = uint64(after[syncs+"_count"] - s.server[syncs+"_count"])
 	if r.Syncs > 0 {
 		sum := after[syncs+"_sum"] - s.server[syncs+"_sum"]
 		r.SyncMean = time.Duration(sum / float64(r.Syncs) * float64(time.Second))
 	}
 	r.SyncLongest = longest(exported(s.server, syncs), exported(after, syncs))
+	r.TurnLongest = longest(exported(s.server, turns), exported(after, turns))
 	r.ServerLongest = longest(exported(s.server, scheduling), exported(after, scheduling))
 	return r
 }
@@ -127,6 +128,9 @@ func (r report) stalls(s *Stalls, w Window) {
 	}
 	if s.Syncs > 0 {
 		r.line("journal syncs meanwhile", "%d, mean %s, longest %s", s.Syncs, micros(s.SyncMean.Microseconds()), s.SyncLongest)
+	}
+	if s.TurnLongest.UpTo > 0 {
+		r.line("longest a turn spent on a snapshot", "%s", s.TurnLongest)
 	}
 	r.line("longest wait of a goroutine to run", "server %s, generator %s", s.ServerLongest, s.GenLongest)
 	if w.ServerWaited > 0 {
