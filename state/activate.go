@@ -48,6 +48,7 @@ func (e *entity) activate() error {
 		}
 		e.live = nil
 	}
+	defer e.awoke()
 	p := e.part
 	if e.cat.opt.Ephemeral {
 		e.live = &live{folded: folded{cat: e.cat, id: &e.id, state: e.cat.NewState()}, epoch: p.node.ids.newEpoch()}

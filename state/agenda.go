@@ -127,22 +127,56 @@ func (p *partition) wakeDue() time.Duration {
 	return wait
 }
 
-// wakeUntil wakes those who stand there with this time or an earlier one, and returns the next. The caller holds p.mu.
+// wakesAtOnce bounds how many entities of a partition are being activated because their time has come: after a start
+// that may be the time of many.
+const wakesAtOnce = 64
+
+// wakeUntil wakes those who stand there with this time or an earlier one, and returns the next. It ends early, to be called again, when
+// too many are being activated. The caller holds p.mu.
 func (p *partition) wakeUntil(h *entries, now int64) (next int64, ok bool) {
 	for h.Len() > 0 && !p.ended {
 		first := h.heap[0]
 		if first.at > now {
 			return first.at, true
 		}
+		e := p.entities[first.id]
+		activates := e == nil || !e.active() && e.live == nil
+		if activates && p.waking >= wakesAtOnce {
+			return 0, false
+		}
 		heap.Pop(h)
 		cat := p.node.categories[first.id.Category]
 		if cat == nil {
 			continue // an older version's; its entities sleep until somebody serves them again
 		}
-		e := p.entity(first.id, cat)
-		p.post(e, message{job: e.attend})
+		e = p.entity(first.id, cat)
+		p.post(e, message{job: e.wakeUp})
+		if activates {
+			p.waking++
+			e.waking = true
+		}
 	}
 	return 0, false
+}
+
+// wakeUp has the entity do what it has to do at this time.
+func (e *entity) wakeUp() {
+	defer e.awoke() // also when it needs no activation
+	e.attend()
+}
+
+// awoke notes that an entity has been activated because its time had come, or could not be.
+func (e *entity) awoke() {
+	if !e.waking {
+		return
+	}
+	e.waking = false
+	p := e.part
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waking--; p.waking == wakesAtOnce-1 {
+		p.agenda.lookAgain()
+	}
 }
 
 // wakeHorizon is how far ahead the journal's wakes are brought into the agenda.

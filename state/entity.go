@@ -38,6 +38,7 @@ type work struct {
 	underway  underway // the turn being run
 
 	// Belonging to the goroutine of the turn.
+	waking    bool         // one of those that the partition counts as waking
 	committed journal.Mark // of the last record handed to the partition
 	out       []effect     // of the turn being run
 	taken     []message    // being taken; its memory is the next mail's

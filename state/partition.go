@@ -38,6 +38,7 @@ type partition struct {
 	used     usage
 	agenda   agenda
 	running  map[*entity]struct{} // with a goroutine
+	waking   int                  // being activated because their time has come
 	spare    []*work
 	ended    bool // takes no messages, stores no change
 }
