@@ -143,7 +143,8 @@ func (e *entity) applyTurn(c *cause, t *turn.Turn, r *journal.Record) ([]effect,
 		return nil, err
 	}
 	r.Wake = l.ledger.wake()
-	l.events += len(r.Events)
+	l.events += max(len(r.Events), 1)
+	l.bytes += len(r.Notes)
 	l.mark = r.Mark()
 	if len(t.Timers) > 0 {
 		e.remindTimers()

@@ -18,7 +18,7 @@ type folded struct {
 	mark   journal.Mark
 
 	// Since the last snapshot.
-	events, bytes int
+	events, bytes int // a record without events counts as one
 	// size estimates the state's encoded size; saved is that of the last snapshot, 0 without one.
 	size, saved int
 }
@@ -94,7 +94,8 @@ func (f *folded) apply(r *journal.Record) error {
 	if err := f.ledger.apply(r); err != nil {
 		return fmt.Errorf("entity %s stopped: record %d: %w", f.id, r.Seq, err)
 	}
-	f.events += len(r.Events)
+	f.events += max(len(r.Events), 1)
+	f.bytes += len(r.Notes)
 	f.mark = r.Mark()
 	return nil
 }
