@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -93,13 +94,19 @@ func directorySize(dir string) (size int64) {
 	return size
 }
 
-// openFiles returns how many files and sockets the process has open; 0 where systems do not tell.
-func openFiles(pid int) int {
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+// openFiles returns how many files the process has open, and how many of them are sockets; 0 where systems do not tell.
+func openFiles(pid int) (files, sockets int) {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	return len(entries)
+	for _, e := range entries {
+		if to, err := os.Readlink(filepath.Join(dir, e.Name())); err == nil && strings.HasPrefix(to, "socket:") {
+			sockets++
+		}
+	}
+	return len(entries), sockets
 }
 
 // Memory is how the node's resident memory went.

@@ -66,6 +66,7 @@ type Held struct {
 	Links      int `json:"links"`
 	Goroutines int `json:"goroutines"`
 	Files      int `json:"files"`
+	Sockets    int `json:"sockets"` // of the files
 }
 
 // Spans sums durations up, in microseconds.

@@ -137,7 +137,8 @@ func (r *run) roll(ctx context.Context, until time.Time) {
 func (r *run) rest(ctx context.Context) {
 	node := r.config.Node
 	count := func() Held {
-		h := Held{Links: len(r.cast.here()), Files: openFiles(node.PID())}
+		h := Held{Links: len(r.cast.here())}
+		h.Files, h.Sockets = openFiles(node.PID())
 		if r.config.Goroutines != nil {
 			h.Goroutines, _ = r.config.Goroutines(ctx) // 0: not known
 		}
@@ -149,11 +150,10 @@ func (r *run) rest(ctx context.Context) {
 		r.cast.remove(s)
 	}
 	r.clients.Wait()
-	limit := mostAtRest
 	r.await(ctx, time.Now().Add(15*time.Second), func() (bool, func()) {
 		r.result.Rest = count()
 		h := r.result.Rest
-		if h.Goroutines <= limit && h.Files <= limit {
+		if h.Goroutines <= restGoroutines && h.Sockets <= restSockets {
 			return true, nil
 		}
 		time.Sleep(200 * time.Millisecond)
@@ -164,8 +164,11 @@ func (r *run) rest(ctx context.Context) {
 	r.meter.sample()
 }
 
-// mostAtRest is how many goroutines, and how many open files, a node without clients may have.
-const mostAtRest = 400
+// What a node without clients may have: its own goroutines, and the sockets of those who look after it.
+const (
+	restGoroutines = 400
+	restSockets    = 40
+)
 
 // lastLook kills the node once more and looks at every entity; then it stops the node.
 func (r *run) lastLook(ctx context.Context) error {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -159,8 +160,26 @@ type soakNode struct{ n *workNode }
 
 var _ soak.Node = soakNode{}
 
-func (s soakNode) Kill() error                     { return s.n.own.Kill() }
-func (s soakNode) Stop(ctx context.Context) error  { return s.n.own.Stop(ctx) }
-func (s soakNode) Start(ctx context.Context) error { return s.n.start(ctx) }
-func (s soakNode) PID() int                        { return s.n.own.PID() }
-func (s soakNode) Ended() <-chan struct{}          { return s.n.own.Ended() }
+func (s soakNode) Kill() error                    { return s.n.own.Kill() }
+func (s soakNode) Stop(ctx context.Context) error { return s.n.own.Stop(ctx) }
+func (s soakNode) PID() int                       { return s.n.own.PID() }
+func (s soakNode) Ended() <-chan struct{}         { return s.n.own.Ended() }
+
+// bindTries is how often a start is tried again because the node's port was taken: while it was down, any connection of this
+// machine may have got it.
+const bindTries = 5
+
+// Start starts the node again.
+func (s soakNode) Start(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := s.n.start(ctx)
+		if err == nil || ctx.Err() != nil || try == bindTries || !strings.Contains(err.Error(), "address already in use") {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
+	}
+}
