@@ -97,8 +97,8 @@ func (e *entity) weight() int64 {
 	n := int64(entityBytes + len(e.id.ID))
 	if e.live != nil {
 		n += liveBytes + int64(e.live.size) + e.live.views.bytes() + e.live.ledger.bytes()
-		if s := e.live.shadow; s != nil && s.held {
-			n += int64(e.live.size)
+		if s := e.live.shadow; s != nil {
+			n += s.bytes(e.live.size)
 		}
 	}
 	if e.here != nil {

@@ -131,6 +131,9 @@ func (e *entity) applyTurn(c *cause, t *turn.Turn, r *journal.Record) ([]effect,
 		}
 		l.bytes += len(ev.Data)
 		l.size += len(ev.Data)
+		if l.shadow != nil {
+			l.shadow.grown += len(ev.Data)
+		}
 	}
 	var err error
 	if c.reply, err = e.reply(t); err != nil {

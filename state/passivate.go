@@ -143,10 +143,17 @@ func (p *partition) letGo(e *entity) {
 
 // slim drops what an entity keeps for the case that much happens at once. The caller holds the partition's mutex.
 func (p *partition) slim(e *entity) {
-	if e.active() || e.live == nil || e.live.views == nil {
+	if e.active() || e.live == nil {
+		return
+	}
+	shadow := e.live.shadow != nil && e.shadows == 0
+	if e.live.views == nil && !shadow {
 		return
 	}
 	e.live.views = nil
+	if shadow {
+		e.live.shadow = nil
+	}
 	p.weigh(e)
 }
 

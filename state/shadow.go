@@ -18,8 +18,11 @@ type shadow struct {
 	held     bool // there was a copy when last it was at work
 	working  bool
 	snapshot bool // wanted
-	snapping bool // a snapshot is wanted or being made
+	snapping bool // a snapshot is wanted, being made or being stored
 	welcomes []welcoming
+
+	views map[string]shown // by audience, kept for links that come soon
+	grown int              // bytes of events since the shadow was made
 }
 
 // itsShadow returns the entity's shadow, which is made when it is first needed.
@@ -40,10 +43,12 @@ type welcoming struct {
 type shadowWork struct {
 	snapshot bool
 	began    time.Time
+	grown    int             // of the shadow then
 	attached map[string]bool // members, for a snapshot
 	welcomes []welcoming
 
 	err   error
+	made  *journal.Snapshot // to be stored
 	mark  journal.Mark
 	size  int
 	saved int // of the last snapshot
@@ -67,7 +72,7 @@ func (e *entity) workShadow() {
 		return
 	}
 	s.working = true
-	work := &shadowWork{snapshot: s.snapshot, welcomes: s.welcomes}
+	work := &shadowWork{snapshot: s.snapshot, welcomes: s.welcomes, grown: s.grown}
 	s.snapshot, s.welcomes = false, nil
 	if work.snapshot && e.here != nil {
 		work.attached = make(map[string]bool, len(e.here.members))
@@ -79,25 +84,42 @@ func (e *entity) workShadow() {
 	p.mu.Lock()
 	e.shadows++
 	p.mu.Unlock()
-	p.turns.Go(func() {
-		work.do(p.ctx, p, e, l)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		e.shadows--
-		if !p.ended {
-			p.post(e, message{job: func() { e.shadowDone(l, work) }})
-		}
-	})
+	p.turns.Go(func() { e.atShadow(l, work) })
 }
 
-// do brings the copy up to what is durable and encodes it.
-func (w *shadowWork) do(ctx context.Context, p *partition, e *entity, l *live) {
+// atShadow does the work and comes back to the entity with it: first with what has been encoded, for which links wait, then
+// again when the snapshot is stored, which takes as long as the disk does.
+func (e *entity) atShadow(l *live, w *shadowWork) {
+	p := e.part
 	p.node.reading <- struct{}{}
 	defer func() { <-p.node.reading }()
+	back := func(last bool, done func()) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if last {
+			e.shadows--
+		}
+		if !p.ended {
+			p.post(e, message{job: done})
+		}
+	}
 	if w.began = time.Now(); w.snapshot {
 		p.node.meters.saving.Add(1)
 		defer p.node.meters.saving.Add(-1)
 	}
+	w.do(p.ctx, p, e, l)
+	back(w.made == nil, func() { e.shadowDone(l, w) })
+	if w.made == nil {
+		return
+	}
+	if err := p.save(p.ctx, *w.made, w.began); err != nil && p.ctx.Err() == nil {
+		p.log.Warn("snapshot not stored", "entity", e.id.String(), "err", err)
+	}
+	back(true, func() { l.shadow.snapping = false })
+}
+
+// do brings the copy up to what is durable and encodes it.
+func (w *shadowWork) do(ctx context.Context, p *partition, e *entity, l *live) {
 	w.err = guard(func() (err error) {
 		f := l.shadow.copy
 		l.shadow.copy = nil // not used again after an error
@@ -113,7 +135,7 @@ func (w *shadowWork) do(ctx context.Context, p *partition, e *entity, l *live) {
 		}
 		w.mark, w.size, w.saved = f.mark, f.size, f.saved
 		if w.snapshot {
-			if err := w.save(ctx, p, f, e.cat); err != nil {
+			if err := w.encode(p, f, e.cat); err != nil {
 				return err
 			}
 		}
@@ -121,9 +143,13 @@ func (w *shadowWork) do(ctx context.Context, p *partition, e *entity, l *live) {
 		l.shadow.copy = f
 		return nil
 	})
+	if w.err != nil {
+		w.made = nil
+	}
 }
 
-func (w *shadowWork) save(ctx context.Context, p *partition, f *folded, cat *category) error {
+// encode makes the snapshot.
+func (w *shadowWork) encode(p *partition, f *folded, cat *category) error {
 	state, err := cat.EncodeState(f.state)
 	if err != nil {
 		return fmt.Errorf("encode %s at revision %d: %w", f.id, f.mark.Revision, err)
@@ -132,9 +158,8 @@ func (w *shadowWork) save(ctx context.Context, p *partition, f *folded, cat *cat
 	w.size, w.saved = f.size, f.saved
 	before := p.node.today() - cat.opt.Remember.Milliseconds()
 	f.ledger.prune(before, f.mark.Revision, func(member string) bool { return w.attached[member] })
-	return p.save(ctx, journal.Snapshot{
-		Entity: *f.id, Mark: f.mark, State: state, Notes: f.ledger.encode(),
-	}, w.began)
+	w.made = &journal.Snapshot{Entity: *f.id, Mark: f.mark, State: state, Notes: f.ledger.encode()}
+	return nil
 }
 
 func (w *shadowWork) encodeViews(f *folded) {
@@ -162,9 +187,10 @@ func (e *entity) shadowDone(l *live, w *shadowWork) {
 	if w.err == nil && e.live == l {
 		l.size, l.saved = w.size, w.saved
 	}
-	if w.snapshot {
+	if w.made == nil && w.snapshot {
 		l.shadow.snapping = false
 	}
+	l.shadow.keep(w)
 	for _, wanted := range w.welcomes {
 		if e.here == nil || e.here.links[wanted.link.key] != wanted.link {
 			continue // gone meanwhile

@@ -24,6 +24,9 @@ func (e *entity) welcome(l *link, env *wire.Envelope) {
 		w.Flags |= wire.Resumed
 		w.Revision = env.Revision
 	case e.large():
+		if !env.Has(wire.HasCursor) && e.live.shadow.lend(w) {
+			break
+		}
 		e.welcomeLater(l, w)
 		return
 	case !e.fillIn(w, l):
