@@ -41,6 +41,7 @@ func TestTurnsGoOnWhileAViewIsEncoded(t *testing.T) {
 		a := w.attach("blob", "1", "ann", conn1)
 		grow(a, 5)
 		b := w.attach("blob", "1", "bob", conn2)
+		synctest.Wait()
 		for i := range 3 {
 			a.command(uint64(i+6), "line", `{"Line":"y"}`)
 		}
