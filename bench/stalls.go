@@ -16,6 +16,7 @@ type Stalls struct {
 	Syncs         uint64        `json:"syncs"` // of the journal, while measuring; 0 where they are not known
 	SyncMean      time.Duration `json:"sync_mean_ns"`
 	SyncLongest   Between       `json:"sync_longest"`
+	TurnLongest   Between       `json:"snapshot_turn_longest"`        // that a turn spent on a snapshot
 	ServerLongest Between       `json:"server_longest_scheduling"`    // that one of the server's goroutines waited to run
 	GenLongest    Between       `json:"generator_longest_scheduling"` // that one of the generator's did
 }
