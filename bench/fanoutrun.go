@@ -36,7 +36,7 @@ type fanoutRun struct {
 func (r *fanoutRun) entity() string { return "board/bench-" + r.name }
 
 func (r *fanoutRun) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute+time.Duration(r.Links)*2*time.Millisecond)
 	defer cancel()
 	r.senders = make([]*sender, r.Senders)
 	r.viewers = make([]*viewer, r.Links)
@@ -51,7 +51,7 @@ func (r *fanoutRun) connect(ctx context.Context) error {
 			return nil
 		}),
 		each(r.Links, 16, func(i int) error {
-			v, err := watch(ctx, r.Target, r.entity(), fmt.Sprintf("bench-%s-viewer-%d", r.name, i), i)
+			v, err := watch(ctx, r.Target.spread(i), r.entity(), fmt.Sprintf("bench-%s-viewer-%d", r.name, i), i)
 			if err != nil {
 				return err
 			}

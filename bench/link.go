@@ -172,3 +172,20 @@ func (l *link) shrink(size int) {
 	l.from, l.to = 0, len(l.in)
 	l.in = l.in[:cap(l.in)]
 }
+
+// portsAt is how many links come from one address, which has 28,000 ports: Linux looks for a free one long when half
+// are taken.
+const portsAt = 10_000
+
+// spread returns the target for link i of many. One on the loopback interface is called from as many addresses as
+// the ports of that many links need.
+func (t Target) spread(i int) Target {
+	u, err := url.Parse(t.URL)
+	if err != nil || i < portsAt || t.From != nil {
+		return t
+	}
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() && ip.To4() != nil {
+		t.From = net.IPv4(127, 0, 1, byte(1+i/portsAt))
+	}
+	return t
+}

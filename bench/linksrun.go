@@ -5,15 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"runtime"
 	"sync/atomic"
 	"time"
 )
 
 const (
-	idleBytes    = 256    // of the buffer of a link that does nothing
-	portsAt      = 10_000 // links from one address, which has 28,000 ports: Linux looks for a free one long when half are taken
+	idleBytes    = 256 // of the buffer of a link that does nothing
 	linksAtSub   = 1000
 	dropWithin   = 30 * time.Second
 	settleBefore = 2 * time.Second // after opening, until memory is read
@@ -69,7 +67,7 @@ func (r *linksRun) open(ctx context.Context) error {
 		defer cancel()
 		began := time.Now()
 		entity := fmt.Sprintf("counter/bench-%s-%d", r.name, i%r.Entities)
-		l, _, err := dial(dialing, r.from(i), entity, fmt.Sprintf("bench-%d", i/linksAtSub), fmt.Sprintf("bench-%s-idle-%d", r.name, i), true)
+		l, _, err := dial(dialing, r.Target.spread(i), entity, fmt.Sprintf("bench-%d", i/linksAtSub), fmt.Sprintf("bench-%s-idle-%d", r.name, i), true)
 		if err != nil {
 			return err
 		}
@@ -88,20 +86,6 @@ func (r *linksRun) open(ctx context.Context) error {
 	r.res.OpenCPU = perMillion(r.res.OpenWindow.ServerCPU, uint64(r.opened.Load()))
 	r.res.Opened = r.took.latency()
 	return err
-}
-
-// from returns the target for link i. A loopback target is called from as many addresses as the ports of
-// that many links need.
-func (r *linksRun) from(i int) Target {
-	t := r.Target
-	u, err := url.Parse(t.URL)
-	if err != nil || i < portsAt {
-		return t
-	}
-	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() && ip.To4() != nil {
-		t.From = net.IPv4(127, 0, 1, byte(1+i/portsAt))
-	}
-	return t
 }
 
 // sit reads until the link is dropped.

@@ -17,7 +17,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure a node under load, over WebSockets", Args: cobra.NoArgs}
-	cmd.AddCommand(benchRecoveryCommand(), benchHistoryCommand(), benchLinksCommand())
+	cmd.AddCommand(benchRecoveryCommand(), benchHistoryCommand(), benchLinksCommand(), benchGrowthCommand())
 	cmd.AddCommand(benchSoakCommand())
 	cmd.AddCommand(benchCommandsCommand(), benchFanoutCommand(), benchHotCommand(), benchNodeCommand())
 	cmd.AddCommand(benchAbuseCommand(), benchAbuserCommand())

@@ -26,9 +26,8 @@ func benchRecoveryCommand() *cobra.Command {
 			// What has been filled need not stay in memory.
 			args := []string{"--memory", fmt.Sprint(256 << 20)}
 			return b.measure(cmd, "fill", int64(r.Entities), args, func(ctx context.Context, n *workNode, progress func(int64)) (result, error) {
-				r.Target, r.Usage, r.Metrics = n.target(), n.usage, n.metrics
-				r.Kill, r.Start = func() error { return n.own.Kill() }, n.start
-				r.Disk = func() (int64, error) { return bench.DirectoryBytes(n.data) }
+				own := recoveryOf(n)
+				r.Target, r.Usage, r.Metrics, r.Kill, r.Start, r.Disk = own.Target, own.Usage, own.Metrics, own.Kill, own.Start, own.Disk
 				r.Progress = func(filled int) { progress(int64(filled)) }
 				res, err := r.Run(ctx)
 				if res == nil {
@@ -47,4 +46,13 @@ func benchRecoveryCommand() *cobra.Command {
 	f.DurationVar(&r.Load, "load", time.Second, "how long they have sent by then")
 	f.IntVar(&r.Loaders, "loaders", 64, "connections that send when the node is killed")
 	return cmd
+}
+
+// recoveryOf returns a benchmark of starts that may kill the node.
+func recoveryOf(n *workNode) bench.Recovery {
+	return bench.Recovery{
+		Target: n.target(), Usage: n.usage, Metrics: n.metrics,
+		Kill: func() error { return n.own.Kill() }, Start: n.start,
+		Disk: func() (int64, error) { return bench.DirectoryBytes(n.data) },
+	}
 }
