@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -36,10 +38,9 @@ func newPollSocket(c net.Conn, p *poller) (*pollSocket, error) {
 		return nil, err
 	}
 	s := &pollSocket{poller: p, fd: -1}
-	if closed := raw.Control(func(fd uintptr) {
-		s.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-	}); closed != nil || err != nil {
-		return nil, os.NewSyscallError("dup", err)
+	closed := raw.Control(func(fd uintptr) { s.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
+	if err := errors.Join(closed, err); err != nil {
+		return nil, fmt.Errorf("dup: %w", err)
 	}
 	if err := p.add(s); err != nil {
 		p.remove(s)
