@@ -150,7 +150,9 @@ func (c *carrier) Read(p []byte) (int, error) {
 		return 0, errNoBytes
 	}
 	n := copy(p, c.in)
-	c.in = c.in[n:]
+	if c.in = c.in[n:]; len(c.in) == 0 {
+		c.in = nil // the memory is the poller's
+	}
 	return n, nil
 }
 

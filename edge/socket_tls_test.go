@@ -202,6 +202,9 @@ func TestTLSPartialReads(t *testing.T) {
 		if !bytes.Equal(got, want) {
 			t.Fatalf("read %d bytes, other than the %d that were sent", len(got), len(want))
 		}
+		if s.socket.carrier.in != nil {
+			t.Fatalf("an idle socket keeps what was read into")
+		}
 	})
 }
 
