@@ -143,6 +143,15 @@ func TestLinksAreBounded(t *testing.T) {
 		}
 		p.dial(t, "1", 1, "", "ann")
 	})
+	t.Run("handshakes that a subject may not take from others", func(t *testing.T) {
+		p := start(t, func(c *edge.Config) {
+			c.Limits.Handshakes, c.Limits.SubHandshakes, c.Limits.SubLinks = 4, 2, 2
+		})
+		for i := range 10 {
+			_, _, _ = p.tryDial(t, "1", conn(i), "", "ann") // most of them are refused
+		}
+		p.dial(t, "1", 10, "", "bob")
+	})
 	t.Run("handshakes of a subject", func(t *testing.T) {
 		p := start(t, func(c *edge.Config) { c.Limits.SubHandshakes, c.Limits.SubLinks = 1, 1 })
 		c := p.dial(t, "1", 1, "", "ann")

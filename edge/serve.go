@@ -35,12 +35,6 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request) *problem {
 	if p != nil {
 		return p
 	}
-	// Not before: whoever has no token could otherwise use up the handshakes of those who have one. To check a token is
-	// a small part of what its request costs anyway.
-	if !e.handshakes.take(e.now(), e.limits.Handshakes, e.limits.Handshakes) {
-		e.count.rateLimit.Add(1)
-		return refuse(http.StatusTooManyRequests, "too many handshakes").retry(time.Second)
-	}
 	l, p := e.admit(q, claims)
 	if p != nil {
 		return p
@@ -115,6 +109,13 @@ func (e *Edge) admit(q *request, claims tutti.Claims) (*link, *problem) {
 	case subjectTooFast:
 		e.count.rateLimit.Add(1)
 		return nil, refuse(http.StatusTooManyRequests, "too many handshakes of the subject").retry(time.Second)
+	}
+	// Not before: whoever has no token, or has had its share, could otherwise use up the handshakes of the others. To
+	// check a token is a small part of what its request costs anyway.
+	if !e.handshakes.take(now, e.limits.Handshakes, e.limits.Handshakes) {
+		e.subjects.leave(sub)
+		e.count.rateLimit.Add(1)
+		return nil, refuse(http.StatusTooManyRequests, "too many handshakes").retry(time.Second)
 	}
 	number := e.lastLink.Add(1)
 	l := &link{
