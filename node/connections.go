@@ -2,6 +2,7 @@ package node
 
 import (
 	"container/list"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -22,17 +23,21 @@ func newConnections(most int) *connections {
 	return &connections{most: most, open: make(map[net.Conn]*list.Element)}
 }
 
-// see is what http.Server.ConnState calls.
+// see is what http.Server.ConnState calls. A connection that has to go is closed before anything more becomes of it.
 func (s *connections) see(c net.Conn, state http.ConnState) {
-	if out := s.move(c, state); out != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.move(c, state)
+	if secure, ok := out.(*tls.Conn); ok {
+		out = secure.NetConn() // TLS would wait for its client to take a last record
+	}
+	if out != nil {
 		_ = out.Close() // the server finds that out and reports StateClosed
 	}
 }
 
-// move notes what has become of c, and returns the connection that has to go.
+// move notes what has become of c, and returns the connection that has to go. mu is held.
 func (s *connections) move(c net.Conn, state http.ConnState) (out net.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	at, known := s.open[c]
 	if !known && state != http.StateNew {
 		return nil // it had to go
