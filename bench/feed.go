@@ -13,8 +13,8 @@ import (
 // says how far it is.
 const (
 	feeders     = 256
-	feedAtOnce  = 50     // entities told by one command
-	feedAhead   = 20_000 // entities told and not filled yet, about
+	feedAtOnce  = 50   // entities told by one command
+	feedAhead   = 2000 // entities told and not filled yet, about: what waits longer than a second is told again
 	feedSettled = 1500 * time.Millisecond
 	feedStall   = 30 * time.Second
 )
