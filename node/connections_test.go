@@ -77,3 +77,17 @@ func TestConnectionsThatWaitMakeRoom(t *testing.T) {
 		t.Error("the connection that came last is gone")
 	}
 }
+
+// Requests whose answer is there but whose body never comes do not keep anybody out for as long as a body may take.
+func TestBodiesThatNobodyWantsMakeRoom(t *testing.T) {
+	c := config()
+	c.Connections = 3
+	begun := make(chan struct{}, 100)
+	c.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { begun <- struct{}{} })
+	n := start(t, c)
+	for range 3 {
+		connect(t, n, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
+		<-begun
+	}
+	eventually(t, "room for another connection", func() bool { return served(connect(t, n, ""), half+rest) })
+}

@@ -17,6 +17,8 @@ const (
 	headerBytes = 32 << 10
 	// shutdownWait is how long requests under way may take once the server ends.
 	shutdownWait = 2 * time.Second
+	// bodyWait is how long a body that its handler has not read may still take, which the server throws away.
+	bodyWait = time.Second
 )
 
 // server is one HTTP listener with its limits. WebSockets leave it when they are accepted.
@@ -77,7 +79,7 @@ func (s *server) build(ctx context.Context) *http.Server {
 	return h
 }
 
-// recovering reports a panic of next and ends its request alone.
+// recovering reports a panic of next and ends its request alone. It does not wait long for what next has not read.
 func (s *server) recovering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -91,5 +93,8 @@ func (s *server) recovering(next http.Handler) http.Handler {
 			panic(http.ErrAbortHandler) // the server closes the connection and says no more
 		}()
 		next.ServeHTTP(w, r)
+		if r.ContentLength != 0 { // a connection that waits for the rest cannot make room for others
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWait)) // fails only when closed
+		}
 	})
 }
