@@ -89,14 +89,13 @@ func (l *link) due(what deadlineKind, now int64) int64 {
 	return l.beat(now)
 }
 
-// tokenDeadline returns when the worker looks at a token that expires at that time of day, in Unix ms; 0: never.
-// Each ping looks, too, so that a clock that was set forward meanwhile is noticed.
+// tokenDeadline returns when the worker looks at a token that expires at that time of day, in Unix ms; 0: never,
+// which the next one may not. Each ping looks, too, so that a clock that was set forward meanwhile is noticed.
 func (e *Edge) tokenDeadline(expires int64) int64 {
-	if expires == 0 {
-		return 0
+	left := int64(24 * time.Hour / time.Millisecond) // then it is looked at again
+	if expires > 0 {
+		left = min(max(expires-e.clock().UnixMilli(), 0), left)
 	}
-	const longest = int64(24 * time.Hour / time.Millisecond) // then it is looked at again
-	left := min(max(expires-e.clock().UnixMilli(), 0), longest)
 	return e.now() + left*int64(time.Millisecond) + 1
 }
 

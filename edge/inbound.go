@@ -26,6 +26,7 @@ type inbound struct {
 	bytes     bucket
 	refreshes bucket
 	arrived   int64 // when the bytes at hand were read
+	expiring  bool  // the worker looks at whether the token has expired
 	left      bool  // the client said that it is gone for good
 	err       error // of feed; nothing more is decoded after it
 }
@@ -41,7 +42,7 @@ func (l *link) serve(early []byte) {
 		link:    l,
 		decoder: websock.Decoder{MaxMessage: limits.Frame},
 		frames:  full(now, limits.LinkFrames), bytes: full(now, linkBytesBurst(limits)),
-		refreshes: full(now, refreshBurst),
+		refreshes: full(now, refreshBurst), expiring: l.expires.Load() > 0,
 	}
 	if s, ok := l.socket.(polled); ok {
 		if in.more(early, nil) {
@@ -318,7 +319,9 @@ func (in *inbound) auth(token string) error {
 		return in.malformed("the token's claims cannot be encoded")
 	}
 	at := expiry(claims)
-	if in.expires.Swap(at) == 0 && at > 0 {
+	in.expires.Store(at)
+	if at > 0 && !in.expiring {
+		in.expiring = true
 		in.worker.schedule(deadline{when: in.edge.tokenDeadline(at), link: in.link, what: deadlineToken})
 	}
 	if err := in.send(&wire.Envelope{Kind: wire.KindClaims, Claims: encoded}); err != nil {

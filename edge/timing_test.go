@@ -197,6 +197,25 @@ func TestDeadLinksAreForgotten(t *testing.T) {
 	})
 }
 
+// TestOneDeadlineForTokens: a link whose tokens expire now and then does not have another deadline for each of them.
+func TestOneDeadlineForTokens(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, p *platform, dial dialer) {
+		c := dial(1, "", "ann;red;3600s")
+		for i := range 200 {
+			time.Sleep(2 * time.Second)
+			_, _ = c.conn.Write(text([]string{`{"type":"auth","token":"ann;red"}`, `{"type":"auth","token":"ann;red;3600s"}`}[i%2]))
+		}
+		time.Sleep(time.Second)
+		if last, _, ended := c.last(); ended != 0 {
+			t.Errorf("the link ended after %v with %s", ended, last)
+		}
+		p.stop()
+		if n := p.edge.Deadlines(); n > 3 {
+			t.Errorf("there are %d deadlines of one link, want 3 at most", n)
+		}
+	})
+}
+
 func TestTokenExpires(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, p *platform, dial dialer) {
 		a, b := dial(1, "", "ann;red;60s"), dial(2, "", "bob;red;60s")
