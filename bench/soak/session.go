@@ -124,7 +124,7 @@ func (s *session) live(ctx context.Context) {
 		}
 		s.counts.links.Add(1)
 		sock.generation = generation
-		after := s.follow(sock, floor)
+		after := s.follow(ctx, sock, floor)
 		s.mu.Lock()
 		s.socket = nil
 		s.mu.Unlock()
@@ -213,7 +213,7 @@ func (s *session) dial(ctx context.Context) (*socket, error) {
 const silence = 80 * time.Second
 
 // follow reads a link until it ends, and returns how long to wait before the next one.
-func (s *session) follow(sock *socket, floor uint64) (after time.Duration) {
+func (s *session) follow(ctx context.Context, sock *socket, floor uint64) (after time.Duration) {
 	keep := false
 	defer func() {
 		if !keep {
@@ -229,13 +229,16 @@ func (s *session) follow(sock *socket, floor uint64) (after time.Duration) {
 	l := &linkState{socket: sock, floor: floor}
 	stop := make(chan struct{})
 	defer close(stop)
-	s.clients.Go(func() { // wakes the reader when the session ends
+	s.clients.Go(func() { // wakes the reader when the session ends, or the run
 		hurry := s.stopping
 		if !sock.slow {
 			hurry = nil
 		}
 		select {
 		case <-s.quit:
+		case <-ctx.Done():
+			sock.close()
+			return
 		case <-hurry:
 			sock.close() // the next link has buffers as others have them
 			return

@@ -29,6 +29,7 @@ type soakRun struct {
 	json   bool
 	keep   bool
 	brief  bool // may be shorter than leastSoak
+	wrong  bool // something is, by what the last progress told
 }
 
 func benchSoakCommand() *cobra.Command {
@@ -71,7 +72,7 @@ func (r *soakRun) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.tidy(dir, err)) }()
+	defer func() { err = errors.Join(err, r.tidy(cmd.Context(), dir, err)) }()
 	ctx, stderr := cmd.Context(), cmd.ErrOrStderr()
 	fmt.Fprintf(stderr, "seed %d, data in %s\n", r.config.Seed, dir)
 	machine, err := bench.MeasureMachine(ctx, dir)
@@ -99,7 +100,10 @@ func (r *soakRun) run(cmd *cobra.Command) (err error) {
 	}()
 	r.connect(n)
 	lines := soakProgress{to: stderr, every: max(time.Second, min(r.config.For/20, 30*time.Second))}
-	r.config.Progress = lines.print
+	r.config.Progress = func(p soak.Progress) {
+		r.wrong = p.Failures > 0
+		lines.print(p)
+	}
 	res, err := soak.Run(ctx, r.config)
 	if err != nil {
 		return err
@@ -144,12 +148,12 @@ func (r *soakRun) directory() (string, error) {
 	return r.data, err
 }
 
-// tidy removes the directory unless it is to be kept, or something is wrong.
-func (r *soakRun) tidy(dir string, failed error) error {
+// tidy removes the directory unless it is to be kept, or something is wrong. An interrupt is nothing wrong.
+func (r *soakRun) tidy(ctx context.Context, dir string, failed error) error {
 	switch {
 	case r.keep:
 		return nil
-	case failed != nil:
+	case failed != nil && (r.wrong || ctx.Err() == nil):
 		return fmt.Errorf("journal and what clients were told are kept in %s", dir)
 	}
 	return os.RemoveAll(dir)
