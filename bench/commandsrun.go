@@ -95,7 +95,7 @@ func (r *commandsRun) load(ctx context.Context) (Window, error) {
 	for _, v := range r.viewers {
 		v.end()
 	}
-	return used, errors.Join(err, viewers.wait())
+	return used, errors.Join(err, viewers.wait(), ctx.Err())
 }
 
 // drainViewers waits until every viewer has what was acknowledged, within the time for that.
