@@ -88,8 +88,7 @@ func (e *entity) activate() error {
 
 // forgetConns forgets connections that have been away for longer than the category remembers.
 func (e *entity) forgetConns() {
-	before := e.part.node.today() - e.cat.opt.Remember.Milliseconds()
-	e.live.ledger.prune(before, e.live.mark.Revision, e.attached)
+	e.live.ledger.prune(e.part.node.forgets(e.cat.opt.Remember), e.live.mark.Revision, e.attached)
 }
 
 // weight estimates what the entity costs in memory, in bytes.

@@ -2,6 +2,7 @@ package state
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -204,9 +205,28 @@ func (l *ledger) known(member string, revision uint64) bool {
 	return l.find(member) != nil || !l.forgotten || revision > l.forgottenAt
 }
 
+// bygone is up to when what happened may be forgotten, in Unix ms.
+type bygone struct{ conns, senders int64 }
+
+// minReceipts is how long the last message of a sender is remembered at least: many times as long as it takes the sender to
+// repeat one.
+const minReceipts = 20 * maxTellWait
+
+// forgets returns what a category with that Remember may forget by now. A connection that is forgotten is told so. A message
+// that is forgotten is taken again when its sender has not learned that it was: so only time counts in
+// which senders could repeat theirs, not that before the node began, nor by how much the clock was set forward.
+func (n *Node) forgets(remember time.Duration) bygone {
+	today, passed := n.today(), n.passed()
+	b := bygone{conns: today - remember.Milliseconds(), senders: math.MinInt64}
+	if remember = max(remember, minReceipts); passed >= int64(remember) {
+		b.senders = min(today, time.Duration(n.born+passed).Milliseconds()) - remember.Milliseconds()
+	}
+	return b
+}
+
 // prune forgets connections not seen since the time given unless attached says that they are
 // here, and beyond the bounds those unseen for longest.
-func (l *ledger) prune(before int64, revision uint64, attached func(member string) bool) {
+func (l *ledger) prune(before bygone, revision uint64, attached func(member string) bool) {
 	type absent struct {
 		member string
 		seen   int64
@@ -220,14 +240,14 @@ func (l *ledger) prune(before int64, revision uint64, attached func(member strin
 	slices.SortFunc(away, func(a, b absent) int { return cmp.Compare(a.seen, b.seen) })
 	excess := l.conns.len() - maxConns // what is here is bounded by the number of links
 	for i, a := range away {
-		if a.seen >= before && i >= excess {
+		if a.seen >= before.conns && i >= excess {
 			break
 		}
 		l.kept -= int32(len(l.find(a.member).packed))
 		l.conns.remove(a.member)
 		l.forgotten, l.forgottenAt = true, revision
 	}
-	l.pruneSenders(before)
+	l.pruneSenders(before.senders)
 	l.pruneAt = int32(max(minPrune, 2*l.conns.len()))
 }
 

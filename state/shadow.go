@@ -156,8 +156,8 @@ func (w *shadowWork) encode(p *partition, f *folded, cat *category) error {
 	}
 	f.size, f.saved = len(state), len(state)
 	w.size, w.saved = f.size, f.saved
-	before := p.node.today() - cat.opt.Remember.Milliseconds()
-	f.ledger.prune(before, f.mark.Revision, func(member string) bool { return w.attached[member] })
+	attached := func(member string) bool { return w.attached[member] }
+	f.ledger.prune(p.node.forgets(cat.opt.Remember), f.mark.Revision, attached)
 	w.made = &journal.Snapshot{Entity: *f.id, Mark: f.mark, State: state, Notes: f.ledger.encode()}
 	return nil
 }
