@@ -220,3 +220,59 @@ func TestEndedOwnershipIsSilent(t *testing.T) {
 		want(t, again.frames())
 	}, sums(), ephemeral)
 }
+
+// TestWelcomeComesFirstAfterAFailure has a link wait for its welcome while the entity leaves memory.
+func TestWelcomeComesFirstAfterAFailure(t *testing.T) {
+	gate := make(chan struct{}, 1)
+	big := tutti.NewCategory("blob",
+		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined(c)); return nil }),
+		tutti.OnCommand(func(t *tutti.Turn[blob], c poison) error { t.Emit(burst{}); return nil }),
+		tutti.OnEvent(func(b *blob, e lined) { b.Text += e.Line }),
+		tutti.OnEvent(func(b *blob, e burst) { panic("cannot apply") }),
+		tutti.View(func(b *blob, _ string) any { <-gate; return b }),
+	)
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		gate = make(chan struct{}, 10)
+		gate <- struct{}{}
+		a := w.attach("blob", "1", "ann", conn1)
+		grow(a, 5)
+		b := w.attach("blob", "1", "bob", conn2)
+		c := w.attach("blob", "1", "cid", "connection-cid-000") // behind bob's
+		c.command(1, "line", `{"Line":"y"}`)
+		a.command(6, "poison", `{}`)
+		want(t, a.frames(), `reject 6 internal`)
+		gate <- struct{}{}
+		b.welcome()
+		c.command(2, "line", `{"Line":"z"}`)
+		synctest.Wait()
+		gate <- struct{}{}
+		got := c.frames()
+		if len(got) == 0 || !strings.HasPrefix(got[0], "welcome 5 ") {
+			t.Fatalf("the first frame is not the welcome: %.200q", got)
+		}
+		want(t, got[1:], `event 6 lined {"Line":"y"}`, `ack 1 at 6 `, `event 7 lined {"Line":"z"}`, `ack 2 at 7 `)
+	}, big)
+}
+
+// TestGoneThoughNothingCanBeRead has a connection go whose OnDisconnect fails, while the entity cannot be read again.
+func TestGoneThoughNothingCanBeRead(t *testing.T) {
+	shaky := tutti.NewCategory("shaky",
+		tutti.OnDisconnect(func(t *tutti.Turn[blob]) error { t.Emit(burst{}); return nil }),
+		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined(c)); return nil }),
+		tutti.OnEvent(func(b *blob, e lined) { b.Text += e.Line }),
+		tutti.OnEvent(func(b *blob, e burst) { panic("cannot apply") }),
+	)
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		a := w.attach("shaky", "1", "ann", conn1)
+		a.frames()
+		busy := unreadable(w, "1")
+		a.detach(wire.Leave)
+		synctest.Wait()
+		if logged := w.logs.all(); strings.Contains(logged, "panic in a turn") {
+			t.Errorf("logged %.500s", logged)
+		}
+		busy.Store(false)
+		time.Sleep(time.Minute)
+		want(t, w.attach("shaky", "1", "bob", conn2).frames(), `welcome 0 {"Text":""} acked 0`)
+	}, shaky)
+}

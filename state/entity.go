@@ -157,7 +157,7 @@ func (e *entity) take(m *message) {
 		case wire.KindClaims:
 			e.refreshClaims(l, m.env.Claims)
 		case wire.KindRefresh:
-			e.refresh(l)
+			e.refresh(l, wire.Refresh|wire.Known)
 		}
 	}
 }

@@ -217,7 +217,7 @@ func (e *entity) shadowDone(l *live, w *shadowWork) {
 	// what is there now.
 	for _, wanted := range l.shadow.welcomes {
 		if e.here != nil && e.here.links[wanted.link.key] == wanted.link {
-			e.refresh(wanted.link)
+			e.refresh(wanted.link, wanted.env.Flags)
 		}
 	}
 }

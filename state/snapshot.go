@@ -11,7 +11,7 @@ import (
 // left to the shadow.
 func (e *entity) snapshot() *journal.Snapshot {
 	l := e.live
-	if l == nil || e.cat.opt.Ephemeral || !l.snapshotDue() {
+	if l == nil || l.broken() != nil || e.cat.opt.Ephemeral || !l.snapshotDue() {
 		return nil
 	}
 	defer e.part.node.meters.snapshotTurns.since(time.Now())

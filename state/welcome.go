@@ -64,15 +64,16 @@ func (e *entity) setAside(l *link, m *message) {
 	e.conclude(nil, nil)
 }
 
-// refresh gives a link that is too far behind a fresh welcome.
-func (e *entity) refresh(l *link) {
+// refresh gives a link a welcome with the state as of now and those flags: one that is too far behind, or whose first
+// welcome could not be made.
+func (e *entity) refresh(l *link, flags wire.Flags) {
 	defer e.conclude(nil, nil)
 	if err := e.activate(); err != nil {
 		e.refuse(l, wire.Reconnect, wire.EndUnavailable, "the entity cannot be read just now")
 		return
 	}
 	w := e.newWelcome(l)
-	w.Flags |= wire.Refresh | wire.Known
+	w.Flags |= flags
 	if e.large() {
 		e.welcomeLater(l, w)
 		return
