@@ -1,6 +1,9 @@
 package state
 
-import "github.com/tutti-rt/tutti/wire"
+import (
+	"github.com/tutti-rt/tutti/internal/turn"
+	"github.com/tutti-rt/tutti/wire"
+)
 
 // Views of a large state are kept and lent to links that come while little has happened since: the events
 // after them follow, and cost less than another view.
@@ -17,14 +20,22 @@ type shown struct {
 	grown    int // of the shadow then
 }
 
+// eventBytes is what an event takes in a backlog beside its data, about.
+const eventBytes = 128
+
 // lend fills in the welcome of a link that has seen nothing yet, and returns false when there is no view that is
-// recent enough.
-func (s *shadow) lend(w *wire.Envelope) bool {
+// recent enough. Of what the category lets a link follow it leaves half for what happens meanwhile: with more
+// the link would be sent a fresh state as well.
+func (s *shadow) lend(w *wire.Envelope, o *turn.Options) bool {
 	if s == nil {
 		return false
 	}
 	v, ok := s.views[w.Audience]
-	if !ok || w.Revision-v.revision > shownEvents || s.grown-v.grown > len(v.data)/shownPortion {
+	if !ok {
+		return false
+	}
+	events, bytes := int(w.Revision-v.revision), s.grown-v.grown
+	if events > min(shownEvents, o.BacklogEvents/2) || bytes > len(v.data)/shownPortion || bytes+eventBytes*events > o.BacklogBytes/2 {
 		return false
 	}
 	w.Revision, w.Data = v.revision, v.data

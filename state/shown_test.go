@@ -13,6 +13,7 @@ import (
 	"github.com/tutti-rt/tutti/journal"
 	"github.com/tutti-rt/tutti/journal/memjournal"
 	"github.com/tutti-rt/tutti/state"
+	"github.com/tutti-rt/tutti/wire"
 )
 
 // largeBlob is a category whose view calls shown first.
@@ -157,4 +158,35 @@ func TestIdleShadowGoes(t *testing.T) {
 			t.Errorf("welcome afterwards at %d with %d bytes", e.Revision, len(e.Data))
 		}
 	}, largeBlob(tutti.Options{}, func() {}))
+}
+
+// TestSharedViewsAreNotTooFar has a category whose links may follow few events, or few bytes of them: more is not left to
+// follow a view.
+func TestSharedViewsAreNotTooFar(t *testing.T) {
+	for name, c := range map[string]struct {
+		options tutti.Options
+		events  int
+		bytes   int
+	}{
+		"events": {tutti.Options{BacklogEvents: 20}, 50, 10},
+		"bytes":  {tutti.Options{BacklogBytes: 20_000}, 5, 5_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+				a := w.attach("blob", "1", "ann", conn1)
+				grow(a, 10)
+				w.attach("blob", "1", "bob", conn2).welcome()
+				for i := range c.events {
+					a.command(uint64(11+i), "line", fmt.Sprintf(`{"Line":"%s"}`, strings.Repeat("y", c.bytes)))
+				}
+				a.frames()
+				b := w.attach("blob", "1", "cid", "connection-cid-000")
+				e := b.welcome()
+				b.send(&wire.Envelope{Kind: wire.KindBacklog, Revision: e.Revision, Until: e.Until})
+				if got := fmt.Sprint(b.frames()); !strings.Contains(got, "far false") {
+					t.Errorf("a link that was shown revision %d of %d gets %.200s", e.Revision, e.Until, got)
+				}
+			}, largeBlob(c.options, func() {}))
+		})
+	}
 }

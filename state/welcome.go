@@ -24,7 +24,7 @@ func (e *entity) welcome(l *link, env *wire.Envelope) {
 		w.Flags |= wire.Resumed
 		w.Revision = env.Revision
 	case e.large():
-		if !env.Has(wire.HasCursor) && e.live.shadow.lend(w) {
+		if !env.Has(wire.HasCursor) && e.live.shadow.lend(w, &e.cat.opt) {
 			break
 		}
 		e.welcomeLater(l, w)
