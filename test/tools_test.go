@@ -35,7 +35,7 @@ func TestToolsAtATarget(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"bench", "commands", "--connections", "4", "--for", "300ms", "--warmup", "100ms"},
-		{"bench", "commands", "--hot", "--rate", "500", "--for", "300ms", "--warmup", "100ms"},
+		{"bench", "hot", "--rate", "500", "--for", "300ms", "--warmup", "100ms"},
 		{"bench", "fanout", "--connections", "4", "--stalled", "1", "--events", "50", "--for", "300ms", "--warmup", "100ms"},
 		{"replay", "../testdata/editing-traces/sequential-sveltecomponent.json.gz", "--viewers", "1"},
 	} {
