@@ -23,6 +23,9 @@ const shedPause = 5 * time.Millisecond
 // readingAtOnce bounds how many entities and backlogs a node reads from the journal at once.
 const readingAtOnce = 64
 
+// savingAtOnce bounds how many snapshots of large states a node makes and stores at once.
+const savingAtOnce = 64
+
 // Node is a state node. Its methods may be called concurrently; Run once.
 type Node struct {
 	cfg        Config
@@ -36,6 +39,7 @@ type Node struct {
 	idle       time.Duration // how long an entity of any category stays in memory at least, when that is not short
 	short      chan struct{} // holds a token when memory is short
 	reading    chan struct{}
+	saving     chan struct{}
 	runners    runners
 	ready      chan struct{} // closed once every partition has been served
 	began      time.Time     // when it was made
@@ -59,6 +63,7 @@ func New(c Config) (*Node, error) {
 		ids:        newIdentity(c.Journal.ID()),
 		short:      make(chan struct{}, 1),
 		reading:    make(chan struct{}, readingAtOnce),
+		saving:     make(chan struct{}, savingAtOnce),
 		ready:      make(chan struct{}),
 		serves:     make(map[journal.Partition]*partition),
 		waiting:    make(map[journal.Partition]bool),

@@ -91,8 +91,10 @@ func (e *entity) workShadow() {
 // again when the snapshot is stored, which takes as long as the disk does.
 func (e *entity) atShadow(l *live, w *shadowWork) {
 	p := e.part
-	p.node.reading <- struct{}{}
-	defer func() { <-p.node.reading }()
+	if w.snapshot {
+		p.node.saving <- struct{}{}
+		defer func() { <-p.node.saving }()
+	}
 	back := func(last bool, done func()) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -103,11 +105,13 @@ func (e *entity) atShadow(l *live, w *shadowWork) {
 			p.post(e, message{job: done})
 		}
 	}
+	p.node.reading <- struct{}{}
 	if w.began = time.Now(); w.snapshot {
 		p.node.meters.saving.Add(1)
 		defer p.node.meters.saving.Add(-1)
 	}
 	w.do(p.ctx, p, e, l)
+	<-p.node.reading // the disk may take long, and nobody who reads waits for it
 	back(w.made == nil, func() { e.shadowDone(l, w) })
 	if w.made == nil {
 		return

@@ -190,3 +190,23 @@ func TestSharedViewsAreNotTooFar(t *testing.T) {
 		})
 	}
 }
+
+// TestNobodyWaitsWhileManySnapshotsAreStored has a disk that takes none of the snapshots of many large entities.
+func TestNobodyWaitsWhileManySnapshotsAreStored(t *testing.T) {
+	const entities = 70
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		disk := make(chan struct{})
+		w.journal.Inject(memjournal.Faults{SaveSnapshot: func(context.Context, journal.Snapshot) error { <-disk; return nil }})
+		for i := range entities {
+			grow(w.attach("blob", fmt.Sprint(i), "ann", conn1), 5)
+		}
+		b := w.attach("sum", "1", "bob", conn2)
+		b.command(1, "add", `{"By":1}`)
+		want(t, b.frames(), `welcome 0 {"n":0} acked 0`, `event 1 added {"By":1}`, `ack 1 at 1 {"n":1}`)
+		close(disk)
+		synctest.Wait()
+		if s := w.node.Stats(); s.Saving != 0 || s.Snapshots.Count < entities {
+			t.Errorf("%d snapshots are being stored, %d have been, want none and %d", s.Saving, s.Snapshots.Count, entities)
+		}
+	}, largeBlob(tutti.Options{SnapshotEvents: 5}, func() {}), sums())
+}
