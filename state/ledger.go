@@ -36,8 +36,8 @@ type ledger struct {
 	forgottenAt uint64
 
 	present    int32 // how many of conns are connected
-	kept       int32 // bytes of outcomes
 	pruneAt    int32 // how many conns are too many; 0 for minPrune
+	kept       int64 // bytes of outcomes
 	firstTimer int64 // due time of the first timer, Unix ms; 0 when there is none, -1 when not known
 }
 
@@ -243,7 +243,7 @@ func (l *ledger) prune(before bygone, revision uint64, attached func(member stri
 		if a.seen >= before.conns && i >= excess {
 			break
 		}
-		l.kept -= int32(len(l.find(a.member).packed))
+		l.kept -= int64(len(l.find(a.member).packed))
 		l.conns.remove(a.member)
 		l.forgotten, l.forgottenAt = true, revision
 	}
@@ -290,11 +290,11 @@ func (l *ledger) crowded() bool { return l.conns.len() >= max(int(l.pruneAt), mi
 func (l *ledger) keep(c *conn, o outcome) {
 	before := len(c.packed)
 	c.add(o)
-	l.kept += int32(len(c.packed) - before)
+	l.kept += int64(len(c.packed) - before)
 }
 
 // bytes estimates what the ledger costs in memory.
 func (l *ledger) bytes() int64 {
-	return int64(l.kept) + connBytes*int64(l.conns.len()) + receiptBytes*int64(l.inbox.len()) +
+	return l.kept + connBytes*int64(l.conns.len()) + receiptBytes*int64(l.inbox.len()) +
 		noteBytes*int64(len(l.timers)+l.outbox.len()+len(l.visible))
 }

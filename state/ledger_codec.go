@@ -120,7 +120,7 @@ func decodeLedger(data []byte) (ledger, error) {
 		c.n = int32(r.uvarint())
 		c.packed = slices.Clone(r.bytes())
 		c.highest = max(c.recorded, c.last())
-		l.kept += int32(len(c.packed))
+		l.kept += int64(len(c.packed))
 	}
 	return l, r.err()
 }
