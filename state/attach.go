@@ -137,6 +137,11 @@ func (e *entity) connect(m *member) *turn.Rejection {
 // cut ends a link whose messages cannot be taken just now. Its client comes back with them.
 func (e *entity) cut(l *link) {
 	e.refuse(l, wire.Reconnect, wire.EndUnavailable, "the entity cannot be read just now")
+	e.lose(l)
+}
+
+// lose takes a link away. If it was the last one of its connection, that has its grace period from now on.
+func (e *entity) lose(l *link) {
 	e.here.drop(l)
 	if l.member.links == 0 {
 		l.member.away = e.part.node.passed()

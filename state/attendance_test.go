@@ -276,3 +276,23 @@ func TestGoneThoughNothingCanBeRead(t *testing.T) {
 		want(t, w.attach("shaky", "1", "bob", conn2).frames(), `welcome 0 {"Text":""} acked 0`)
 	}, shaky)
 }
+
+// TestEndedLinkLeavesNoMember has the entity end a link. Its connection is gone once its grace period has passed, though
+// the edge has nothing more to say of it.
+func TestEndedLinkLeavesNoMember(t *testing.T) {
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		a, b := w.attach("lobby", "1", "ann", conn1), w.attach("lobby", "1", "bob", conn2)
+		for i := range 600 {
+			b.command(uint64(i+1), "line", `{"Line":"y"}`)
+			b.frames()
+		}
+		b.command(1, "line", `{"Line":"y"}`)
+		want(t, b.frames(), "terminate bad_frame")
+		b.detach(0)
+		a.frames()
+		time.Sleep(9 * time.Second)
+		want(t, a.frames())
+		time.Sleep(2 * time.Second)
+		want(t, a.frames(), `event 603 gone {"Who":"bob"}`)
+	}, lobbies())
+}

@@ -91,7 +91,7 @@ func (e *entity) repeat(l *link, c *conn, id uint64) {
 	case !ok && id <= c.trimmed:
 		// Nobody knows any more what became of it. A client asks only for commands without an answer,
 		// and has at most as many as outcomes are kept, so this one does not keep to the protocol.
-		e.here.drop(l)
+		e.lose(l)
 		e.refuse(l, 0, wire.EndBadFrame, fmt.Sprintf(
 			"command %d was answered long ago: the outcomes of the last %d commands are kept", id, keptOutcomes))
 	case !ok:

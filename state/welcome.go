@@ -58,7 +58,7 @@ func (e *entity) setAside(l *link, m *message) {
 		l.aside = append(l.aside, *m)
 		return
 	}
-	e.here.drop(l)
+	e.lose(l)
 	l.aside = nil
 	e.refuse(l, wire.Reconnect, wire.EndUnavailable, "too many messages came before the welcome")
 	e.conclude(nil, nil)
