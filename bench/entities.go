@@ -30,6 +30,7 @@ type Entities struct {
 	Heap     func(ctx context.Context) (io.ReadCloser, error)                   `json:"-"` // profile as text, after a collection
 	AtRest   func(ctx context.Context) error                                    `json:"-"` // called with all entities in memory and nothing to do; may be nil
 	Progress func(done float64)                                                 `json:"-"` // of 1; may be nil
+	Part     func(name string)                                                  `json:"-"` // called as each part of the run begins; may be nil
 }
 
 // EntitiesResult is what came out.
@@ -117,15 +118,17 @@ func (e Entities) Run(ctx context.Context) (*EntitiesResult, error) {
 	}
 	run := entitiesRun{Entities: e, name: rand.Text()[:8], told: make([]uint32, e.Entities), res: &EntitiesResult{Settings: e}}
 	for _, part := range []struct {
+		name string // in one word
 		what string
 		do   func(context.Context) error
 		done float64
 	}{
-		{"create", run.create, 0.4},
-		{"activate", run.activate, 0.7},
-		{"use short of memory", run.shortOfMemory, 0.95},
-		{"verify", run.verify, 1},
+		{"create", "create", run.create, 0.4},
+		{"activate", "activate", run.activate, 0.7},
+		{"short", "use short of memory", run.shortOfMemory, 0.95},
+		{"verify", "verify", run.verify, 1},
 	} {
+		begin(e.Part, part.name)
 		if err := part.do(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", part.what, err)
 		}

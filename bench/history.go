@@ -21,6 +21,7 @@ type History struct {
 	For      time.Duration                 `json:"-"`      // how long they send before anybody comes back (default 5 s)
 	Usage    func() (process.Usage, error) `json:"-"`      // of the server; may be nil
 	Progress func(done int)                `json:"-"`      // of len(Behind) + 1 steps; may be nil
+	Part     func(name string)             `json:"-"`      // called as each part of the run begins; may be nil
 }
 
 // HistoryResult is what came out.

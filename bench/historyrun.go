@@ -62,6 +62,7 @@ func (r *historyRun) write(ctx context.Context) error {
 
 // load lets clients come back.
 func (r *historyRun) load(ctx context.Context) (err error) {
+	begin(r.Part, "alone")
 	r.res.Quiet, err = r.meanwhile(ctx, func() error {
 		wait(ctx, r.For, nil, nil)
 		return ctx.Err()
@@ -74,6 +75,7 @@ func (r *historyRun) load(ctx context.Context) (err error) {
 		if r.Progress != nil {
 			r.Progress(i + 1)
 		}
+		begin(r.Part, fmt.Sprintf("behind-%d", behind))
 		c, err := r.step(ctx, behind)
 		if err != nil {
 			return err

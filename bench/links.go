@@ -23,6 +23,7 @@ type Links struct {
 	Metrics  Metrics                       `json:"-"`        // of the server; may be nil
 	Collect  func(context.Context) error   `json:"-"`        // makes the server collect its garbage; may be nil
 	Progress func(passed int)              `json:"-"`        // of Links; may be nil
+	Part     func(name string)             `json:"-"`        // called as each part of the run begins; may be nil
 }
 
 // LinksResult is what came out.

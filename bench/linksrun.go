@@ -33,6 +33,7 @@ type linksRun struct {
 // measure opens all links and looks at what they cost.
 func (r *linksRun) measure(ctx context.Context) error {
 	r.res.Before = r.memory(ctx)
+	begin(r.Part, "open")
 	if err := r.open(ctx); err != nil {
 		return err
 	}
@@ -43,6 +44,7 @@ func (r *linksRun) measure(ctx context.Context) error {
 	r.res.HeapEach = each(r.res.Open.Heap, r.res.Before.Heap)
 	r.res.StackEach = each(r.res.Open.Stack, r.res.Before.Stack)
 
+	begin(r.Part, "idle")
 	w, before := openWindow(r.Usage), r.pings.Load()
 	wait(ctx, r.Idle, r.crew.failed, nil)
 	r.res.IdleWindow = w.close(runtime.GOMAXPROCS(0))
@@ -51,6 +53,7 @@ func (r *linksRun) measure(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	begin(r.Part, "others")
 	var err error
 	r.res.Command, err = others{target: r.Target, name: r.name, links: r.Others, rate: r.Rate}.during(ctx, func() error {
 		wait(ctx, r.For, r.crew.failed, nil)

@@ -25,3 +25,10 @@ func (p *phase) open()                           { p.from.Store(p.now()) }
 func (p *phase) shut()                           { p.to.Store(p.now()); p.stop.Store(true) }
 func (p *phase) measured(at int64) bool          { return at >= p.from.Load() && at < p.to.Load() }
 func (p *phase) after(since int64) time.Duration { return time.Duration(p.now() - since) }
+
+// begin says that a part of a run begins, to whom wants to know.
+func begin(told func(name string), part string) {
+	if told != nil {
+		told(part)
+	}
+}

@@ -26,6 +26,7 @@ type Recovery struct {
 	Usage    func() (process.Usage, error) `json:"-"` // of the server as it runs now
 	Metrics  Metrics                       `json:"-"` // of the server; required, to know what is filled
 	Progress func(filled int)              `json:"-"` // of Entities, while filling; may be nil
+	Part     func(name string)             `json:"-"` // called as each part of the run begins; may be nil
 }
 
 // RecoveryResult is what came out.

@@ -33,6 +33,7 @@ func (r *recoveryRun) counter(i int) string { return fmt.Sprintf("counter/bench-
 // fill writes the entities and waits until that is over.
 func (r *recoveryRun) fill(ctx context.Context) error {
 	r.feed = feed{target: r.Target, metrics: r.Metrics, prefix: r.name + "-", n: r.Entities, events: r.Events, progress: r.Progress}
+	begin(r.Part, "fill")
 	w := openWindow(r.Usage)
 	if err := r.feed.run(ctx); err != nil {
 		return fmt.Errorf("fill: %w", err)
@@ -47,10 +48,12 @@ func (r *recoveryRun) fill(ctx context.Context) error {
 // try kills the server under load, starts it and asks.
 func (r *recoveryRun) try(ctx context.Context) error {
 	r.round++
+	begin(r.Part, "load")
 	var s Start
 	if err := r.killUnderLoad(ctx, &s); err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
+	begin(r.Part, "start")
 	began := time.Now()
 	if err := r.Start(ctx); err != nil {
 		return err

@@ -41,6 +41,12 @@ type benchRun struct {
 func (b *benchRun) registerOwn(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&b.json, "json", false, "print the result as JSON")
 	cmd.Flags().StringVar(&b.data, "data", "", "directory of the node's journal, kept (default: a new one, removed)")
+	b.registerParts(cmd)
+}
+
+// registerParts registers the flag of a benchmark that [benchRun.measureParts] runs.
+func (b *benchRun) registerParts(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&b.profile, "profile", "", "directory for CPU and heap profiles of the tool's own node, for each part of the run")
 }
 
 // registerSteps registers the flags of a benchmark that measures by steps.
@@ -48,6 +54,7 @@ func (b *benchRun) registerSteps(cmd *cobra.Command) {
 	b.target.register(cmd)
 	cmd.Flags().BoolVar(&b.json, "json", false, "print the result as JSON")
 	cmd.Flags().BoolVar(&b.tls, "tls", false, "the tool's own node with TLS, and a certificate made for the run")
+	b.registerParts(cmd)
 }
 
 const mostBench = 10 * time.Minute
@@ -123,6 +130,19 @@ func (b *benchRun) measure(cmd *cobra.Command, name string, most int64, args []s
 		Machine bench.Machine `json:"machine"`
 		Result  result        `json:"result"`
 	}{machine, res}))
+}
+
+// measureParts is measure for a load that says which part of it begins, by which profiles are kept.
+func (b *benchRun) measureParts(cmd *cobra.Command, name string, most int64, args []string, load func(ctx context.Context, n *workNode, progress func(int64), part func(string)) (result, error)) error {
+	return b.measure(cmd, name, most, args, func(ctx context.Context, n *workNode, progress func(int64)) (result, error) {
+		p := &partProfiler{node: n, dir: b.profile}
+		profiling, stop := context.WithCancel(ctx)
+		kept := make(chan error, 1)
+		go func() { kept <- p.run(profiling) }()
+		res, err := load(ctx, n, progress, p.begin)
+		stop()
+		return res, errors.Join(err, <-kept)
+	})
 }
 
 // newBar returns a progress bar on w that goes away in the end.

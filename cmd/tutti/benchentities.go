@@ -23,7 +23,7 @@ func benchEntitiesCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			const steps = 1000
 			e.For = b.duration
-			return b.measure(cmd, "entities", steps, nil, func(ctx context.Context, n *workNode, progress func(int64)) (result, error) {
+			return b.measureParts(cmd, "entities", steps, nil, func(ctx context.Context, n *workNode, progress func(int64), part func(string)) (result, error) {
 				args := n.config.Args
 				e.Start = func(ctx context.Context, memory int64, cold bool) (bench.Target, error) {
 					n.config.Args = append(slices.Clone(args), "--memory", fmt.Sprint(memory), "--heap-detail")
@@ -47,6 +47,7 @@ func benchEntitiesCommand() *cobra.Command {
 				}
 				e.Progress = func(done float64) { progress(int64(done * steps)) }
 				e.AtRest = newProfiler(n, b.profile, 0, 0).finish
+				e.Part = part
 				res, err := e.Run(ctx)
 				if res == nil {
 					return nil, err
@@ -57,7 +58,6 @@ func benchEntitiesCommand() *cobra.Command {
 	}
 	b.registerOwn(cmd)
 	f := cmd.Flags()
-	f.StringVar(&b.profile, "profile", "", "directory for a heap profile of the node with all entities at rest")
 	f.DurationVar(&b.duration, "for", 0, "how long they are used when there is memory for a part (default 10s)")
 	f.IntVar(&e.Entities, "entities", 1_000_000, "how many")
 	f.IntVar(&e.ByLink, "by-link", 0, "of these, made by a connection's command (default one in 50)")

@@ -22,8 +22,9 @@ func benchHistoryCommand() *cobra.Command {
 			if h.Tries < 1 || h.Others < 1 || h.Rate <= 0 || h.For <= 0 {
 				return errors.New("--tries, --others, --rate and --for: more than nothing")
 			}
-			return b.measure(cmd, "history", int64(len(h.Behind)+1), nil, func(ctx context.Context, n *workNode, progress func(int64)) (result, error) {
+			return b.measureParts(cmd, "history", int64(len(h.Behind)+1), nil, func(ctx context.Context, n *workNode, progress func(int64), part func(string)) (result, error) {
 				h.Target, h.Usage, h.Progress = n.target(), n.usage, func(done int) { progress(int64(done)) }
+				h.Part = part
 				res, err := h.Run(ctx)
 				if res == nil {
 					return nil, err

@@ -30,7 +30,7 @@ func benchLinksCommand() *cobra.Command {
 				return err
 			}
 			l.Links = most
-			return b.measure(cmd, "links", int64(l.Links), []string{"--heartbeat", heartbeat.String()}, func(ctx context.Context, n *workNode, progress func(int64)) (result, error) {
+			return b.measureParts(cmd, "links", int64(l.Links), []string{"--heartbeat", heartbeat.String()}, func(ctx context.Context, n *workNode, progress func(int64), part func(string)) (result, error) {
 				l.Target, l.Usage, l.Metrics = n.target(), n.usage, n.metrics
 				if n.admin == "" {
 					l.Metrics = nil
@@ -38,6 +38,7 @@ func benchLinksCommand() *cobra.Command {
 					l.Collect = n.collect
 				}
 				l.Progress = func(done int) { progress(int64(done)) }
+				l.Part = part
 				res, err := l.Run(ctx)
 				if res == nil {
 					return nil, err

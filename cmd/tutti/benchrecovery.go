@@ -25,10 +25,11 @@ func benchRecoveryCommand() *cobra.Command {
 			}
 			// What has been filled need not stay in memory.
 			args := []string{"--memory", fmt.Sprint(256 << 20)}
-			return b.measure(cmd, "fill", int64(r.Entities), args, func(ctx context.Context, n *workNode, progress func(int64)) (result, error) {
+			return b.measureParts(cmd, "fill", int64(r.Entities), args, func(ctx context.Context, n *workNode, progress func(int64), part func(string)) (result, error) {
 				own := recoveryOf(n)
 				r.Target, r.Usage, r.Metrics, r.Kill, r.Start, r.Disk = own.Target, own.Usage, own.Metrics, own.Kill, own.Start, own.Disk
 				r.Progress = func(filled int) { progress(int64(filled)) }
+				r.Part = part
 				res, err := r.Run(ctx)
 				if res == nil {
 					return nil, err
