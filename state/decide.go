@@ -150,6 +150,9 @@ func (e *entity) applyTurn(c *cause, t *turn.Turn, r *journal.Record) ([]effect,
 	l.bytes += len(r.Notes)
 	l.mark = r.Mark()
 	if len(t.Timers) > 0 {
+		for i := range t.Timers {
+			delete(l.retries, t.Timers[i].Key) // another timer by now
+		}
 		e.remindTimers()
 	}
 	if len(t.Tells) > 0 {

@@ -137,3 +137,36 @@ func TestFailingTimerIsTriedLessAndLessOften(t *testing.T) {
 		}
 	}, clocks)
 }
+
+// TestTimerSetAnewIsNotLate sets a timer anew whose handler has failed for long and that is tried seldom.
+func TestTimerSetAnewIsNotLate(t *testing.T) {
+	failing := true
+	var fired time.Time
+	clocks := tutti.NewCategory("clock",
+		tutti.OnCommand(func(t *tutti.Turn[sum], c get) error {
+			t.Schedule("k", t.Now(), tick{})
+			return nil
+		}),
+		tutti.OnTimer(func(t *tutti.Turn[sum], c tick) error {
+			if failing {
+				return errors.New("planned")
+			}
+			fired = t.Now()
+			return nil
+		}),
+	)
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		a := w.attach("clock", "1", "ann", conn1)
+		a.command(1, "get", `null`)
+		time.Sleep(4 * time.Minute) // it is tried after 123 s, 183 s and 243 s
+		a.frames()
+		failing = false
+		set := time.Now()
+		a.command(2, "get", `null`)
+		time.Sleep(time.Second)
+		a.frames()
+		if fired.IsZero() || fired.Sub(set) > time.Second {
+			t.Errorf("a second after it was set anew it has fired at %v, want after %v", fired, set)
+		}
+	}, clocks)
+}
