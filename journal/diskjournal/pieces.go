@@ -26,6 +26,12 @@ func pieceKey(snapshot []byte, seq, round uint64, number int) []byte {
 	return binary.BigEndian.AppendUint32(k, uint32(number))
 }
 
+// hasPieces reports whether there are pieces of a snapshot under key, as far as that can be read.
+func (j *Journal) hasPieces(key []byte) bool {
+	piece, _, err := j.store.last(append(slices.Clone(key), 0), after(key), false)
+	return err == nil && piece != nil
+}
+
 // savePieces stores the encoded snapshot value under key, in place of old. Each piece is a write of its own, and is
 // synced before the next one is begun: what comes from the log meanwhile is synced with it, and never has
 // to wait for the whole snapshot. They are seen only once all are there. The caller holds the partition's

@@ -111,6 +111,38 @@ func TestPiecesOfOldSnapshotsGo(t *testing.T) {
 	}
 }
 
+// TestUnfinishedPiecesGo has an entity whose first large snapshot was not finished be small again.
+func TestUnfinishedPiecesGo(t *testing.T) {
+	j, err := open(vfs.NewMem(), "/j", Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	l, err := j.Acquire(t.Context(), partA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seq := uint64(1); seq <= 2; seq++ {
+		appendOne(t, l, seq)
+	}
+	for n := range 3 {
+		piece := pieceKey(entityKey(keySnapshot, partA, room), 1, 0, n)
+		if err := j.store.set(piece, make([]byte, maxPiece), pebble.Sync); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := journal.Snapshot{Entity: room, Mark: journal.Mark{Seq: 2, Revision: 2}, State: []byte("small")}
+	if err := l.SaveSnapshot(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if n := stored(t, j); n != 1 {
+		t.Errorf("after a small one there are %d keys, want 1", n)
+	}
+	if got, ok, err := l.Snapshot(t.Context(), room); !ok || err != nil || string(got.State) != "small" {
+		t.Errorf("Snapshot = %q, %v, %v", got.State, ok, err)
+	}
+}
+
 // TestAppendsGoBetweenPieces counts how much is written to the log between two syncs while a large snapshot is stored:
 // what an append has to wait for.
 func TestAppendsGoBetweenPieces(t *testing.T) {

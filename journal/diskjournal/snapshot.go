@@ -59,7 +59,7 @@ func (l *Log) saveSnapshot(ctx context.Context, s journal.Snapshot) error {
 	}
 	value := make([]byte, 0, len(s.State)+len(s.Notes)+64)
 	value = codec.AppendSnapshot(value, key, &s)
-	if len(value) <= l.j.pieceBytes() && !codec.InPieces(old) {
+	if len(value) <= l.j.pieceBytes() && !codec.InPieces(old) && !l.j.hasPieces(key) {
 		return l.j.store.set(key, value, pebble.NoSync)
 	}
 	return l.savePieces(ctx, key, value, old, s.Mark)
