@@ -3,6 +3,7 @@ package edge
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -12,6 +13,9 @@ import (
 const (
 	// pollEvents is how many sockets are asked for at once.
 	pollEvents = 128
+	// pollStint is how many sockets are looked at before those who were given work may do it: turns that begin all at
+	// once need a goroutine each, while those that follow each other share a few.
+	pollStint = 16
 	// pollBytes is how much is read from one of them before the next has its turn.
 	pollBytes = 32 << 10
 )
@@ -81,6 +85,9 @@ func (p *poller) run() {
 	for !own.over {
 		if p.next == p.n && !p.wait() {
 			return
+		}
+		if p.next%pollStint == pollStint-1 {
+			runtime.Gosched()
 		}
 		e := &p.events[p.next]
 		p.next++

@@ -66,6 +66,7 @@ func New(c Config) (*Node, error) {
 		saving:     make(chan struct{}, savingAtOnce),
 		ready:      make(chan struct{}),
 		serves:     make(map[journal.Partition]*partition),
+		runners:    runners{most: keptRunners()},
 		waiting:    make(map[journal.Partition]bool),
 		began:      time.Now(),
 	}

@@ -1,9 +1,12 @@
 package state
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
-// keptRunners is how many goroutines that have nothing to do are kept.
-const keptRunners = 64
+// keptRunners returns how many goroutines that have nothing to do are kept.
+func keptRunners() int { return 32 * runtime.GOMAXPROCS(0) }
 
 // runners are the goroutines that take turns. One that is done is kept for the next entity: its stack has
 // grown to what a turn needs, and growing a new one costs more than all else of starting a turn. There is always
@@ -12,6 +15,7 @@ type runners struct {
 	mu     sync.Mutex
 	idle   []chan *entity // of those kept; the one used last comes first
 	kept   sync.WaitGroup // goroutines in idle, or about to leave it
+	most   int            // how many are kept
 	closed bool           // none is kept any more
 }
 
@@ -50,7 +54,7 @@ func (r *runners) work(e *entity) {
 func (r *runners) keep(next chan *entity) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed || len(r.idle) >= keptRunners {
+	if r.closed || len(r.idle) >= r.most {
 		return false
 	}
 	r.kept.Add(1)
