@@ -12,12 +12,12 @@ import (
 	"github.com/tutti-rt/tutti/internal/process"
 )
 
-const (
-	// grace is how long links and goroutines of abusers may be there after the abuse.
-	grace = 20 * time.Second
-	// spare is how many goroutines more than before there may be then: those kept to take turns, of the HTTP server, of timers.
-	spare = 120
-)
+// grace is how long links and goroutines of abusers may be there after the abuse.
+const grace = 20 * time.Second
+
+// spare returns how many goroutines more than before there may be then: those kept to take turns, 32 for each core,
+// of the HTTP server, of timers.
+func spare() int { return 56 + 32*runtime.NumCPU() }
 
 // abuseRun is one scenario under way.
 type abuseRun struct {
@@ -214,7 +214,7 @@ func (r *abuseRun) settled(ctx context.Context) (map[string]float64, error) {
 			return nil, err
 		}
 		res.Links.After, res.Goroutines.After = int(m[metricLinks]), int(m[metricGoroutines])
-		over := res.Links.After > res.Links.Before+newcomers || res.Goroutines.After > res.Goroutines.Before+spare
+		over := res.Links.After > res.Links.Before+newcomers || res.Goroutines.After > res.Goroutines.Before+spare()
 		switch {
 		case !over:
 			return m, nil
