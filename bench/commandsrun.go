@@ -146,8 +146,8 @@ func (r *commandsRun) verify(res *CommandsResult) error {
 	}
 	for i, v := range r.viewers {
 		res.Seen += v.events.Load()
-		if want := r.acks[i%r.Entities].Load(); v.events.Load() != want || v.lost.Load() != 0 {
-			return fmt.Errorf("verify viewer %d: saw %d events of %d, %d skipped", i, v.events.Load(), want, v.lost.Load())
+		if want := r.acks[i%r.Entities].Load(); v.events.Load() != want || v.lost.Load() != 0 || v.repeated.Load() != 0 {
+			return fmt.Errorf("verify viewer %d: saw %d events of %d, %d skipped, %d again", i, v.events.Load(), want, v.lost.Load(), v.repeated.Load())
 		}
 	}
 	return nil

@@ -34,6 +34,7 @@ type FanoutResult struct {
 	Expected      uint64  `json:"expected"`   // deliveries of those
 	Delivered     uint64  `json:"delivered"`  // in the whole run
 	Conflated     uint64  `json:"conflated"`  // replaced by a fresh state
+	Repeated      uint64  `json:"repeated"`   // got by a viewer that had them
 	Lost          uint64  `json:"lost"`       // neither
 	Measured      uint64  `json:"deliveries"` // while measuring
 	PerSecond     float64 `json:"per_second"`

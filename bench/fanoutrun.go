@@ -177,6 +177,7 @@ func (r *fanoutRun) result(w Window, measured uint64) (*FanoutResult, error) {
 	}
 	for _, v := range r.viewers {
 		res.Conflated += v.conflated.Load()
+		res.Repeated += v.repeated.Load()
 	}
 	res.Lost = res.Expected - min(res.Expected, res.Delivered+res.Conflated)
 	var acked uint64
@@ -191,6 +192,8 @@ func (r *fanoutRun) result(w Window, measured uint64) (*FanoutResult, error) {
 	switch {
 	case r.mixed.Load() > 0:
 		return res, fmt.Errorf("bench: viewers saw %d events differently", r.mixed.Load())
+	case res.Repeated > 0:
+		return res, fmt.Errorf("bench: %d events were delivered again", res.Repeated)
 	case acked != res.Events:
 		return res, fmt.Errorf("bench: %d commands acknowledged, the board is at revision %d", acked, res.Events)
 	case res.Lost > 0 || res.Delivered > res.Expected:

@@ -23,6 +23,7 @@ type viewer struct {
 	rev       atomic.Uint64 // of the last event or welcome
 	events    atomic.Uint64 // got
 	lost      atomic.Uint64 // skipped without a word
+	repeated  atomic.Uint64 // got again, which clients have to bear and a node has no reason to send
 	conflated atomic.Uint64 // skipped by a fresh state
 	ending    atomic.Bool
 }
@@ -58,7 +59,8 @@ func (v *viewer) take(frame []byte, at time.Time) error {
 	}
 	last := v.rev.Load()
 	if rev <= last {
-		return nil // a duplicate
+		v.repeated.Add(1)
+		return nil
 	}
 	v.lost.Add(rev - last - 1) // these categories hide nothing
 	v.rev.Store(rev)

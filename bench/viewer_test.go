@@ -26,3 +26,20 @@ func TestViewerNoticesGaps(t *testing.T) {
 		t.Error("a terminated viewer goes on")
 	}
 }
+
+// TestViewerNoticesRepetition: that every viewer got each event once is a claim of the results.
+func TestViewerNoticesRepetition(t *testing.T) {
+	v := &viewer{}
+	for _, frame := range []string{
+		`{"type":"event","rev":1,"name":"added","data":{"by":1}}`,
+		`{"type":"event","rev":2,"name":"added","data":{"by":1}}`,
+		`{"type":"event","rev":2,"name":"added","data":{"by":1}}`,
+	} {
+		if err := v.take([]byte(frame), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v.events.Load() != 2 || v.repeated.Load() != 1 || v.lost.Load() != 0 {
+		t.Errorf("got %d events, %d again, %d skipped; want 2, 1 and 0", v.events.Load(), v.repeated.Load(), v.lost.Load())
+	}
+}
