@@ -28,6 +28,13 @@ const (
 	KindBacklog
 	// KindRefresh asks for a fresh welcome (conflation), for one link.
 	KindRefresh
+	// KindCall is a command of somebody without a connection, once: Claims, Name, Data, Expect with HasExpect, and Key
+	// where the same key is to have the same answer. It is not of a link; Command is a number of the edge's that comes
+	// back with KindResult.
+	KindCall
+	// KindView asks for the present view for Claims. It is not of a link; Command is a number of the edge's that comes
+	// back with KindSight.
+	KindView
 )
 
 // What the owner of an entity sends to an edge. With Link it is for that link; without, it is for
@@ -61,6 +68,12 @@ const (
 	KindBacklogPart
 	// KindStatus: Code is "recovering" or "serving".
 	KindStatus
+	// KindResult answers KindCall: Command; Revision and Data, the reply, or with Refused: Code and Message.
+	KindResult
+	// KindSight answers KindView: Command; Epoch, Revision and Data, the state, or with Refused: Code and Message.
+	KindSight
+	// KindExpires tells a link that its connection has brought a fresh token over another one: At is when it expires, 0 for never.
+	KindExpires
 )
 
 // What one entity sends to another, or an owner to an owner.
@@ -96,6 +109,11 @@ const (
 	// HasPrev, on KindEvent: Prev counts although it is 0: every event before this one is hidden
 	// from the audience.
 	HasPrev
+	// Observer, on KindAttach: the link watches without being anybody's connection: no member of the entity is made of it.
+	Observer
+	// Sender, on KindAttach: the link brings frames of a connection that may have another link at the same time, which it
+	// does not replace; what answers its frames goes to that one as well.
+	Sender
 )
 
 // Envelope is what travels on the bus: a message or effect with its address. Which fields a kind
@@ -110,6 +128,7 @@ type Envelope struct {
 	Link     uint64 // number of the link at its edge; 0: no link in particular
 	Number   uint64 // position in the stream of the link, or between two entities, from 1
 	Conn     string // what the client named itself; a secret between client and platform
+	Key      string // what the sender of a call named it, so that it is carried out once
 	Member   string
 	Except   string
 	Audience string

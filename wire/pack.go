@@ -38,6 +38,7 @@ const (
 	hasClaims
 	hasData
 	hasHops
+	hasKey
 	endOfMask
 )
 
@@ -77,6 +78,7 @@ func (e *Envelope) Append(dst []byte) []byte {
 			p.b = binary.AppendVarint(p.b, us)
 		}
 	}
+	p.text(e.Key)
 	return p.b
 }
 
@@ -87,6 +89,7 @@ func (e *Envelope) mask() uint64 {
 		e.Except != "", e.Audience != "", e.Epoch != "", e.Command != 0, e.Expect != 0, e.Revision != 0,
 		e.Prev != 0, e.Until != 0, e.Acked != 0, e.At != 0, e.Sent != 0, e.Spent != 0, e.Name != "",
 		e.Code != "", e.Message != "", e.From != "", len(e.Claims) > 0, len(e.Data) > 0, e.Hops != nil,
+		e.Key != "",
 	} {
 		if set {
 			m |= 1 << i
@@ -136,6 +139,7 @@ func DecodeEnvelope(data []byte) (*Envelope, error) {
 	if mask&hasHops != 0 {
 		e.Hops = &Hops{u.int(true), u.int(true), u.int(true), u.int(true), u.int(true), u.int(true)}
 	}
+	e.Key = u.text(mask&hasKey != 0)
 	if u.bad || len(u.b) > 0 {
 		return nil, fmt.Errorf("%w: cut short or too long", ErrPacked)
 	}
