@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/tutti-rt/tutti"
@@ -78,6 +79,9 @@ type Config struct {
 // ErrNoKeys means that a node was made without keys to check tokens with.
 var ErrNoKeys = errors.New("node: no keys to check tokens with")
 
+// platformPrefix begins the names of the categories that the platform has for itself.
+const platformPrefix = "tutti-"
+
 // withDefaults fills in c and reports every mistake that needs no component to find it.
 func (c Config) withDefaults() (Config, error) {
 	var errs []error
@@ -92,6 +96,11 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Data != "" && c.Journal != nil {
 		errs = append(errs, errors.New("node: there is a journal and a directory for one"))
+	}
+	for _, k := range c.Categories {
+		if k != nil && strings.HasPrefix(k.Name(), platformPrefix) {
+			errs = append(errs, fmt.Errorf("node: category %q: names with %q are the platform's own", k.Name(), platformPrefix))
+		}
 	}
 	if c.Connections < 0 || c.DrainSpread < 0 || c.CertPoll < 0 {
 		errs = append(errs, errors.New("node: a number or a duration is negative"))

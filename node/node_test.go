@@ -171,6 +171,7 @@ func TestNewRefuses(t *testing.T) {
 		{"bad category", func(c *node.Config) { c.Categories[0] = tutti.NewCategory("Not A Name") }, "Not A Name"},
 		{"category twice", func(c *node.Config) { c.Categories = append(c.Categories, tallies()) }, "twice"},
 		{"certificate without key", func(c *node.Config) { c.CertFile = "x" }, "only one is there"},
+		{"category of the platform's", func(c *node.Config) { c.Categories[0] = tutti.NewCategory("tutti-ticket") }, "the platform's own"},
 		{"no certificate", func(c *node.Config) { c.CertFile, c.KeyFile = "missing.pem", "missing.key" }, "missing.pem"},
 		{"short operator's token", func(c *node.Config) { c.Admin, c.AdminToken = ":0", "short" }, "at least 16"},
 		{"two journals", func(c *node.Config) { c.Data, c.Journal = "x", memjournal.New() }, "there is a journal"},

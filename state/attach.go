@@ -68,6 +68,7 @@ func (e *entity) attach(m *message) {
 	e.see(fresh.audience)
 	l.member = fresh
 	here.members[id] = fresh
+	e.stays(known, fresh)
 	here.add(l)
 	if known == nil || known.unseen {
 		here.changes.join(fresh)
@@ -186,6 +187,7 @@ func (e *entity) disconnect(m *member) {
 		err = e.activate() // while it is a member still, or it would be awaited
 	}
 	delete(e.here.members, m.id)
+	e.here.idle.remove(m)
 	e.here.changes.leave(m)
 	e.announceSoon()
 	if !logged || err != nil {
@@ -208,6 +210,7 @@ func (e *entity) disconnect(m *member) {
 	if err != nil && e.activate() == nil {
 		// Nobody can refuse that somebody has gone: it is recorded without what the handler wanted.
 		delete(e.here.members, m.id)
+		e.here.idle.remove(m)
 		what.notes = appendNote(nil, note{kind: noteDisconnected})
 		r, _ = e.decide(&what, func(*turn.Turn, any) error { return nil })
 	}
@@ -247,6 +250,7 @@ func (e *entity) leaveEmpty() {
 func (e *entity) attend() {
 	now := e.part.node.passed()
 	if e.here != nil {
+		e.endIdle(now)
 		var next int64
 		for _, m := range e.here.members {
 			if m.links > 0 {

@@ -18,6 +18,7 @@ type attendance struct {
 	told    map[bus.Address]int // how many links at each edge are told who is here
 	came    uint64              // how many members have come, for their order
 	changes presenceChanges
+	idle    idlers
 }
 
 // watcher is an audience at an edge: what events are sent to.
@@ -50,6 +51,7 @@ type member struct {
 	links    int
 	away     int64 // when its last link went, time passed; 0 while it has one
 	order    uint64
+	idling   idling
 	unseen   bool // known from the journal only: no link has come since the partition was acquired
 }
 

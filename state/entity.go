@@ -146,6 +146,10 @@ func (e *entity) take(m *message) {
 			return
 		}
 		switch m.env.Kind {
+		case wire.KindCommand, wire.KindQuery, wire.KindSignal, wire.KindPresence:
+			e.acted(l.member)
+		}
+		switch m.env.Kind {
 		case wire.KindCommand:
 			e.command(m, l)
 		case wire.KindQuery:

@@ -46,18 +46,20 @@ const (
 
 // Codes of a terminate frame, besides the application's own.
 const (
-	EndBadFrame      = "bad_frame"
-	EndTokenExpired  = "token_expired"
-	EndToken         = "token"
-	EndRefused       = "refused"
-	EndGone          = "gone"
-	EndHeartbeat     = "heartbeat_missed"
-	EndReplaced      = "replaced"
-	EndFrameTooLarge = "frame_too_large"
-	EndRate          = "rate_limited"
-	EndDraining      = "draining"
-	EndUnavailable   = "unavailable" // the entity's owner went away or lost count
-	EndSlowConsumer  = "slow_consumer"
+	EndBadFrame       = "bad_frame"
+	EndTokenExpired   = "token_expired"
+	EndToken          = "token"
+	EndRefused        = "refused"
+	EndGone           = "gone"
+	EndHeartbeat      = "heartbeat_missed"
+	EndReplaced       = "replaced"
+	EndFrameTooLarge  = "frame_too_large"
+	EndRate           = "rate_limited"
+	EndDraining       = "draining"
+	EndUnavailable    = "unavailable" // the entity's owner went away or lost count
+	EndSlowConsumer   = "slow_consumer"
+	EndSessionTimeout = "session_timeout" // the connection did nothing for as long as its category allows
+	EndTerminated     = "terminated"      // an operator has ended it
 )
 
 // States of a status frame.

@@ -120,6 +120,9 @@ type Options struct {
 	SnapshotEvents, SnapshotBytes int
 	// Grace is how long a connection may be away before it counts as disconnected (default 10 s).
 	Grace time.Duration
+	// SessionTimeout is how long a connection may do nothing (no command, query, signal or presence; pings and new links
+	// do not count) before it is ended and has left (default 0: for ever).
+	SessionTimeout time.Duration
 	// Idle is how long an entity without messages stays in memory (default 5 min).
 	Idle time.Duration
 	// Remember is how long the outcomes of a connection's commands are kept after its last link
