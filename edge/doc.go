@@ -8,6 +8,6 @@
 // and the head, in one write that does not wait. A socket that takes no more freezes its link's
 // position and nothing else, and gets a goroutine until it does.
 //
-// What differs between kinds of links is behind two small types: format (the bytes around a frame)
-// and socket (the way to the client). docs/fanout.md explains the rest.
+// What differs between kinds of links is behind two small types: transport (the bytes around a frame, and how an HTTP
+// exchange becomes a link) and socket (the way to the client). docs/fanout.md explains the rest.
 package edge

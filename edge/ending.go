@@ -26,7 +26,7 @@ func (l *link) end(why ending) { l.endAt(place{}, why) }
 
 // endAsTold ends the link as its owner says, at its place. hub.mu is held.
 func (l *link) endAsTold(e *wire.Envelope) {
-	l.decide(verdict{foreign: e.Has(wire.Foreign)})
+	l.decide(verdict{foreign: e.Has(wire.Foreign), refused: e.Has(wire.Refused), code: e.Code, message: e.Message})
 	why := ending{code: e.Code, message: e.Message, reconnect: e.Has(wire.Reconnect), spread: reconnectSpread}
 	if e.Has(wire.Refused) || e.Has(wire.Foreign) {
 		why.close = wire.CloseRefused
@@ -39,13 +39,15 @@ func (l *link) endAt(at place, why ending) {
 		why.close = wire.CloseCode(why.code)
 	}
 	e := wire.Envelope{Kind: wire.KindTerminate, Code: why.code, Message: why.message}
-	var after time.Duration
+	after := stayAway
+	var o wire.FrameOptions
 	if why.reconnect {
 		e.Flags |= wire.Reconnect
 		after = time.Duration(rand.Int64N(int64(max(why.spread, time.Millisecond))))
+		o.After = after
 	}
-	data := encode(l.format, nil, &e, wire.FrameOptions{After: after})
-	l.finish(&final{place: at, data: l.format.end(data, why.close, why.code), code: why.code, urgent: why.urgent})
+	data := encode(l.transport, nil, &e, "", o)
+	l.finish(&final{place: at, data: l.transport.end(data, why.close, why.code, after), code: why.code, urgent: why.urgent})
 }
 
 // finish sets the link's last bytes, and the time by which its socket is closed.
@@ -128,7 +130,12 @@ func (l *link) beat(now int64) int64 {
 		l.end(ending{code: wire.EndHeartbeat, message: "two pings were not answered", reconnect: true, spread: reconnectSpread})
 		return 0
 	}
-	l.unponged.Add(1)
-	l.push(item{data: l.format.ping(nil), free: true})
+	ping, answered := l.transport.ping(nil)
+	if answered {
+		l.unponged.Add(1)
+	}
+	if len(ping) > 0 {
+		l.push(item{data: ping, free: true})
+	}
 	return now + int64(t.Heartbeat)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"sync"
 	"time"
@@ -137,14 +138,14 @@ func (s *FakeSocket) close() {
 // Open opens a link on a socket of the test, as an accepted upgrade does.
 func (e *Edge) Open(ctx context.Context, category, id, conn, query string, c tutti.Claims, s *FakeSocket) error {
 	q := &request{category: e.categories[category], id: id}
-	if p := parseQuery(q, "conn="+conn+query); p != nil {
+	if p := q.parseQuery("conn="+conn+query, true); p != nil {
 		return errors.New(p.detail)
 	}
-	l, p := e.admit(q, c)
+	l, p := e.admit(webSocket{}, q, c)
 	if p != nil {
 		return errors.New(p.detail)
 	}
-	if p := e.attach(ctx, l, q, c); p != nil {
+	if _, p := e.attach(ctx, l, q, c); p != nil {
 		l.abandon()
 		return errors.New(p.detail)
 	}
@@ -174,11 +175,18 @@ func (e *Edge) Pass() {
 
 // Parse returns the entity's id and the connection that a request names, or the status of its refusal.
 func (e *Edge) Parse(r *http.Request) (id, conn string, status int) {
-	q, p := e.parse(r)
+	if !e.allowed(r) {
+		return "", "", http.StatusForbidden
+	}
+	x := &exchange{edge: e, w: httptest.NewRecorder(), r: r, request: &request{}}
+	_, p := x.route()
+	if p == nil {
+		p = x.parseLink(true)
+	}
 	if p != nil {
 		return "", "", p.status
 	}
-	return q.id, q.conn, 0
+	return x.id, x.conn, 0
 }
 
 // Deadlines returns how many deadlines the workers keep. Run has returned.

@@ -11,10 +11,10 @@ import (
 // fan is one ring with the links that follow it: those at one entity that see the same, on the same
 // kind of link.
 type fan struct {
-	audience string
-	presence bool // its links want to know who is here
-	format   format
-	epoch    string
+	audience  string
+	presence  bool // its links want to know who is here
+	transport transport
+	epoch     string
 
 	ring   *ring.Ring
 	shares []share // one for each worker

@@ -104,16 +104,16 @@ func (h *hub) broadcast(e *wire.Envelope, wants func(*fan) bool) {
 	}
 	room := h.edge.buffers.getOut()
 	defer h.edge.buffers.putOut(room)
-	var last format
+	var last *fan
 	var frame []byte
 	for _, f := range h.fans {
 		if !wants(f) {
 			continue
 		}
-		if f.format != last {
+		if last == nil || f.transport != last.transport || f.epoch != last.epoch {
 			*room = grown(*room, len(e.Data))
-			frame = encode(f.format, *room, e, wire.FrameOptions{})
-			last = f.format
+			frame = encode(f.transport, *room, e, f.epoch, wire.FrameOptions{})
+			last = f
 		}
 		if left != nil && left.fan == f {
 			head := f.ring.Head()
@@ -180,7 +180,7 @@ func (l *link) here() place {
 // no place: only a status goes out then. hub.mu is held.
 func (l *link) pushFrame(at place, e *wire.Envelope, o wire.FrameOptions) {
 	l.edge.count.framesOut.Add(1)
-	it := item{place: at, data: encode(l.format, make([]byte, 0, 160+len(e.Data)), e, o)}
+	it := item{place: at, data: encode(l.transport, make([]byte, 0, 160+len(e.Data)), e, l.epoch, o)}
 	if l.welcomed || e.Kind == wire.KindStatus {
 		l.push(it)
 		return
@@ -210,7 +210,7 @@ func (l *link) pushEarly() {
 func (h *hub) welcome(l *link, e *wire.Envelope) {
 	h.name(l, e)
 	l.fresh.CompareAndSwap(0, e.Acked+1)
-	frames := encodeWelcome(l.format, e, wire.FrameOptions{Heartbeat: h.edge.timing.Heartbeat})
+	frames := encodeWelcome(l.transport, e, wire.FrameOptions{Heartbeat: h.edge.timing.Heartbeat})
 	h.edge.count.framesOut.Add(1)
 	it := item{data: frames[0], more: frames[1:], free: true}
 	if !e.Has(wire.Resumed) && len(e.Data) > 0 {
@@ -233,7 +233,7 @@ func (h *hub) name(l *link, e *wire.Envelope) {
 	if h.byMember != nil {
 		h.byMember[e.Member] = l
 	}
-	l.member, l.audience = e.Member, e.Audience
+	l.member, l.audience, l.epoch = e.Member, e.Audience, e.Epoch
 }
 
 // follow puts the link into the fan of its audience. A ring begins at the revision up to which
@@ -241,7 +241,7 @@ func (h *hub) name(l *link, e *wire.Envelope) {
 func (h *hub) follow(l *link, e *wire.Envelope) {
 	var f *fan
 	for i, have := range h.fans {
-		if have.audience != e.Audience || have.presence != l.presence || have.format != l.format {
+		if have.audience != e.Audience || have.presence != l.presence || have.transport != l.transport {
 			continue
 		}
 		if have.epoch == e.Epoch {
@@ -259,7 +259,7 @@ func (h *hub) follow(l *link, e *wire.Envelope) {
 	}
 	if f == nil {
 		f = &fan{
-			audience: e.Audience, presence: l.presence, format: l.format, epoch: e.Epoch,
+			audience: e.Audience, presence: l.presence, transport: l.transport, epoch: e.Epoch,
 			ring:   ring.New(h.edge.budget, h.edge.memory.Ring, max(e.Until, e.Revision)),
 			shares: make([]share, len(h.edge.workers)),
 		}
@@ -354,7 +354,7 @@ func (h *hub) backlog(l *link, e *wire.Envelope) {
 			return
 		}
 		*room = grown(*room, len(event.Data))
-		it.data = append(it.data, encode(l.format, *room, event, wire.FrameOptions{})...)
+		it.data = append(it.data, encode(l.transport, *room, event, l.epoch, wire.FrameOptions{})...)
 		h.edge.count.framesOut.Add(1)
 	}
 	if !e.Has(wire.More) {

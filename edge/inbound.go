@@ -6,7 +6,6 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"github.com/tutti-rt/tutti/edge/internal/websock"
 	"github.com/tutti-rt/tutti/wire"
 )
 
@@ -21,7 +20,7 @@ var (
 // inbound is what a link's reader knows. Its goroutine alone uses it.
 type inbound struct {
 	*link
-	decoder   websock.Decoder
+	decoder   decoder
 	frames    bucket
 	bytes     bucket
 	refreshes bucket
@@ -31,19 +30,17 @@ type inbound struct {
 	err       error // of feed; nothing more is decoded after it
 }
 
-var _ websock.Handler = (*inbound)(nil)
-
 // serve has what the client sends read until the socket is closed, and the link removed then. It does not wait for
 // that.
 func (l *link) serve(early []byte) {
 	limits := &l.edge.limits
 	now := l.edge.now()
 	in := &inbound{
-		link:    l,
-		decoder: websock.Decoder{MaxMessage: limits.Frame},
-		frames:  full(now, limits.LinkFrames), bytes: full(now, linkBytesBurst(limits)),
+		link:   l,
+		frames: full(now, limits.LinkFrames), bytes: full(now, linkBytesBurst(limits)),
 		refreshes: full(now, refreshBurst), expiring: l.expires.Load() > 0,
 	}
+	in.decoder = l.transport.decoder(in)
 	if s, ok := l.socket.(polled); ok {
 		if in.more(early, nil) {
 			s.begin(in.more)
@@ -54,6 +51,9 @@ func (l *link) serve(early []byte) {
 	}
 	go in.run(early) // Run waits for it; see Edge.open
 }
+
+// closeNormal is the close code of a link that ends as its client wished.
+const closeNormal = 1000
 
 // linkBytesBurst lets a message of the largest size through.
 func linkBytesBurst(l *Limits) int { return max(l.LinkBytes, l.Frame+ws.MaxHeaderSize) }
@@ -71,7 +71,8 @@ func (in *inbound) run(early []byte) {
 // link has been removed.
 func (in *inbound) more(p []byte, broken error) bool {
 	if broken == nil && in.err == nil {
-		in.err = in.feed(p)
+		in.arrived = in.edge.now()
+		in.err = in.decoder.feed(p)
 	}
 	if broken == nil && !errors.Is(in.err, errClosed) {
 		if in.socket.unsent() { // what was read wanted an answer of TLS itself
@@ -79,35 +80,13 @@ func (in *inbound) more(p []byte, broken error) bool {
 		}
 		return true
 	}
-	in.decoder.Release(in)
+	in.decoder.release()
 	in.link.close(in.left)
 	in.edge.open.Done()
 	return false
 }
 
-// feed decodes p and handles what is in it. After an error nothing more is to be decoded.
-func (in *inbound) feed(p []byte) error {
-	in.arrived = in.edge.now()
-	err := in.decoder.Feed(p, in)
-	var bad *websock.Error
-	if errors.As(err, &bad) {
-		in.refuse(bad)
-	}
-	return err
-}
-
-// refuse ends the link for bytes that are no WebSocket or not allowed.
-func (in *inbound) refuse(bad *websock.Error) {
-	why := ending{code: wire.EndBadFrame, message: bad.Reason, close: bad.Code}
-	if bad.Code == websock.CodeTooLarge {
-		why.code, why.close = wire.EndFrameTooLarge, wire.CloseFrameTooLarge
-	}
-	in.end(why)
-}
-
-// Frame counts a frame against the link's rate before its payload is read.
-func (in *inbound) Frame(length int) error { return in.charge(1, length+ws.MinHeaderSize) }
-
+// charge counts frames and bytes against the link's rate.
 func (in *inbound) charge(frames, bytes int) error {
 	l := &in.edge.limits
 	if in.ending.Load() {
@@ -122,45 +101,8 @@ func (in *inbound) charge(frames, bytes int) error {
 	return errEnded
 }
 
-// Reserve counts memory for a message that has come in part.
-func (in *inbound) Reserve(delta int) bool {
-	const little = 16 << 10
-	total := in.edge.count.unfinished.Add(int64(delta))
-	if delta > little && total > in.edge.memory.Unfinished {
-		in.edge.count.unfinished.Add(-int64(delta))
-		return false
-	}
-	return true
-}
-
-// Ping is answered. Of several pings that the client sends faster than it takes the answers, the
-// last is.
-func (in *inbound) Ping(p []byte) error {
-	pong := websock.AppendControl(make([]byte, 0, len(p)+2), ws.OpPong, p)
-	in.mu.Lock()
-	in.pong = pong
-	in.mu.Unlock()
-	in.worker.touch(in.link)
-	return nil
-}
-
-// Pong answers a ping of ours.
-func (in *inbound) Pong([]byte) error {
-	in.unponged.Store(0)
-	return nil
-}
-
-// Close answers the client's close frame with its code, unless it is itself an answer to ours.
-func (in *inbound) Close(code int, _ string) error {
-	if in.ending.Load() {
-		return errClosed
-	}
-	in.finish(&final{data: in.format.end(nil, code, "")})
-	return nil
-}
-
-// Message handles the frames of one message. Those of a link that ends are ignored.
-func (in *inbound) Message(p []byte) error {
+// lines handles the frames of one message. Those of a link that ends are ignored.
+func (in *inbound) lines(p []byte) error {
 	frames := 0
 	for line := range wire.Frames(p) {
 		if in.ending.Load() {
@@ -204,7 +146,7 @@ func (in *inbound) line(line []byte) error {
 		return in.auth(f.Token)
 	case wire.TypeLeave:
 		in.left = true
-		in.finish(&final{data: in.format.end(nil, 1000, "")})
+		in.finish(&final{data: in.transport.end(nil, closeNormal, "", stayAway)})
 		return nil
 	}
 	if !within {

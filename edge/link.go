@@ -19,16 +19,16 @@ const (
 // link is one network attachment of a connection.
 type link struct {
 	// Set when the link is made.
-	edge     *Edge
-	hub      *hub
-	worker   *worker
-	format   format
-	number   uint64
-	conn     string // never logged
-	sub      *subject
-	watch    bool
-	presence bool
-	verdict  chan verdict // of the entity, one at most
+	edge      *Edge
+	hub       *hub
+	worker    *worker
+	transport transport
+	number    uint64
+	conn      string // never logged
+	sub       *subject
+	watch     bool
+	presence  bool
+	verdict   chan verdict // of the entity, one at most
 
 	socket socket        // set before state becomes idle
 	state  atomic.Uint32 // see above
@@ -43,6 +43,7 @@ type link struct {
 	slot     int  // in its share of the fan
 	forsaken bool // the owner has ended it
 	member   string
+	epoch    string // of the welcome
 	welcomed bool
 	early    []item // what came before the welcome
 	audience string
@@ -124,9 +125,11 @@ func (it *item) size() int {
 	return n
 }
 
-// verdict is what an entity said before the upgrade.
+// verdict is what an entity said before the exchange is answered.
 type verdict struct {
-	foreign bool
+	foreign       bool   // the connection is another subject's
+	refused       bool   // with code and message
+	code, message string // of the refusal
 }
 
 // send numbers e and sends it to the owner.

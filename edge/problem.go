@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// problem is a refusal before the upgrade, as RFC 9457 has it.
+// problem is a refusal, as RFC 9457 has it.
 type problem struct {
 	status int
+	code   string // of a rejection; "": there is none
 	detail string
 	header http.Header // nil: nothing special
 }
@@ -35,6 +36,7 @@ type problemBody struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
+	Code   string `json:"code,omitempty"`
 }
 
 func (p *problem) write(w http.ResponseWriter) {
@@ -44,7 +46,7 @@ func (p *problem) write(w http.ResponseWriter) {
 	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
-	body, err := json.Marshal(problemBody{"about:blank", http.StatusText(p.status), p.status, p.detail})
+	body, err := json.Marshal(problemBody{"about:blank", http.StatusText(p.status), p.status, p.detail, p.code})
 	if err != nil {
 		body = nil // a struct of strings and a number always encodes
 	}

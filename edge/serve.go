@@ -9,11 +9,18 @@ import (
 
 	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/bus"
-	"github.com/tutti-rt/tutti/edge/internal/websock"
 	"github.com/tutti-rt/tutti/wire"
 )
 
-// ServeHTTP accepts or refuses a client.
+// exchange is one HTTP request and its answer.
+type exchange struct {
+	edge *Edge
+	w    http.ResponseWriter
+	r    *http.Request
+	*request
+}
+
+// ServeHTTP answers a client.
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p := e.serve(w, r); p != nil {
 		e.count.refused.Add(1)
@@ -27,27 +34,42 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request) *problem {
 	if p := e.awaitRun(r.Context()); p != nil {
 		return p
 	}
-	q, p := e.parse(r)
+	if !e.allowed(r) {
+		return refuse(http.StatusForbidden, "the origin is not allowed")
+	}
+	allowOrigin(w.Header(), r)
+	if preflight(r) {
+		allowRequest(w)
+		return nil
+	}
+	x := &exchange{edge: e, w: w, r: r, request: &request{}}
+	serve, p := x.route()
 	if p != nil {
 		return p
 	}
-	claims, p := e.authenticate(r.Context(), q.token)
-	if p != nil {
-		return p
+	return serve(x)
+}
+
+// connect makes a link over t of the exchange, and asks the entity for its verdict. Whoever gets the link calls abandon,
+// or serves it.
+func (x *exchange) connect(t transport) (*link, verdict, *problem) {
+	if p := x.parseLink(true); p != nil {
+		return nil, verdict{}, p
 	}
-	l, p := e.admit(q, claims)
+	claims, p := x.authenticate()
 	if p != nil {
-		return p
+		return nil, verdict{}, p
 	}
-	if p := e.attach(r.Context(), l, q, claims); p != nil {
+	l, p := x.edge.admit(t, x.request, claims)
+	if p != nil {
+		return nil, verdict{}, p
+	}
+	v, p := x.edge.attach(x.r.Context(), l, x.request, claims)
+	if p != nil {
 		l.abandon()
-		return p
+		return nil, verdict{}, p
 	}
-	if p := e.upgrade(w, l, q); p != nil {
-		l.abandon()
-		return p
-	}
-	return nil
+	return l, v, nil
 }
 
 // awaitRun waits for Run to have begun, so that a node may start its parts in any order.
@@ -72,25 +94,8 @@ func unavailable(detail string) *problem {
 	return refuse(http.StatusServiceUnavailable, detail).retry(time.Second)
 }
 
-func (e *Edge) authenticate(ctx context.Context, token string) (tutti.Claims, *problem) {
-	unauthorized := func(detail string) *problem {
-		return refuse(http.StatusUnauthorized, detail).with("WWW-Authenticate", "Bearer")
-	}
-	if token == "" {
-		return tutti.Claims{}, unauthorized("there is no token")
-	}
-	ctx, cancel := context.WithTimeout(ctx, e.timing.Verify)
-	defer cancel()
-	claims, err := e.verifier.Verify(ctx, token)
-	if err != nil {
-		e.log.Debug("token refused", "error", err)
-		return tutti.Claims{}, unauthorized("the token is not valid")
-	}
-	return claims, nil
-}
-
 // admit makes a link, if there may be one more. Whoever gets it calls abandon, or serves it.
-func (e *Edge) admit(q *request, claims tutti.Claims) (*link, *problem) {
+func (e *Edge) admit(t transport, q *request, claims tutti.Claims) (*link, *problem) {
 	e.opening.RLock()
 	defer e.opening.RUnlock()
 	switch {
@@ -119,7 +124,7 @@ func (e *Edge) admit(q *request, claims tutti.Claims) (*link, *problem) {
 	}
 	number := e.lastLink.Add(1)
 	l := &link{
-		edge: e, worker: e.workers[number%uint64(len(e.workers))], format: webSocket{}, number: number,
+		edge: e, worker: e.workers[number%uint64(len(e.workers))], transport: t, number: number,
 		conn: q.conn, sub: sub, watch: q.watch, presence: q.presence, verdict: make(chan verdict, 1),
 	}
 	l.waiting.Store(max(now, 1))
@@ -138,14 +143,14 @@ func expiry(c tutti.Claims) int64 {
 }
 
 // attach asks the entity whether it takes the connection, and waits a moment for the answer: a
-// connection of somebody else is refused before the upgrade.
-func (e *Edge) attach(ctx context.Context, l *link, q *request, claims tutti.Claims) *problem {
+// connection of somebody else is refused before the upgrade. The verdict is zero when it has not come.
+func (e *Edge) attach(ctx context.Context, l *link, q *request, claims tutti.Claims) (verdict, *problem) {
 	encoded, err := json.Marshal(claims)
 	if err != nil {
 		e.log.Error("claims cannot be encoded", "error", err)
-		return refuse(http.StatusInternalServerError, "")
+		return verdict{}, refuse(http.StatusInternalServerError, "")
 	}
-	env := &wire.Envelope{Kind: wire.KindAttach, Claims: encoded}
+	env := &wire.Envelope{Kind: wire.KindAttach, Flags: q.flags, Claims: encoded}
 	if q.watch {
 		env.Flags |= wire.Watch
 	}
@@ -160,29 +165,31 @@ func (e *Edge) attach(ctx context.Context, l *link, q *request, claims tutti.Cla
 		if !errors.Is(err, bus.ErrNobody) {
 			e.log.Warn("attach could not be sent", "entity", l.hub.entity(), "error", err)
 		}
-		return unavailable("nobody serves this entity just now")
+		return verdict{}, unavailable("nobody serves this entity just now")
 	}
 	wait := time.NewTimer(e.timing.Verdict)
 	defer wait.Stop()
 	select {
 	case v := <-l.verdict:
 		if v.foreign {
-			return refuse(http.StatusForbidden, "the connection belongs to another subject")
+			return v, refuse(http.StatusForbidden, "the connection belongs to another subject")
 		}
+		return v, nil
 	case <-wait.C: // what the entity says comes over the link
 	case <-ctx.Done():
-		return unavailable("the client went away")
+		return verdict{}, unavailable("the client went away")
 	}
-	return nil
+	return verdict{}, nil
 }
 
-// upgrade takes the connection over from the HTTP server. Its poller serves the link, or a goroutine of its own, whose
-// stack is small.
-func (e *Edge) upgrade(w http.ResponseWriter, l *link, q *request) *problem {
-	conn, rw, err := http.NewResponseController(w).Hijack()
+// takeOver takes the connection over from the HTTP server for a link, on which first is written first. Its poller serves
+// the link, or a goroutine of its own, whose stack is small.
+func (x *exchange) takeOver(l *link, first []byte) *problem {
+	conn, rw, err := http.NewResponseController(x.w).Hijack()
 	if err != nil {
-		e.log.Warn("connection cannot be upgraded", "error", err)
-		return refuse(http.StatusHTTPVersionNotSupported, "a WebSocket needs HTTP/1.1")
+		l.abandon()
+		x.edge.log.Warn("connection cannot be taken over", "error", err)
+		return refuse(http.StatusHTTPVersionNotSupported, "a link needs HTTP/1.1")
 	}
 	_ = conn.SetDeadline(time.Time{}) // fails only when closed, which the reader notices
 	var early []byte
@@ -190,7 +197,7 @@ func (e *Edge) upgrade(w http.ResponseWriter, l *link, q *request) *problem {
 		early = make([]byte, n)
 		_, _ = rw.Reader.Read(early) // what is buffered can be read
 	}
-	l.open(newSocket(conn, e.buffers, l.worker.poller), websock.AppendAccept(nil, q.key, wire.Subprotocol), early)
+	l.open(newSocket(conn, x.edge.buffers, l.worker.poller), first, early)
 	return nil
 }
 
