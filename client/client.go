@@ -47,7 +47,7 @@ type Client struct {
 // then it tries again for as long as ctx allows; a *Refused or *Terminated says that it would be in
 // vain. ctx bounds the opening alone.
 //
-// The client runs one goroutine, and one or two more while it has a link. Close ends them and waits.
+// The client runs one goroutine, and a few more while it has a link. Close ends them and waits.
 func Open(ctx context.Context, entity string, config Config) (*Client, error) {
 	first := firstID(config)
 	config, err := config.withDefaults()
@@ -149,23 +149,34 @@ func (c *Client) Err() error {
 // run makes one link after the other until ctx is done or the server wants no more.
 func (c *Client) run(ctx context.Context) {
 	log := c.config.Logger
+	choice := newChoice(c.config.Transports)
 	for failures := 0; ; failures++ {
-		c.status.set(Status{Phase: Connecting})
-		welcomed, err := c.serve(ctx)
+		i := choice.next(time.Now())
+		c.status.set(Status{Phase: Connecting, Transport: choice.order[i]})
+		end := c.serve(ctx, choice.order[i])
 		if ctx.Err() != nil || c.leaving.Load() {
 			c.finish(ErrClosed)
 			return
 		}
-		if c.isFinal(err) {
+		err := end.err
+		another, refused := choice.ended(i, &end, time.Now())
+		if another {
+			log.Debug("transport refused", "transport", choice.order[i], "error", err)
+			continue
+		}
+		if refused != nil {
+			err = refused
+		}
+		if refused != nil || c.isFinal(err) {
 			log.Info("connection ended", "error", err)
 			c.finish(err)
 			return
 		}
-		if welcomed {
+		if end.welcomed {
 			failures, c.denied = 0, 0
 		}
 		wait := c.config.Backoff.delay(failures, err)
-		log.Debug("link ended", "error", err, "wait", wait)
+		log.Debug("link ended", "transport", choice.order[i], "error", err, "wait", wait)
 		c.status.set(Status{Phase: Waiting, Err: err})
 		select {
 		case <-time.After(wait):

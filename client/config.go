@@ -31,6 +31,12 @@ type Config struct {
 	SendOnly bool // the connection gets answers, but neither state nor events
 	Presence bool // Updates yields who is here
 
+	// Transports are tried in this order (default: AllTransports). One that is refused, or fails while the server can be
+	// reached, gives way to the next, and is not tried again for some minutes.
+	Transports []Transport
+	// PollWait is how long the server may keep a long poll without an answer (default 25 s).
+	PollWait time.Duration
+
 	// InFlight is how many commands and queries may be unanswered (default and most: 256). More wait.
 	InFlight int
 	// Updates that nobody reads are kept up to Unread in number (default 16,384) and UnreadBytes
@@ -62,7 +68,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.InFlight > maxInFlight {
 		errs = append(errs, fmt.Errorf("limit InFlight is %d, the protocol allows %d", c.InFlight, maxInFlight))
 	}
-	if c.MaxMessage < 0 || c.DialTimeout < 0 || c.Backoff.Min < 0 || c.Backoff.Max < 0 {
+	if c.MaxMessage < 0 || c.DialTimeout < 0 || c.PollWait < 0 || c.Backoff.Min < 0 || c.Backoff.Max < 0 {
 		errs = append(errs, errors.New("a limit or duration is negative"))
 	}
 	if c.Conn == "" {
@@ -73,6 +79,13 @@ func (c Config) withDefaults() (Config, error) {
 	if !c.Cursor.IsZero() && !wire.ValidEpoch(c.Cursor.Epoch) {
 		errs = append(errs, fmt.Errorf("resume from Cursor: %w", wire.ErrCursor))
 	}
+	if err := validTransports(c.Transports); err != nil {
+		errs = append(errs, err)
+	}
+	if len(c.Transports) == 0 {
+		c.Transports = AllTransports()
+	}
+	c.PollWait = cmp.Or(c.PollWait, 25*time.Second)
 	c.InFlight = cmp.Or(c.InFlight, maxInFlight)
 	c.Unread = cmp.Or(c.Unread, 1<<14)
 	c.UnreadBytes = cmp.Or(c.UnreadBytes, 16<<20)
@@ -104,22 +117,4 @@ func parseURL(raw string) (*url.URL, error) {
 		return u, nil
 	}
 	return nil, fmt.Errorf("scheme of %s is none of ws, wss, http, https", u.Redacted())
-}
-
-// target returns the URL of the next link.
-func (c *Config) target(entity *url.URL, cursor wire.Cursor) string {
-	u := *entity
-	q := u.Query()
-	q.Set("conn", c.Conn)
-	if c.SendOnly {
-		q.Set("watch", "0")
-	}
-	if c.Presence {
-		q.Set("presence", "1")
-	}
-	if !cursor.IsZero() {
-		q.Set("cursor", cursor.String())
-	}
-	u.RawQuery = q.Encode()
-	return u.String()
 }

@@ -5,7 +5,8 @@
 // happens there, in order and without gaps, and Send returns when a command is durable. When the
 // link breaks the client comes back by itself: it resumes the stream after the last event it has,
 // and sends every command again that has had no answer, under its old id, so that each has its
-// effect once.
+// effect once. Where no WebSocket passes, it takes server-sent events or long polls and sends by POST: every promise
+// is kept over each of them, and across a change from one to another.
 //
 //	c, err := client.Open(ctx, "ws://127.0.0.1:8080/v1/room/lobby", client.Config{Token: token})
 //	if err != nil {

@@ -49,6 +49,8 @@ type Refused struct {
 	Status     int           // of HTTP
 	Detail     string        // what the server said, may be empty
 	RetryAfter time.Duration // what the server asked for
+
+	explained bool // with a body as the protocol has it
 }
 
 // Error returns the status and the detail.

@@ -1,28 +1,21 @@
 package client
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
+	"net"
 	"runtime"
-	"strconv"
 	"sync/atomic"
 	"time"
 
-	"github.com/coder/websocket"
 	"github.com/tutti-rt/tutti/wire"
 )
 
 const (
-	writeBytes    = 32 << 10 // frames are put together into messages of about this size
-	mostPosted    = 1024     // frames besides commands and queries that may wait for the link
-	keepBuffer    = 256 << 10
-	missedBeats   = 2           // heartbeats without a sign of life after which a link is dead
-	closePatience = time.Second // how long the server may take to answer a close
+	writeBytes  = 32 << 10 // frames are put together into messages of about this size
+	mostPosted  = 1024     // frames besides commands and queries that may wait for the link
+	missedBeats = 2        // heartbeats without a sign of life after which a link is dead
 )
 
 // outgoing is one frame to be written.
@@ -32,18 +25,23 @@ type outgoing struct {
 	written chan<- struct{} // closed when that has been written; may be nil
 }
 
-// link is one WebSocket.
+// link is one attachment to the entity.
 type link struct {
-	ws    *websocket.Conn
-	conn  io.Closer               // under ws
-	stop  context.CancelCauseFunc // ends the link
-	heard atomic.Int64            // when something last came from the server, Unix ns
-	wake  chan struct{}           // holds one token while out may hold something
+	carrier   carrier
+	transport Transport
+	stop      context.CancelCauseFunc // ends the link
+	heard     atomic.Int64            // when something last came from the server, Unix ns
+	wake      chan struct{}           // holds one token while out may hold something
+	bearer    atomic.Pointer[string]  // what requests of the link show
 
 	// Guarded by Client.mu.
 	out    []outgoing
 	posted int // of out, those without a call
 }
+
+func (l *link) hear() { l.heard.Store(time.Now().UnixNano()) }
+
+func (l *link) token() string { return *l.bearer.Load() }
 
 // queue appends o to what is to be written. Client.mu is held.
 func (l *link) queue(o outgoing) {
@@ -80,25 +78,27 @@ func (l *link) say(f wire.ClientFrame, written chan<- struct{}) error {
 }
 
 // serve makes one link and reads from it until it ends. It returns when nothing of it is left.
-func (c *Client) serve(ctx context.Context) (welcomed bool, err error) {
+func (c *Client) serve(ctx context.Context, t Transport) ended {
 	linkCtx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	l := &link{stop: stop, wake: make(chan struct{}, 1)}
+	l := &link{transport: t, stop: stop, wake: make(chan struct{}, 1)}
 	s := &stream{c: c, l: l, cursor: c.cursor()}
 	s.overdue = time.AfterFunc(c.config.DialTimeout, s.check)
 	defer s.overdue.Stop()
-	s.token, err = c.bearer(linkCtx)
+	token, err := c.bearer(linkCtx)
 	if err == nil {
-		err = c.dial(linkCtx, s)
+		l.bearer.Store(&token)
+		l.carrier, err = t.dial(linkCtx, c, s)
 	}
 	if err != nil {
-		if cause := context.Cause(linkCtx); cause != nil {
+		cause := context.Cause(linkCtx)
+		if cause != nil {
 			err = fmt.Errorf("%w: %w", cause, err)
 		}
-		return false, err
+		return ended{err: err, reached: reached(err)}
 	}
 	s.helpers.Go(func() { c.write(linkCtx, l) })
-	err = s.read(linkCtx)
+	err = l.carrier.receive(func(frame []byte) error { return s.frame(linkCtx, frame) })
 	c.detach(l)
 	cause := context.Cause(linkCtx)
 	stop(err)
@@ -106,7 +106,13 @@ func (c *Client) serve(ctx context.Context) (welcomed bool, err error) {
 	if cause != nil {
 		err = cause
 	}
-	return s.welcomed, err
+	return ended{err: err, reached: true, welcomed: s.welcomed, proven: l.heard.Load() > s.settled}
+}
+
+// reached reports whether an attempt that failed with err came as far as somebody who answers.
+func reached(err error) bool {
+	op, isOp := errors.AsType[*net.OpError](err)
+	return !isOp || op.Op != "dial"
 }
 
 // cursor returns where the next link shall begin.
@@ -117,55 +123,6 @@ func (c *Client) cursor() wire.Cursor {
 		return wire.Cursor{Epoch: "-"}
 	}
 	return wire.Cursor{Epoch: c.epoch, Revision: c.last}
-}
-
-func (c *Client) dial(ctx context.Context, s *stream) error {
-	header := http.Header{}
-	if s.token != "" {
-		header.Set("Authorization", "Bearer "+s.token)
-	}
-	l := s.l
-	upgrading := *c.config.HTTPClient
-	upgrading.Transport = upgrader{cmp.Or(upgrading.Transport, http.DefaultTransport), l}
-	ws, response, err := websocket.Dial(ctx, c.config.target(c.entity, s.cursor), &websocket.DialOptions{
-		HTTPClient:   &upgrading,
-		HTTPHeader:   header,
-		Subprotocols: []string{wire.Subprotocol},
-		OnPingReceived: func(context.Context, []byte) bool {
-			l.heard.Store(time.Now().UnixNano())
-			return true
-		},
-	})
-	if err != nil {
-		if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
-			return refusal(response)
-		}
-		return err
-	}
-	if ws.Subprotocol() != wire.Subprotocol {
-		_ = ws.CloseNow() // it is of no use
-		return &Refused{Status: http.StatusUpgradeRequired, Detail: "the server does not speak " + wire.Subprotocol}
-	}
-	ws.SetReadLimit(c.config.MaxMessage)
-	l.ws = ws
-	return nil
-}
-
-// refusal is the error of a response that is no upgrade.
-func refusal(response *http.Response) error {
-	r := &Refused{Status: response.StatusCode}
-	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		r.RetryAfter = time.Duration(min(seconds, 3600)) * time.Second
-	}
-	var problem struct{ Title, Detail string }
-	body, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // what is cut off is no JSON
-	if json.Unmarshal(body, &problem) == nil {
-		r.Detail = problem.Detail
-		if r.Detail == "" {
-			r.Detail = problem.Title
-		}
-	}
-	return r
 }
 
 // attached makes l the present link: everything that waited for one is queued.
@@ -198,9 +155,13 @@ func (c *Client) detach(l *link) {
 	}
 }
 
-// write writes what is queued for l until ctx is done, then closes the socket.
+// write sends what is queued for l until ctx is done, then closes the link, politely where it is the client that
+// wanted the end.
 func (c *Client) write(ctx context.Context, l *link) {
-	defer l.close(ctx)
+	defer func() {
+		cause := context.Cause(ctx)
+		l.carrier.close(errors.Is(cause, context.Canceled) || errors.Is(cause, errFresh))
+	}()
 	var buf []byte
 	for {
 		select {
@@ -215,9 +176,9 @@ func (c *Client) write(ctx context.Context, l *link) {
 		c.mu.Unlock()
 		for len(batch) > 0 {
 			var taken int
-			buf, taken = c.fill(buf[:0], batch)
+			buf, taken = c.fill(buf[:0], batch[:min(len(batch), l.transport.most())])
 			if len(buf) > 0 {
-				if err := l.ws.Write(ctx, websocket.MessageText, buf); err != nil {
+				if err := l.carrier.send(ctx, buf); err != nil {
 					l.stop(err)
 					return
 				}
@@ -232,34 +193,7 @@ func (c *Client) write(ctx context.Context, l *link) {
 	}
 }
 
-// close closes the socket, with a close frame where it is the client that wanted the end. Whatever
-// it fails with, the socket is closed.
-func (l *link) close(ctx context.Context) {
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, errFresh) {
-		_ = l.ws.CloseNow()
-		return
-	}
-	overdue := time.AfterFunc(closePatience, func() { _ = l.conn.Close() })
-	defer overdue.Stop()
-	_ = l.ws.Close(websocket.StatusNormalClosure, "")
-}
-
-// upgrader keeps hold of the connection that becomes a WebSocket.
-type upgrader struct {
-	http.RoundTripper
-	l *link
-}
-
-// RoundTrip implements http.RoundTripper.
-func (u upgrader) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := u.RoundTripper.RoundTrip(r)
-	if err == nil {
-		u.l.conn = response.Body
-	}
-	return response, err
-}
-
-// fill encodes frames of the batch, one a line, until the message is long enough.
+// fill encodes frames of the batch, one a line, until they are long enough.
 func (c *Client) fill(buf []byte, batch []outgoing) (message []byte, taken int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,11 +1,11 @@
 package client_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/coder/websocket"
 	"github.com/tutti-rt/tutti/client"
 	"github.com/tutti-rt/tutti/wire"
 )
@@ -33,7 +32,7 @@ type unreliable struct {
 
 // say sends a frame to a client that may have closed the link.
 func say(l *serverLink, frame string) {
-	_ = l.ws.Write(context.Background(), websocket.MessageText, []byte(frame))
+	_ = l.pipe.write(frame)
 }
 
 // serve takes the next link and answers on it until it breaks.
@@ -128,16 +127,35 @@ func (u *unreliable) execute(f *wire.ClientFrame) {
 // TestPromisesOverUnreliableLinks has commands and events cross links that break: every command has
 // its effect once, in the order of its sender, and who reads Updates knows what the entity knows.
 func TestPromisesOverUnreliableLinks(t *testing.T) {
-	for seed := range uint64(30) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { overUnreliableLinks(t, rand.New(rand.NewPCG(seed, 1))) })
-		})
+	for _, transports := range [][]client.Transport{{client.WebSocket}, {client.ServerSentEvents}, {client.LongPoll}, client.AllTransports()} {
+		for seed := range uint64(30) {
+			t.Run(fmt.Sprint(transports, seed), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { overUnreliableLinks(t, rand.New(rand.NewPCG(seed, 1)), transports) })
+			})
+		}
 	}
 }
 
-func overUnreliableLinks(t *testing.T, rng *rand.Rand) {
+// fallsBack has a server serve one transport after the other, for some links each.
+func fallsBack(s *server, transports []client.Transport) {
+	links := 0
+	s.refuse(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost || r.URL.Query().Get("cursor") != "" && r.URL.Query().Get("welcome") == "" && transportOf(r) == client.LongPoll {
+			return false
+		}
+		links++
+		if at := slices.Index(transports, transportOf(r)); links > 6*(at+1) && at < len(transports)-1 {
+			problem(w, http.StatusNotAcceptable)
+			return true
+		}
+		return false
+	})
+}
+
+func overUnreliableLinks(t *testing.T, rng *rand.Rand, transports []client.Transport) {
 	const senders, each = 3, 25
 	s := newServer(t)
+	fallsBack(s, transports)
 	u := &unreliable{t: t, rng: rand.New(rand.NewPCG(rng.Uint64(), 3)), outcomes: make(map[uint64]uint64)}
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -151,7 +169,7 @@ func overUnreliableLinks(t *testing.T, rng *rand.Rand) {
 			}
 		}
 	}()
-	c, err := client.Open(t.Context(), "ws://memory/v1/room/1", client.Config{HTTPClient: s.client(), Unread: 20})
+	c, err := client.Open(t.Context(), "ws://memory/v1/room/1", client.Config{HTTPClient: s.client(), Transports: transports, Unread: 20})
 	if err != nil {
 		t.Fatal(err)
 	}

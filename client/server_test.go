@@ -29,6 +29,8 @@ type server struct {
 
 	mu      sync.Mutex
 	refusal func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
+	posted  func(w http.ResponseWriter, r *http.Request) bool
+	present map[string]*serverLink // without WebSocket, by conn
 }
 
 // newServer starts a server. It ends with the test.
@@ -91,21 +93,50 @@ func (s *server) refuse(f func(w http.ResponseWriter, r *http.Request) bool) {
 }
 
 func (s *server) serve(w http.ResponseWriter, r *http.Request) {
+	s.end.Add(1)
+	defer s.end.Done()
 	s.mu.Lock()
 	refusal := s.refusal
 	s.mu.Unlock()
 	if refusal != nil && refusal(w, r) {
 		return
 	}
+	switch {
+	case r.Method == http.MethodPost:
+		s.post(w, r)
+	case transportOf(r) == client.ServerSentEvents:
+		s.stream(w, r)
+	case transportOf(r) == client.LongPoll:
+		s.poll(w, r)
+	default:
+		s.upgrade(w, r)
+	}
+}
+
+func (s *server) newLink(p pipe, r *http.Request) *serverLink {
+	return &serverLink{t: s.t, pipe: p, transport: transportOf(r), query: r.URL.Query(), header: r.Header, path: r.URL.EscapedPath(), frames: make(chan wire.ClientFrame, 4096), deaf: make(chan struct{}, 1)}
+}
+
+func (s *server) upgrade(w http.ResponseWriter, r *http.Request) {
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{wire.Subprotocol}})
 	if err != nil {
 		s.t.Errorf("Accept = %v", err)
 		return
 	}
-	l := &serverLink{t: s.t, ws: ws, query: r.URL.Query(), header: r.Header, path: r.URL.EscapedPath(), frames: make(chan wire.ClientFrame, 4096), deaf: make(chan struct{}, 1)}
+	l := s.newLink(socketPipe{ws}, r)
+	l.ws = ws
 	s.links <- l
 	l.read(context.WithoutCancel(r.Context()))
 }
+
+// socketPipe is a WebSocket.
+type socketPipe struct{ ws *websocket.Conn }
+
+func (p socketPipe) write(frames string) error {
+	return p.ws.Write(context.Background(), websocket.MessageText, []byte(frames))
+}
+
+func (p socketPipe) drop() { _ = p.ws.CloseNow() }
 
 // link returns the next link that a client made.
 func (s *server) link() *serverLink {
@@ -137,30 +168,31 @@ func (s *server) open(c client.Config, welcome string) (*client.Client, *serverL
 	return opened, <-links
 }
 
-// serverLink is one WebSocket at the server.
+// serverLink is one link at the server.
 type serverLink struct {
-	t      *testing.T
-	ws     *websocket.Conn
-	query  url.Values
-	header http.Header
-	path   string
-	frames chan wire.ClientFrame // closed when the client has closed
-	deaf   chan struct{}         // holds a token while the server reads nothing
+	t         *testing.T
+	pipe      pipe
+	ws        *websocket.Conn // nil for other transports
+	transport client.Transport
+	query     url.Values
+	header    http.Header
+	path      string
+	frames    chan wire.ClientFrame // closed when the client has closed
+	deaf      chan struct{}         // holds a token while the server reads nothing
+
+	mu   sync.Mutex
+	over bool // frames is closed
 }
 
 func (l *serverLink) read(ctx context.Context) {
-	defer close(l.frames)
+	defer l.end()
 	for {
 		_, message, err := l.ws.Read(ctx)
 		if err != nil {
 			return
 		}
 		for line := range wire.Frames(message) {
-			f, err := wire.DecodeClientFrame(line)
-			if err != nil {
-				l.t.Errorf("client sent %s: %v", line, err)
-			}
-			l.frames <- f
+			l.got(line)
 		}
 		l.deaf <- struct{}{} // waits while it is full
 		<-l.deaf
@@ -169,7 +201,7 @@ func (l *serverLink) read(ctx context.Context) {
 
 // send sends frames in one message.
 func (l *serverLink) send(frames ...string) {
-	if err := l.ws.Write(context.Background(), websocket.MessageText, []byte(strings.Join(frames, "\n"))); err != nil {
+	if err := l.pipe.write(strings.Join(frames, "\n")); err != nil {
 		l.t.Errorf("server's Write = %v", err)
 	}
 }
@@ -205,7 +237,7 @@ func (l *serverLink) closed() {
 }
 
 // drop breaks the link without a word.
-func (l *serverLink) drop() { _ = l.ws.CloseNow() }
+func (l *serverLink) drop() { l.pipe.drop() }
 
 func welcome(rev int, state string) string {
 	return fmt.Sprintf(`{"type":"welcome","member":"m1","epoch":"e1","rev":%d,"resumed":false,"acked":0,"known":true,"state":%s,"heartbeat":25000}`, rev, state)

@@ -25,8 +25,9 @@ func (p Phase) String() string {
 // Status is how a client's connection is.
 type Status struct {
 	Phase      Phase
-	Recovering bool  // Online, but the entity cannot answer just now
-	Err        error // Waiting, Closed: why the last link ended; nil after Close
+	Transport  Transport // Online: that of the link; Connecting: that is tried
+	Recovering bool      // Online, but the entity cannot answer just now
+	Err        error     // Waiting, Closed: why the last link ended; nil after Close
 }
 
 // statusBoard holds the present status and tells who wants to know when it changes.

@@ -2,15 +2,12 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/coder/websocket"
 	"github.com/tutti-rt/tutti/wire"
 )
 
@@ -19,68 +16,22 @@ type stream struct {
 	c       *Client
 	l       *link
 	cursor  wire.Cursor  // that the link was asked for
-	token   string       // that the link was made with
 	overdue *time.Timer  // runs check
 	silence atomic.Int64 // how long the server may be silent, ns; 0 before the welcome
 
 	welcomed bool
+	settled  int64          // when the first welcome had been taken, Unix ns
 	listed   bool           // the list of members has come after the last welcome
 	helpers  sync.WaitGroup // the goroutines that write and keep the token fresh
 }
 
-// read reads until the link ends. When ctx is done, Client.write closes the socket.
-func (s *stream) read(ctx context.Context) error {
-	reading := context.WithoutCancel(ctx) // watching it would cost more than the reading
-	var buf []byte
-	for {
-		var err error
-		if buf, err = s.message(reading, buf); err != nil {
-			return closeError(err)
-		}
-		for line := range wire.Frames(buf) {
-			f, err := wire.DecodeServerFrame(line)
-			if err != nil {
-				return fmt.Errorf("read frame: %w", err)
-			}
-			if err := s.take(ctx, &f); err != nil {
-				return err
-			}
-		}
-		if cap(buf) > keepBuffer {
-			buf = nil
-		}
-	}
-}
-
-// message reads one message into buf's memory.
-func (s *stream) message(ctx context.Context, buf []byte) ([]byte, error) {
-	_, r, err := s.l.ws.Reader(ctx)
+// frame takes one frame.
+func (s *stream) frame(ctx context.Context, line []byte) error {
+	f, err := wire.DecodeServerFrame(line)
 	if err != nil {
-		return buf, err
+		return fmt.Errorf("read frame: %w", err)
 	}
-	buf = buf[:0]
-	for {
-		s.l.heard.Store(time.Now().UnixNano())
-		buf = slices.Grow(buf, 512)
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if errors.Is(err, io.EOF) {
-			return buf, nil
-		}
-		if err != nil {
-			return buf, err
-		}
-	}
-}
-
-// closeError returns what a close frame without a terminate frame before it means.
-func closeError(err error) error {
-	switch code := int(websocket.CloseStatus(err)); code {
-	case wire.CloseBinary, wire.CloseUTF8, wire.CloseBadFrame, wire.CloseToken, wire.CloseRefused,
-		wire.CloseGone, wire.CloseReplaced, wire.CloseFrameTooLarge:
-		return &Terminated{Code: fmt.Sprintf("closed with %d", code), Reconnect: code == wire.CloseToken}
-	}
-	return err
+	return s.take(ctx, &f)
 }
 
 func (s *stream) take(ctx context.Context, f *wire.ServerFrame) error {
@@ -101,7 +52,7 @@ func (s *stream) take(ctx context.Context, f *wire.ServerFrame) error {
 		serving := f.Code == wire.StatusServing
 		c.updates.push(Serving{Now: serving})
 		if s.welcomed {
-			c.status.set(Status{Phase: Online, Recovering: !serving})
+			c.status.set(Status{Phase: Online, Transport: s.l.transport, Recovering: !serving})
 		}
 	case wire.TypePong:
 		c.ponged(f)
@@ -132,17 +83,17 @@ func (s *stream) welcome(ctx context.Context, f *wire.ServerFrame) error {
 	if s.welcomed {
 		return nil // conflation: the state instead of the events, on the same link
 	}
-	s.welcomed = true
+	s.welcomed, s.settled = true, time.Now().UnixNano()
 	s.expectHeartbeat(f.Heartbeat)
 	c.attached(s.l, f, !f.Known && !s.cursor.IsZero())
-	c.status.set(Status{Phase: Online})
+	c.status.set(Status{Phase: Online, Transport: s.l.transport})
 	select {
 	case <-c.opened:
 	default:
 		close(c.opened)
 	}
 	if c.config.TokenSource != nil {
-		s.helpers.Go(func() { c.keepFresh(ctx, s.token, s.l) })
+		s.helpers.Go(func() { c.keepFresh(ctx, s.l) })
 	}
 	return nil
 }

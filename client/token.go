@@ -22,6 +22,7 @@ func (c *Client) SetToken(token string) error {
 	}
 	c.token = token
 	if c.link != nil {
+		c.link.bearer.Store(&token)
 		return c.link.say(wire.ClientFrame{Type: wire.TypeAuth, Token: token}, nil)
 	}
 	return nil
@@ -44,8 +45,9 @@ func (c *Client) bearer(ctx context.Context) (string, error) {
 
 // keepFresh sends a fresh token over l before the one in use expires, until ctx is done. A token
 // that does not say when it expires is left alone.
-func (c *Client) keepFresh(ctx context.Context, token string, l *link) {
+func (c *Client) keepFresh(ctx context.Context, l *link) {
 	for {
+		token := l.token()
 		expires, ok := expiry(token)
 		if !ok {
 			return
@@ -64,9 +66,9 @@ func (c *Client) keepFresh(ctx context.Context, token string, l *link) {
 		if fresh == token {
 			continue // there is no better one yet
 		}
-		token = fresh
+		l.bearer.Store(&fresh)
 		c.mu.Lock()
-		err = l.say(wire.ClientFrame{Type: wire.TypeAuth, Token: token}, nil)
+		err = l.say(wire.ClientFrame{Type: wire.TypeAuth, Token: fresh}, nil)
 		c.mu.Unlock()
 		if err != nil {
 			return // the link is about to end

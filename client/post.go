@@ -1,0 +1,171 @@
+package client
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// poster sends what a client says by POST: one request at a time, with as many frames as have gathered meanwhile.
+type poster struct {
+	c    *Client
+	l    *link
+	http *http.Client
+	url  string
+
+	mu      sync.Mutex
+	unheard map[uint64]time.Time // when a POST brought what the stream has not brought yet, by id; InFlight at most
+	overdue *time.Timer          // runs check; nil when nothing is unheard
+}
+
+const (
+	// answerLag is how long an answer may come later through the stream than with the POST.
+	answerLag = 10 * time.Second
+	// postTime is how long a POST may take. The entity is expected to have answered by then.
+	postTime = time.Minute
+)
+
+var (
+	errTakenOver = errors.New("client: another POST of the connection took over")
+	errUnheard   = errors.New("client: an answer did not come through the stream")
+)
+
+func newPoster(c *Client, l *link) *poster {
+	u := overHTTP(c.entity)
+	u.Path, u.RawPath = u.Path+"/commands", u.EscapedPath()+"/commands"
+	q := u.Query()
+	q.Set("conn", c.config.Conn)
+	u.RawQuery = q.Encode()
+	return &poster{c: c, l: l, http: c.config.plain(), url: u.String(), unheard: make(map[uint64]time.Time)}
+}
+
+// send posts frames and waits until all of them have their answers. Whatever goes wrong ends the link: over the
+// next one everything without an answer is sent again.
+func (p *poster) send(ctx context.Context, frames []byte) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, postTime, errMute)
+	defer cancel()
+	err := p.post(ctx, frames)
+	if err != nil && errors.Is(context.Cause(ctx), errMute) {
+		err = fmt.Errorf("%w: %w", errMute, err)
+	}
+	return err
+}
+
+func (p *poster) post(ctx context.Context, frames []byte) error {
+	r, err := p.l.request(ctx, http.MethodPost, p.url)
+	if err != nil {
+		return err
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(frames)), int64(len(frames))
+	r.GetBody = nil // a POST that failed is not sent again: what became of it is not known
+	r.Header.Set("Content-Type", "application/x-ndjson")
+	r.Header.Set("Accept", "application/x-ndjson")
+	response, err := p.http.Do(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	switch response.StatusCode {
+	case http.StatusOK, http.StatusNoContent:
+	case http.StatusConflict:
+		return errTakenOver
+	default:
+		return refusal(response)
+	}
+	return p.answers(response.Body)
+}
+
+// answers takes what the response says. Acknowledgements and answers come through the stream as well, after the
+// events that they depend on; that is where they are taken from. What is rejected has no events.
+func (p *poster) answers(body io.Reader) error {
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, int(min(p.c.config.MaxMessage, 1<<30)))
+	var told []uint64
+	for lines.Scan() {
+		for line := range wire.Frames(lines.Bytes()) {
+			f, err := wire.DecodeServerFrame(line)
+			if err != nil {
+				return fmt.Errorf("read answer: %w", err)
+			}
+			switch f.Type {
+			case wire.TypeReject:
+				p.c.answered(&f)
+			case wire.TypePong:
+				p.c.ponged(&f)
+			case wire.TypeAck, wire.TypeAnswer:
+				told = append(told, f.ID)
+			case wire.TypeTerminate:
+				return &Terminated{
+					Code: f.Code, Message: f.Message, Reconnect: f.Reconnect,
+					After: time.Duration(max(f.After, 0)) * time.Millisecond,
+				}
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	p.expect(told)
+	return nil
+}
+
+// expect ends the link unless the stream brings these answers soon.
+func (p *poster) expect(told []uint64) {
+	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range told {
+		if p.c.isOpen(id) {
+			p.unheard[id] = now
+		}
+	}
+	if len(p.unheard) > 0 && p.overdue == nil {
+		p.overdue = time.AfterFunc(answerLag, p.check)
+	}
+}
+
+// check runs on the timer's goroutine.
+func (p *poster) check() {
+	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, since := range p.unheard {
+		switch {
+		case !p.c.isOpen(id):
+			delete(p.unheard, id)
+		case now.Sub(since) >= answerLag:
+			p.l.stop(errUnheard)
+			return
+		}
+	}
+	if len(p.unheard) > 0 {
+		p.overdue.Reset(answerLag)
+	} else {
+		p.overdue = nil
+	}
+}
+
+// rest stops what runs by itself.
+func (p *poster) rest() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.overdue != nil {
+		p.overdue.Stop()
+	}
+}
+
+// isOpen reports whether this command or query has no answer yet.
+func (c *Client) isOpen(id uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.calls[id]
+	return ok
+}

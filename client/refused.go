@@ -1,0 +1,35 @@
+package client
+
+import (
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// refusal is the error of a response that is not what was asked for.
+func refusal(response *http.Response) *Refused {
+	r := &Refused{Status: response.StatusCode}
+	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		r.RetryAfter = time.Duration(min(seconds, 3600)) * time.Second
+	}
+	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")) // what cannot be read is none
+	r.explained = kind == "application/problem+json"
+	var problem struct{ Title, Detail string }
+	body, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // what is cut off is no JSON
+	if json.Unmarshal(body, &problem) == nil {
+		r.Detail = problem.Detail
+		if r.Detail == "" {
+			r.Detail = problem.Title
+		}
+	}
+	return r
+}
+
+// isType reports whether a response has a body of this media type.
+func isType(response *http.Response, want string) bool {
+	kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	return err == nil && kind == want
+}
