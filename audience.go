@@ -29,18 +29,20 @@ func Audience(f func(c Claims) string) Declaration {
 }
 
 // Who declares what others at an entity see of somebody's claims, in presence frames and as the Who
-// of a [Member]. Without it, or when f returns nil, they see nothing but the member id.
-func Who(f func(c Claims) any) Declaration {
+// of a [Member]. Without it, or when f returns nil, they see nothing but the member id. Where V is a type
+// of its own, and not any, generated clients know it.
+func Who[V any](f func(c Claims) V) Declaration {
 	return Declaration{func(b *builder) {
 		if !b.once("Who", b.out.Who != nil, f == nil) {
 			return
 		}
+		b.category.types.Who = shown[V](b, "Who")
 		b.out.Who = func(c Claims) ([]byte, error) {
 			v := f(c)
-			if v == nil {
+			if any(v) == nil {
 				return nil, nil
 			}
-			data, err := encode(v)
+			data, err := encode(&v)
 			if err != nil {
 				return nil, fmt.Errorf("category %s: Who: %w", b.out.Name, err)
 			}
@@ -51,14 +53,17 @@ func Who(f func(c Claims) any) Declaration {
 
 // View declares what an audience sees of the state when it comes: the state of its welcome. Events
 // follow from there, so the view must hold all that a client needs to make sense of them. Without it
-// everybody sees the whole state. f changes nothing, and what it returns is encoded at once.
-func View[S any](f func(s *S, audience string) any) Declaration {
+// everybody sees the whole state. f changes nothing, and what it returns is encoded at once. Where V is a
+// type of its own, and not any, generated clients know it.
+func View[S, V any](f func(s *S, audience string) V) Declaration {
 	return Declaration{func(b *builder) {
 		if !b.once("View", b.out.View != nil, f == nil) || !useState[S](b, "View") {
 			return
 		}
+		b.category.types.State = shown[V](b, "View")
 		b.out.View = func(state any, audience string) ([]byte, error) {
-			data, err := encode(f(state.(*S), audience))
+			v := f(state.(*S), audience)
+			data, err := encode(&v)
 			if err != nil {
 				return nil, fmt.Errorf("category %s: View: %w", b.out.Name, err)
 			}

@@ -20,6 +20,7 @@ type Category struct {
 	timers   map[reflect.Type]codec // of OnTimer, by the type that a handler schedules
 	messages sync.Map               // reflect.Type → wire name, of what was broadcast, sent and told
 	named    map[role]codec         // of everything declared with a type
+	types    Types
 }
 
 // role is a Go type in one of its roles.
@@ -105,6 +106,7 @@ func newBuilder(name string) *builder {
 	defineState[struct{}](out) // until a declaration says otherwise
 	c := &Category{
 		untyped: out, events: map[reflect.Type]codec{}, timers: map[reflect.Type]codec{}, named: map[role]codec{},
+		types: noTypes(),
 	}
 	out.Encode = c.encode
 	return &builder{
@@ -151,6 +153,9 @@ func useState[S any](b *builder, what string) bool {
 	if b.state == nil {
 		b.state = t
 		defineState[S](b.out)
+		if b.category.types.State == emptyState {
+			b.category.types.State = t
+		}
 		checkStored[S](b, "state "+t.String())
 	}
 	return true

@@ -19,9 +19,10 @@ import (
 // ignored, and absent data is the zero C.
 func OnCommand[S, C any](h func(t *Turn[S], c C) error, opts ...HandlerOption) Declaration {
 	return Declaration{func(b *builder) {
-		if run, name := declareMessage("command", b, h, opts); run != nil {
-			remember[C](b, turn.RoleCommand, name)
-			b.out.Commands[name] = turn.Command{Handle: run}
+		if run, info := declareMessage("command", b, h, opts); run != nil {
+			remember[C](b, turn.RoleCommand, info.name)
+			b.category.types.Commands[info.name] = CommandTypes{Data: reflect.TypeFor[C](), Replies: info.replies}
+			b.out.Commands[info.name] = turn.Command{Handle: run}
 		}
 	}}
 }
@@ -30,11 +31,11 @@ func OnCommand[S, C any](h func(t *Turn[S], c C) error, opts ...HandlerOption) D
 // rejection or not, discards what the handler decided; the timer is gone either way.
 func OnTimer[S, P any](h func(t *Turn[S], p P) error, opts ...HandlerOption) Declaration {
 	return Declaration{func(b *builder) {
-		run, name := declareMessage("timer", b, h, opts)
+		run, info := declareMessage("timer", b, h, opts)
 		if run == nil {
 			return
 		}
-		t := reflect.TypeFor[P]()
+		t, name := reflect.TypeFor[P](), info.name
 		if other, ok := b.category.timers[t]; ok {
 			b.mistake("timer type %v is declared twice, as %s and %s", t, other.name, name)
 			return
@@ -49,14 +50,16 @@ func OnTimer[S, P any](h func(t *Turn[S], p P) error, opts ...HandlerOption) Dec
 // Signals are not answered: an error only discards what the handler decided.
 func OnSignal[S, G any](h func(t *Turn[S], g G) error, opts ...HandlerOption) Declaration {
 	return Declaration{func(b *builder) {
-		if run, name := declareMessage("signal", b, h, opts); run != nil {
-			remember[G](b, turn.RoleSignal, name)
-			b.out.Signals[name] = turn.Signal{Handle: run}
+		if run, info := declareMessage("signal", b, h, opts); run != nil {
+			remember[G](b, turn.RoleSignal, info.name)
+			b.category.types.Signals[info.name] = reflect.TypeFor[G]()
+			b.out.Signals[info.name] = turn.Signal{Handle: run}
 		}
 	}}
 }
 
 // Relay declares signals that go to all others at the entity, unchanged and unseen by the application.
+// See [RelayOf] for one whose type generated clients shall know.
 func Relay(names ...string) Declaration {
 	return Declaration{func(b *builder) {
 		if len(names) == 0 {
@@ -67,8 +70,31 @@ func Relay(names ...string) Declaration {
 				b.mistake("signal: the name %q does not match %s", name, messageName)
 			} else if b.claim(&handler{kind: "signal", name: name}, nil) {
 				b.out.Signals[name] = turn.Signal{}
+				b.category.types.Signals[name] = nil
+				b.category.types.Messages[name] = nil
 			}
 		}
+	}}
+}
+
+// RelayOf declares a signal of type M that goes to all others at the entity, unchanged. The platform
+// does not look into it: M is what clients agree on, and what generated clients know. M may be a pointer
+// where clients also send null.
+func RelayOf[M any](opts ...HandlerOption) Declaration {
+	return Declaration{func(b *builder) {
+		t := reflect.TypeFor[M]()
+		named := t
+		if t.Kind() == reflect.Pointer {
+			named = t.Elem()
+		}
+		info, ok := b.handlerOf("signal", named, opts)
+		if !ok {
+			return
+		}
+		checkAnswer[M](b, info.String())
+		b.out.Signals[info.name] = turn.Signal{}
+		b.category.types.Signals[info.name] = t
+		b.category.types.Messages[info.name] = t
 	}}
 }
 
@@ -83,6 +109,7 @@ func OnQuery[S, Q, A any](h func(t *Turn[S], q Q) (A, error), opts ...HandlerOpt
 		checkStored[Q](b, info.String())
 		checkAnswer[A](b, info.String())
 		remember[Q](b, turn.RoleQuery, info.name)
+		b.category.types.Queries[info.name] = QueryTypes{Data: reflect.TypeFor[Q](), Answer: typeOf[A]()}
 		b.out.Queries[info.name] = turn.Query{Handle: func(u *turn.Turn, state any, data []byte) ([]byte, error) {
 			var q Q
 			if err := decode(data, &q); err != nil {
@@ -147,10 +174,10 @@ func (b *builder) checkOptions(o Options) {
 
 // declareMessage declares a handler that takes a message and returns an error. It returns nil,
 // having noted why, when that cannot be.
-func declareMessage[S, M any](kind string, b *builder, h func(*Turn[S], M) error, opts []HandlerOption) (func(*turn.Turn, any, []byte) error, string) {
+func declareMessage[S, M any](kind string, b *builder, h func(*Turn[S], M) error, opts []HandlerOption) (func(*turn.Turn, any, []byte) error, *handler) {
 	info, ok := b.handlerOf(kind, reflect.TypeFor[M](), opts)
 	if !ok || !usable[S](b, info, h == nil) {
-		return nil, ""
+		return nil, nil
 	}
 	checkStored[M](b, info.String())
 	return func(u *turn.Turn, state any, data []byte) error {
@@ -163,7 +190,7 @@ func declareMessage[S, M any](kind string, b *builder, h func(*Turn[S], M) error
 		}
 		t := Turn[S]{turn: u, state: state.(*S), handler: info}
 		return info.finish(u, h(&t, m))
-	}, info.name
+	}, info
 }
 
 // declareBare declares a handler that takes no message.
@@ -173,6 +200,7 @@ func declareBare[S any](kind string, b *builder, taken bool, h func(*Turn[S]) er
 		o.handler(info)
 	}
 	b.checkEmits(info)
+	b.checkReplies(info)
 	if info.named {
 		b.mistake("%s takes no name", kind)
 		info.name = ""

@@ -71,6 +71,14 @@
 // events, [Who] what others see of a client's claims. [Relay] hands signals, such as pointers and
 // typing marks, from client to client.
 //
+// # Clients in TypeScript
+//
+// Every application has the verb gen ts, which writes what clients of its categories send and see as types of
+// TypeScript. They come from the types that the declarations name: a [View], [ViewEvent] or [Who] that returns a
+// type of its own and not any, [Replies], [RelayOf] and [Sends]; what these leave open is unknown there. Types
+// that encode themselves are strings where they have MarshalText, and else what their method
+// TypeScript() string says, or unknown.
+//
 // # Tests
 //
 // Package tuttitest runs a category without a platform, in the words of its specification (given

@@ -29,6 +29,7 @@ func OnEvent[S, E any](apply func(s *S, e E), opts ...HandlerOption) Declaration
 		}
 		checkStored[E](b, info.String())
 		b.category.events[t] = remember[E](b, turn.RoleEvent, info.name)
+		b.category.types.Events[info.name] = t
 		b.out.Events[info.name] = turn.Event{Apply: func(state any, data []byte) error {
 			var e E
 			if err := decodeStored(data, &e); err != nil {
@@ -42,8 +43,9 @@ func OnEvent[S, E any](apply func(s *S, e E), opts ...HandlerOption) Declaration
 
 // ViewEvent declares what an audience sees of the events of type E: something else instead, or
 // nothing at all when f returns false. It is a function of event and audience alone, which may be
-// asked again years later, when a client resumes. Without it everybody sees the event as it is.
-func ViewEvent[E any](f func(e E, audience string) (any, bool)) Declaration {
+// asked again years later, when a client resumes. Without it everybody sees the event as it is. Where V is a
+// type of its own, and not any, generated clients know it.
+func ViewEvent[E, V any](f func(e E, audience string) (V, bool)) Declaration {
 	return Declaration{func(b *builder) {
 		b.later = append(b.later, func() {
 			t := reflect.TypeFor[E]()
@@ -56,6 +58,7 @@ func ViewEvent[E any](f func(e E, audience string) (any, bool)) Declaration {
 			if !b.once("ViewEvent of "+t.String(), e.View != nil, f == nil) {
 				return
 			}
+			b.category.types.Events[c.name] = shown[V](b, "ViewEvent of "+t.String())
 			e.View = func(data []byte, audience string) ([]byte, bool, error) {
 				var e E
 				if err := decodeStored(data, &e); err != nil {
@@ -65,7 +68,7 @@ func ViewEvent[E any](f func(e E, audience string) (any, bool)) Declaration {
 				if !ok {
 					return nil, false, nil
 				}
-				seen, err := encode(v)
+				seen, err := encode(&v)
 				if err != nil {
 					return nil, false, fmt.Errorf("view of event %s: %w", c.name, err)
 				}

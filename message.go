@@ -67,6 +67,10 @@ func (t *Turn[S]) send(call string, v any, opts []MessageOption, e turn.Effect) 
 	if !ok {
 		return
 	}
+	if want, got := t.handler.category.types.Messages[m.name], reflect.TypeOf(v); want != nil && value(want) != value(got) {
+		t.fail("%s: the message %s is declared with %v, not %v", call, m.name, want, got)
+		return
+	}
 	if e.Kind == turn.EffectBroadcast {
 		e.Member = m.except
 	}
@@ -113,6 +117,14 @@ func (t *Turn[S]) mayAct(call string) bool {
 		return false
 	}
 	return true
+}
+
+// value returns what a pointer type points to, and every other type as it is.
+func value(t reflect.Type) reflect.Type {
+	if t != nil && t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
 }
 
 // validID reports whether the protocol takes id as that of an entity.

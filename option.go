@@ -1,8 +1,12 @@
 package tutti
 
-import "reflect"
+import (
+	"fmt"
+	"reflect"
+	"slices"
+)
 
-// HandlerOption is a setting of one declaration: [Name] or [Emits].
+// HandlerOption is a setting of one declaration: [Name], [Emits] or [Replies].
 type HandlerOption interface{ handler(h *handler) }
 
 // MessageOption is a setting of one message that a turn sends: [Name] or [Except].
@@ -34,6 +38,18 @@ func (o emitsOption) handler(h *handler) {
 	}
 }
 
+// Replies declares what a command replies with, by a value of each type: Replies(Counter{}). The handler can
+// then reply with no other, and generated clients know the type; without it they know nothing of the reply.
+func Replies(values ...any) HandlerOption { return repliesOption(values) }
+
+type repliesOption []any
+
+func (o repliesOption) handler(h *handler) {
+	for _, v := range o {
+		h.replies = append(h.replies, reflect.TypeOf(v))
+	}
+}
+
 // Except leaves one member out of a broadcast: usually the one that caused it.
 func Except(member string) MessageOption { return exceptOption(member) }
 
@@ -48,6 +64,7 @@ type handler struct {
 	name     string
 	named    bool // name was given by an option
 	emits    map[reflect.Type]bool
+	replies  []reflect.Type // of Replies; nil: anything
 }
 
 // String names the handler as an application developer knows it: command say.
@@ -66,6 +83,7 @@ func (b *builder) handlerOf(kind string, t reflect.Type, opts []HandlerOption) (
 		o.handler(h)
 	}
 	b.checkEmits(h)
+	b.checkReplies(h)
 	if t.Kind() == reflect.Pointer {
 		b.mistake("%s: %v is a pointer; declare it with %v", kind, t, t.Elem())
 		return h, false
@@ -124,4 +142,29 @@ func (b *builder) checkEmits(h *handler) {
 			}
 		}
 	})
+}
+
+// checkReplies checks a handler's Replies.
+func (b *builder) checkReplies(h *handler) {
+	if h.replies == nil {
+		return
+	}
+	b.later = append(b.later, func() {
+		if h.kind != "command" {
+			b.mistake("%v does not reply", h)
+		}
+		for _, t := range h.replies {
+			if t == nil {
+				b.mistake("%v replies with nil", h)
+			}
+		}
+	})
+}
+
+// replied returns what keeps a handler from replying with v.
+func (h *handler) replied(v any) error {
+	if t := reflect.TypeOf(v); h.replies != nil && !slices.Contains(h.replies, t) {
+		return fmt.Errorf("replied with %v, which its Replies does not have", t)
+	}
+	return nil
 }

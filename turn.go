@@ -90,7 +90,11 @@ func (t *Turn[S]) Emit(event any) {
 // Reply answers the command with v, once and in commands only. What another entity told has nobody
 // who waits for a reply: it is dropped then.
 func (t *Turn[S]) Reply(v any) {
-	data, err := encode(v)
+	err := t.handler.replied(v)
+	var data []byte
+	if err == nil {
+		data, err = encode(v)
+	}
 	if err != nil {
 		t.turn.Fail(fmt.Errorf("reply: %w", err))
 		return
@@ -107,7 +111,12 @@ func (t *Turn[S]) ReplyWith(f func(s *S) any) {
 	}
 	h := t.handler
 	t.reply("ReplyWith", func(state any) ([]byte, error) {
-		data, err := encode(f(state.(*S)))
+		v := f(state.(*S))
+		err := h.replied(v)
+		var data []byte
+		if err == nil {
+			data, err = encode(v)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("category %s: %v: reply: %w", h.category.Name(), h, err)
 		}

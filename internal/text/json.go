@@ -33,6 +33,9 @@ func (p Patches) MarshalJSON() ([]byte, error) {
 	return append(b, ']'), nil
 }
 
+// TypeScript says what MarshalJSON makes.
+func (Patches) TypeScript() string { return "[at: number, deleted: number, inserted: string][]" }
+
 // UnmarshalJSON decodes what MarshalJSON encodes, and refuses every other shape: positions are
 // whole numbers of 0 or more, and each patch has exactly its three parts. A null leaves p as it is.
 func (p *Patches) UnmarshalJSON(data []byte) error {

@@ -32,6 +32,12 @@ type (
 		H      int    `json:"h"`
 		Pixels []byte `json:"pixels"`
 	}
+	// Pointer is where on the board somebody's pointer is, in pixels from the upper left corner; null: nowhere.
+	Pointer struct {
+		X     float64 `json:"x"`
+		Y     float64 `json:"y"`
+		Color int     `json:"color"`
+	}
 )
 
 // Boards is the category board.
@@ -49,13 +55,13 @@ var Boards = tutti.NewCategory("board",
 		}
 		b.Pixels[int(e.Y)*side+int(e.X)] = e.Color
 	}),
-	tutti.View(func(b *Board, _ string) any {
+	tutti.View(func(b *Board, _ string) Picture {
 		p := Picture{W: side, H: side, Pixels: b.Pixels}
 		if len(p.Pixels) == 0 {
 			p.Pixels = make([]byte, side*side)
 		}
 		return p
 	}),
-	tutti.Relay("pointer"),
+	tutti.RelayOf[*Pointer](),
 	tutti.Who(subject),
 )

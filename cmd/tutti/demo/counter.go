@@ -37,7 +37,7 @@ var Counters = tutti.NewCategory("counter",
 		t.Emit(Added(c))
 		t.ReplyWith(func(s *Counter) any { return *s })
 		return nil
-	}, tutti.Emits(Added{})),
+	}, tutti.Emits(Added{}), tutti.Replies(Counter{})),
 	tutti.OnEvent(func(s *Counter, e Added) { s.N += e.By }),
 	tutti.OnQuery(func(t *tutti.Turn[Counter], _ Get) (Counter, error) { return *t.State(), nil }),
 )

@@ -10,4 +10,4 @@ func Categories() []*tutti.Category {
 }
 
 // subject shows others who somebody is.
-func subject(c tutti.Claims) any { return c.Subject }
+func subject(c tutti.Claims) string { return c.Subject }

@@ -25,6 +25,10 @@ type (
 	Edited struct {
 		Patches text.Patches `json:"patches"`
 	}
+	// Caret is where in the text somebody writes, in code points from its beginning; null: nowhere.
+	Caret struct {
+		At int `json:"at"`
+	}
 	// WholeText is the query for the text.
 	WholeText struct{}
 )
@@ -49,7 +53,7 @@ var Pads = tutti.NewCategory("pad",
 		s.Text, _ = s.Text.Apply(e.Patches)
 	}),
 	tutti.OnQuery(func(t *tutti.Turn[Pad], _ WholeText) (Pad, error) { return *t.State(), nil }, tutti.Name("text")),
-	tutti.Relay("caret"),
+	tutti.RelayOf[*Caret](),
 	tutti.Who(subject),
 )
 

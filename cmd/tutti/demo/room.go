@@ -28,6 +28,8 @@ type (
 		Who  string `json:"who"`
 		Text string `json:"text"`
 	}
+	// Typing is the signal of somebody who is writing a line.
+	Typing struct{}
 )
 
 // Rooms is the category room.
@@ -46,13 +48,13 @@ var Rooms = tutti.NewCategory("room",
 		r.Lines = append(r.Lines, e)
 		r.Count++
 	}),
-	tutti.View(func(r *Room, _ string) any {
+	tutti.View(func(r *Room, _ string) Room {
 		shown := *r
 		if shown.Lines == nil {
 			shown.Lines = []Said{} // an empty array, not null
 		}
 		return shown
 	}),
-	tutti.Relay("typing"),
+	tutti.RelayOf[Typing](),
 	tutti.Who(subject),
 )
