@@ -50,6 +50,7 @@ type platform struct {
 	owner *owner
 	url   string // http://… or https://…
 	http  *http.Client
+	pipes *pipes // of a bubble
 	stop  func() // drains the edge and waits for it
 }
 

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"net/http"
 	"sync"
 	"sync/atomic"
 
@@ -130,6 +131,16 @@ type verdict struct {
 	foreign       bool   // the connection is another subject's
 	refused       bool   // with code and message
 	code, message string // of the refusal
+}
+
+// problem is the answer to a client that the entity refused.
+func (v *verdict) problem() *problem {
+	p := refuse(http.StatusForbidden, v.message)
+	if p.detail == "" {
+		p.detail = "the entity refuses the connection"
+	}
+	p.code = v.code
+	return p
 }
 
 // send numbers e and sends it to the owner.

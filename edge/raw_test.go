@@ -26,6 +26,14 @@ type raw struct {
 
 func (p *platform) raw(t testing.TB, i int, query string, early ...byte) *raw {
 	t.Helper()
+	r := p.rawRequest(t, "")
+	r.handshake(i, query, early...)
+	return r
+}
+
+// rawRequest opens a connection and sends that over it.
+func (p *platform) rawRequest(t testing.TB, request string) *raw {
+	t.Helper()
 	scheme, address, _ := strings.Cut(p.url, "://")
 	tcp, err := net.Dial("tcp", address)
 	if err != nil {
@@ -39,7 +47,7 @@ func (p *platform) raw(t testing.TB, i int, query string, early ...byte) *raw {
 		r.conn = tls.Client(tcp, c)
 	}
 	r.r = bufio.NewReader(r.conn)
-	r.handshake(i, query, early...)
+	r.write([]byte(request))
 	return r
 }
 

@@ -88,15 +88,11 @@ func (x *exchange) negotiate() (serving, *problem) {
 	x.w.Header().Add("Vary", "Accept")
 	switch preferred(accept) {
 	case mediaEvents:
-		return x.getEvents()
+		return eventStream{}.serve, nil
 	case mediaJSON:
 		return x.getJSON()
 	}
 	return nil, refuse(http.StatusNotAcceptable, "there are text/event-stream and application/json")
-}
-
-func (x *exchange) getEvents() (serving, *problem) {
-	return nil, refuse(http.StatusNotAcceptable, "this entity is served over WebSocket")
 }
 
 // getJSON returns who answers in JSON: a poll waits for what comes after its cursor, everybody else gets the state.

@@ -53,9 +53,6 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request) *problem {
 // connect makes a link over t of the exchange, and asks the entity for its verdict. Whoever gets the link calls abandon,
 // or serves it.
 func (x *exchange) connect(t transport) (*link, verdict, *problem) {
-	if p := x.parseLink(true); p != nil {
-		return nil, verdict{}, p
-	}
 	claims, p := x.authenticate()
 	if p != nil {
 		return nil, verdict{}, p
@@ -192,6 +189,9 @@ func (x *exchange) takeOver(l *link, first []byte) *problem {
 		return refuse(http.StatusHTTPVersionNotSupported, "a link needs HTTP/1.1")
 	}
 	_ = conn.SetDeadline(time.Time{}) // fails only when closed, which the reader notices
+	if _, answered := l.transport.ping(nil); !answered {
+		giveUpAfter(conn, 2*x.edge.timing.Heartbeat)
+	}
 	var early []byte
 	if n := rw.Reader.Buffered(); n > 0 {
 		early = make([]byte, n)

@@ -18,8 +18,15 @@ import (
 	"github.com/tutti-rt/tutti/edge"
 )
 
+// headers are what asks for a transport.
+var headers = map[string]string{
+	"websocket": "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: tutti.v1\r\n",
+	"sse": "Accept: text/event-stream\r\n",
+}
+
 // flood opens n links over loopback TCP and returns how many bytes they have read.
-func flood(b *testing.B, e *edge.Edge, addr string, n int) (read func() int64) {
+func flood(b *testing.B, e *edge.Edge, addr, transport string, n int) (read func() int64) {
 	b.Helper()
 	var total atomic.Int64
 	for i := range n {
@@ -28,9 +35,7 @@ func flood(b *testing.B, e *edge.Edge, addr string, n int) (read func() int64) {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { _ = c.Close() })
-		_, err = fmt.Fprintf(c, "GET /v1/room/1?conn=%s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"+
-			"Sec-WebSocket-Protocol: tutti.v1\r\nAuthorization: Bearer ann\r\n\r\n", conn(i))
+		_, err = fmt.Fprintf(c, "GET /v1/room/1?conn=%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ann\r\n%s\r\n", conn(i), headers[transport])
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -63,14 +68,17 @@ func threadTime(b *testing.B) time.Duration {
 // BenchmarkSweep hands a batch of events to all links of an entity, over loopback sockets. Its CPU
 // is that of the thread which sweeps, the kernel's part included, without that of the clients.
 func BenchmarkSweep(b *testing.B) {
-	for _, links := range []int{100, 1000} {
-		for _, messages := range []int{1, 20, 100} {
-			b.Run(fmt.Sprintf("links=%d/messages=%d", links, messages), func(b *testing.B) { sweep(b, links, messages) })
+	for _, transport := range []string{"websocket", "sse"} {
+		for _, links := range []int{100, 1000} {
+			for _, messages := range []int{1, 20, 100} {
+				name := fmt.Sprintf("transport=%s/links=%d/messages=%d", transport, links, messages)
+				b.Run(name, func(b *testing.B) { sweep(b, transport, links, messages) })
+			}
 		}
 	}
 }
 
-func sweep(b *testing.B, links, messages int) {
+func sweep(b *testing.B, transport string, links, messages int) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	bus := localbus.New()
@@ -89,7 +97,7 @@ func sweep(b *testing.B, links, messages int) {
 	b.Cleanup(stop)
 	s := httptest.NewServer(e)
 	b.Cleanup(s.Close)
-	read := flood(b, e, strings.TrimPrefix(s.URL, "http://"), links)
+	read := flood(b, e, strings.TrimPrefix(s.URL, "http://"), transport, links)
 	data := `"` + strings.Repeat("x", 100) + `"`
 	settle := func() {
 		for read() < e.Stats().BytesOut {

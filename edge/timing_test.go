@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"io"
@@ -56,17 +57,29 @@ func bubble(t *testing.T, change func(*edge.Config), test func(t *testing.T, p *
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := &platform{edge: e, owner: newOwner(t, b)}
+		p := &platform{edge: e, owner: newOwner(t, b), pipes: newPipes()}
 		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 		done := make(chan error, 1)
 		go func() { done <- e.Run(ctx) }()
 		p.stop = sync.OnceFunc(func() { cancel(); <-done })
-		l, s := newPipes(), &http.Server{Handler: e, ReadHeaderTimeout: time.Minute}
+		l, s := p.pipes, &http.Server{Handler: e, ReadHeaderTimeout: time.Minute}
 		served := make(chan struct{})
 		go func() { defer close(served); _ = s.Serve(l) }()
 		t.Cleanup(func() { p.stop(); _ = s.Close(); <-served })
 		test(t, p, func(i int, query, token string) *pipeClient { return dialPipe(t, l, i, query, token) })
 	})
+}
+
+// pipe opens a connection in a bubble and sends the request.
+func (p *platform) pipe(t *testing.T, request string) (*bufio.Reader, net.Conn) {
+	t.Helper()
+	near, far := net.Pipe()
+	p.pipes.conns <- far
+	t.Cleanup(func() { _ = near.Close() })
+	if _, err := near.Write([]byte(request)); err != nil {
+		t.Fatal(err)
+	}
+	return bufio.NewReader(near), near
 }
 
 // pipeClient reads all that comes and notes when.

@@ -33,6 +33,9 @@ func (t webSocket) serve(x *exchange) *problem {
 	if p := checkUpgrade(x.r); p != nil {
 		return p
 	}
+	if p := x.parseLink(true); p != nil {
+		return p
+	}
 	l, _, p := x.connect(t)
 	if p != nil {
 		return p
