@@ -40,17 +40,7 @@ func (e *entity) command(m *message, l *link) {
 	if c.sub == "" {
 		what.notes = appendNote(nil, note{kind: noteSub, name: l.member.sub})
 	}
-	r, err := e.decide(&what, func(t *turn.Turn, state any) error {
-		if err := e.expected(env, l); err != nil {
-			return err
-		}
-		h, ok := e.cat.Commands[env.Name]
-		if !ok {
-			return &turn.Rejection{Code: wire.CodeUnknownCommand, Message: fmt.Sprintf(
-				"category %s has no command %q", e.id.Category, env.Name)}
-		}
-		return h.Handle(t, state, env.Data)
-	})
+	r, err := e.decide(&what, func(t *turn.Turn, state any) error { return e.handle(t, state, env, l.member.audience) })
 	if err != nil {
 		rejection, _ := errors.AsType[*turn.Rejection](err)
 		e.remember(l.member, outcome{id: env.Command, rejected: true, code: rejection.Code, message: rejection.Message})
@@ -69,6 +59,19 @@ func (e *entity) command(m *message, l *link) {
 		e.out[len(e.out)-1].decided = now
 	}
 	e.conclude(r, e.snapshot())
+}
+
+// handle runs the handler of a command, of somebody in that audience.
+func (e *entity) handle(t *turn.Turn, state any, env *wire.Envelope, audience string) error {
+	if err := e.expected(env, audience); err != nil {
+		return err
+	}
+	h, ok := e.cat.Commands[env.Name]
+	if !ok {
+		return &turn.Rejection{Code: wire.CodeUnknownCommand, Message: fmt.Sprintf(
+			"category %s has no command %q", e.id.Category, env.Name)}
+	}
+	return h.Handle(t, state, env.Data)
 }
 
 // remember keeps the outcome of a command without a record, for as long as the entity is in memory.
@@ -105,15 +108,15 @@ func (e *entity) repeat(l *link, c *conn, id uint64) {
 }
 
 // expected checks a command's expectation.
-func (e *entity) expected(env *wire.Envelope, l *link) error {
+func (e *entity) expected(env *wire.Envelope, audience string) error {
 	if !env.Has(wire.HasExpect) {
 		return nil
 	}
 	at := e.live.mark.Revision
 	last := at // revision of the last event that the sender can see
 	if e.cat.hides {
-		e.see(l.member.audience)
-		last = e.live.ledger.visible[l.member.audience]
+		e.see(audience)
+		last = e.live.ledger.visible[audience]
 	}
 	if env.Expect <= at && env.Expect >= last {
 		return nil

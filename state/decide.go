@@ -24,6 +24,7 @@ type cause struct {
 	notes   []byte // that the record begins with
 	// must says that there is a record even if the handler decides nothing.
 	must bool
+	key  bool // its reply is kept, whatever its size
 	// reply is filled in by decide: what the handler replied.
 	reply []byte
 }
@@ -139,7 +140,11 @@ func (e *entity) applyTurn(c *cause, t *turn.Turn, r *journal.Record) ([]effect,
 	if c.reply, err = e.reply(t); err != nil {
 		return nil, err
 	}
-	if len(c.reply) > 0 && len(c.reply) <= keptReplyBytes && c.command > 0 {
+	if c.key && len(c.reply) > maxRecordBytes && !e.cat.opt.Ephemeral {
+		return nil, &turn.Rejection{Code: wire.CodeTooLarge, Message: fmt.Sprintf(
+			"the reply has %d bytes, at most %d are kept for a key", len(c.reply), maxRecordBytes)}
+	}
+	if len(c.reply) > 0 && (len(c.reply) <= keptReplyBytes && c.command > 0 || c.key) {
 		r.Notes = appendNote(r.Notes, note{kind: noteReply, data: c.reply})
 	}
 	if err := l.ledger.apply(r); err != nil {

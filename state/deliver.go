@@ -24,6 +24,9 @@ func (p *partition) deliver(env *wire.Envelope) {
 	p.mu.Lock()
 	if p.ended {
 		p.mu.Unlock()
+		if env.Kind == wire.KindCall || env.Kind == wire.KindView {
+			p.refuse(env, wire.CodeUnavailable, "the entity's owner begins anew")
+		}
 		return
 	}
 	switch p.inOrder(env) {
@@ -216,6 +219,10 @@ func (p *partition) refuse(env *wire.Envelope, code, message string) {
 		answer.Kind = wire.KindReject
 	case wire.KindAttach, wire.KindRefresh:
 		answer.Kind, answer.Flags = wire.KindTerminate, wire.Reconnect
+	case wire.KindCall:
+		answer.Kind, answer.Flags = wire.KindResult, wire.Refused
+	case wire.KindView:
+		answer.Kind, answer.Flags = wire.KindSight, wire.Refused
 	default:
 		return // a signal may be lost, and a tell is sent again
 	}

@@ -87,7 +87,7 @@ func (m *message) bytes() int {
 		return 64
 	}
 	env := m.env
-	return 256 + len(env.Data) + len(env.Claims) + len(env.Name) + len(env.Conn) + len(env.Epoch) + len(env.From)
+	return 256 + len(env.Data) + len(env.Claims) + len(env.Name) + len(env.Conn) + len(env.Epoch) + len(env.From) + len(env.Key)
 }
 
 // run takes what waits for the entity, one message after the other, and ends when nothing does.
@@ -136,6 +136,10 @@ func (e *entity) take(m *message) {
 		e.takeTold(m)
 	case wire.KindTold:
 		e.takeConfirmation(m.env)
+	case wire.KindCall:
+		e.call(m)
+	case wire.KindView:
+		e.sight(m.env)
 	default:
 		l := e.link(m.env)
 		if l == nil {
@@ -180,6 +184,7 @@ func (e *entity) conclude(r *journal.Record, s *journal.Snapshot) bool {
 	defer clear(out)
 	if e.cat.opt.Ephemeral {
 		if e.part.over() {
+			e.part.lose(out)
 			return false // another has its links now
 		}
 		for i := range out {
@@ -191,6 +196,7 @@ func (e *entity) conclude(r *journal.Record, s *journal.Snapshot) bool {
 		return true
 	}
 	if !e.part.commit(&change{entity: e, record: r, snapshot: s, effects: out}) {
+		e.part.lose(out)
 		return false
 	}
 	if r != nil {

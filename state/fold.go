@@ -19,7 +19,7 @@ type folded struct {
 
 	// Since the last snapshot.
 	events, bytes int // a record without events counts as one
-	// size estimates the state's encoded size; saved is that of the last snapshot, 0 without one.
+	// size estimates the state's encoded size; saved is that of the last snapshot with its notes, 0 without one.
 	size, saved int
 }
 
@@ -56,7 +56,7 @@ func (f *folded) restore(ctx context.Context, log journal.Log) error {
 	if f.ledger, err = decodeLedger(s.Notes); err != nil {
 		return fmt.Errorf("snapshot of %s at revision %d: %w", f.id, s.Mark.Revision, err)
 	}
-	f.mark, f.size, f.saved = s.Mark, len(s.State), len(s.State)
+	f.mark, f.size, f.saved = s.Mark, len(s.State), len(s.State)+len(s.Notes)
 	return nil
 }
 

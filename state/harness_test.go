@@ -34,6 +34,8 @@ type world struct {
 	mu    sync.Mutex
 	links map[uint64]*testLink
 	next  uint64
+
+	answers answers
 }
 
 // logs keeps what was logged.
@@ -111,6 +113,10 @@ func (w *world) restart() {
 }
 
 func (w *world) take(e *wire.Envelope) {
+	if e.Kind == wire.KindResult || e.Kind == wire.KindSight {
+		w.answers.take(e)
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e.Link != 0 {

@@ -23,6 +23,12 @@ func (id identity) member(e turn.Entity, conn string) string {
 	return id.name("member", e, conn)
 }
 
+// caller returns what others at the entity see of somebody who commands it without a connection: the same for all commands of
+// a subject.
+func (id identity) caller(e turn.Entity, sub string) string {
+	return id.name("caller", e, sub)
+}
+
 // epoch names the stream of a durable entity's events as one audience sees it.
 func (id identity) epoch(e turn.Entity, audience string) string {
 	return id.name("epoch", e, audience)

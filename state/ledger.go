@@ -27,6 +27,7 @@ type ledger struct {
 	outbox *outbox            // nil when there is nothing in it
 	told   uint64             // number of the last tell
 	inbox  *few[turn.Entity, receipt]
+	keys   keys // of callers
 	// visible has the revision of the last event that each audience saw. Only categories
 	// with hidden events keep it.
 	visible map[string]uint64
@@ -82,7 +83,9 @@ func (l *ledger) conn(member string) *conn {
 // apply folds a record into the ledger.
 func (l *ledger) apply(r *journal.Record) error {
 	var c *conn
-	if r.By != "" {
+	var called *keyed
+	var key keyID
+	if r.By != "" && !byCaller(r.Notes) {
 		c = l.conn(r.By)
 		c.seen = max(c.seen, r.At)
 	}
@@ -115,10 +118,18 @@ func (l *ledger) apply(r *journal.Record) error {
 			l.connect(c, true)
 		case noteDisconnected:
 			l.connect(c, false)
+		case noteCall:
+			if id, digest, ok := splitCall(n.data); ok {
+				key, called = id, &keyed{digest: digest, seq: r.Seq, revision: r.Revision, at: r.At}
+			}
 		}
 	})
 	if err != nil {
 		return err
+	}
+	if called != nil {
+		called.replied = reply != nil
+		l.keys.add(r.By, key, *called)
 	}
 	if c != nil && r.Command > 0 {
 		l.keep(c, outcome{id: r.Command, revision: r.Revision, reply: reply})
@@ -206,22 +217,30 @@ func (l *ledger) known(member string, revision uint64) bool {
 }
 
 // bygone is up to when what happened may be forgotten, in Unix ms.
-type bygone struct{ conns, senders int64 }
+type bygone struct{ conns, senders, keys int64 }
 
 // minReceipts is how long the last message of a sender is remembered at least: many times as long as it takes the sender to
 // repeat one.
 const minReceipts = 20 * maxTellWait
 
 // forgets returns what a category with that Remember may forget by now. A connection that is forgotten is told so. A message
-// that is forgotten is taken again when its sender has not learned that it was: so only time counts in
+// or a key that is forgotten is taken again when its sender has not learned that it was: so only time counts in
 // which senders could repeat theirs, not that before the node began, nor by how much the clock was set forward.
 func (n *Node) forgets(remember time.Duration) bygone {
-	today, passed := n.today(), n.passed()
-	b := bygone{conns: today - remember.Milliseconds(), senders: math.MinInt64}
-	if remember = max(remember, minReceipts); passed >= int64(remember) {
-		b.senders = min(today, time.Duration(n.born+passed).Milliseconds()) - remember.Milliseconds()
+	return bygone{
+		conns:   n.today() - remember.Milliseconds(),
+		senders: n.longAgo(max(remember, minReceipts)),
+		keys:    n.longAgo(remember),
 	}
-	return b
+}
+
+// longAgo returns the time of day, in Unix ms, that is longer ago than that by any clock.
+func (n *Node) longAgo(d time.Duration) int64 {
+	passed := n.passed()
+	if passed < int64(d) {
+		return math.MinInt64
+	}
+	return min(n.today(), time.Duration(n.born+passed).Milliseconds()) - d.Milliseconds()
 }
 
 // prune forgets connections not seen since the time given unless attached says that they are
@@ -248,6 +267,7 @@ func (l *ledger) prune(before bygone, revision uint64, attached func(member stri
 		l.forgotten, l.forgottenAt = true, revision
 	}
 	l.pruneSenders(before.senders)
+	l.keys.prune(before.keys)
 	l.pruneAt = int32(max(minPrune, 2*l.conns.len()))
 }
 
@@ -295,6 +315,6 @@ func (l *ledger) keep(c *conn, o outcome) {
 
 // bytes estimates what the ledger costs in memory.
 func (l *ledger) bytes() int64 {
-	return l.kept + connBytes*int64(l.conns.len()) + receiptBytes*int64(l.inbox.len()) +
+	return l.kept + l.keys.bytes() + connBytes*int64(l.conns.len()) + receiptBytes*int64(l.inbox.len()) +
 		noteBytes*int64(len(l.timers)+l.outbox.len()+len(l.visible))
 }

@@ -9,12 +9,19 @@ import (
 	"github.com/tutti-rt/tutti/internal/turn"
 )
 
-// ledgerFormat begins an encoded ledger.
-const ledgerFormat = 1
+// ledgerFormat begins an encoded ledger; one without keys begins with ledgerWithoutKeys, which earlier versions wrote.
+const (
+	ledgerFormat      = 2
+	ledgerWithoutKeys = 1
+)
 
 // encode returns the ledger as a snapshot keeps it. Equal ledgers give equal bytes.
 func (l *ledger) encode() []byte {
-	dst := []byte{ledgerFormat}
+	format := byte(ledgerFormat)
+	if l.keys.n == 0 {
+		format = ledgerWithoutKeys
+	}
+	dst := []byte{format}
 	dst = binary.AppendUvarint(dst, l.told)
 	forgotten := byte(0)
 	if l.forgotten {
@@ -56,6 +63,9 @@ func (l *ledger) encode() []byte {
 	for _, member := range slices.Sorted(l.conns.keys()) {
 		dst = l.find(member).append(appendString(dst, member))
 	}
+	if format == ledgerFormat {
+		dst = l.keys.append(dst)
+	}
 	return dst
 }
 
@@ -80,7 +90,8 @@ func decodeLedger(data []byte) (ledger, error) {
 		return l, nil
 	}
 	r := reader{data: data}
-	if r.byte() != ledgerFormat {
+	format := r.byte()
+	if format != ledgerFormat && format != ledgerWithoutKeys {
 		return l, errNotes
 	}
 	l.told = r.uvarint()
@@ -121,6 +132,9 @@ func decodeLedger(data []byte) (ledger, error) {
 		c.packed = slices.Clone(r.bytes())
 		c.highest = max(c.recorded, c.last())
 		l.kept += int64(len(c.packed))
+	}
+	if format == ledgerFormat {
+		l.keys.read(&r)
 	}
 	return l, r.err()
 }

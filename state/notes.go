@@ -19,6 +19,9 @@ const (
 	noteReceipt                          // entity, number: this record took its message
 	noteConnected                        // the record's connection has come
 	noteDisconnected                     // the record's connection has gone
+	// noteCall comes first: the record is by a caller and not by a connection. data: the key and what was asked, empty
+	// for a call without a key. Its reply, if there was one, is a noteReply.
+	noteCall
 )
 
 // note is one thing that a record keeps beside its events. Which fields a kind uses stands there.
@@ -37,7 +40,7 @@ func appendNote(dst []byte, n note) []byte {
 	switch n.kind {
 	case noteSub:
 		dst = appendString(dst, n.name)
-	case noteReply:
+	case noteReply, noteCall:
 		dst = appendBytes(dst, n.data)
 	case noteTimer:
 		dst = appendString(dst, n.key)
@@ -67,7 +70,7 @@ func readNotes(data []byte, take func(n *note)) error {
 		switch n.kind {
 		case noteSub:
 			n.name = r.string()
-		case noteReply:
+		case noteReply, noteCall:
 			n.data = r.bytes()
 		case noteTimer:
 			n.key, n.due, n.name, n.data = r.string(), r.varint(), r.string(), r.bytes()

@@ -40,7 +40,10 @@ type partition struct {
 	running  map[*entity]struct{} // with a goroutine
 	waking   int                  // being activated because their time has come
 	spare    []*work
-	ended    bool // takes no messages, stores no change
+	ended    bool   // takes no messages, stores no change
+	failed   *batch // that could not be stored
+
+	refusals refusals
 }
 
 // linkKey names a link of one edge.
@@ -155,14 +158,21 @@ func (p *partition) finishTurns(grace time.Duration) {
 func (p *partition) end(cause error) {
 	p.mu.Lock()
 	p.ended = true
-	streams := p.streams
-	p.streams, p.entities, p.open = nil, nil, &batch{}
+	streams, failed, open, unread := p.streams, p.failed, p.open, p.unread()
+	p.streams, p.entities, p.open, p.failed = nil, nil, &batch{}, nil
 	p.node.memory.Add(-p.used.bytes)
 	p.used = usage{}
 	p.room.Broadcast()
 	p.mu.Unlock()
 	if cause == nil {
 		return
+	}
+	if failed != nil {
+		p.lose(failed.effects)
+	}
+	p.lose(open.effects)
+	for _, env := range unread {
+		p.refuse(env, wire.CodeUnavailable, "the entity's owner begins anew")
 	}
 	for key, s := range streams {
 		p.node.send("default", edgeAddress(key.edge), &wire.Envelope{
@@ -217,6 +227,9 @@ func (p *partition) commitBatches(ctx context.Context, quit <-chan struct{}) err
 		p.mu.Unlock()
 		if !b.empty() {
 			if err := p.store(ctx, b); err != nil {
+				p.mu.Lock()
+				p.failed = b
+				p.mu.Unlock()
 				return err
 			}
 			p.settle(b)

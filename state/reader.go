@@ -57,6 +57,17 @@ func (r *reader) bytes() []byte {
 	return b
 }
 
+// take returns the next n bytes.
+func (r *reader) take(n int) []byte {
+	if n > len(r.data) {
+		r.fail()
+		return nil
+	}
+	b := r.data[:n:n]
+	r.data = r.data[n:]
+	return b
+}
+
 func (r *reader) string() string { return string(r.bytes()) }
 
 // count reads how many items follow. Each takes a byte at least.

@@ -33,9 +33,10 @@ func (l *live) itsShadow() *shadow {
 	return l.shadow
 }
 
-// welcoming is a welcome that lacks its state.
+// welcoming is a welcome that lacks its state, or a sight.
 type welcoming struct {
-	link *link
+	link *link          // nil for a sight
+	ask  *wire.Envelope // of a sight
 	env  *wire.Envelope
 }
 
@@ -61,7 +62,7 @@ type shadowWork struct {
 func (e *entity) welcomeLater(l *link, w *wire.Envelope) {
 	l.awaited = !w.Has(wire.Refresh)
 	s := e.live.itsShadow()
-	s.welcomes = append(s.welcomes, welcoming{l, w})
+	s.welcomes = append(s.welcomes, welcoming{link: l, env: w})
 	e.workShadow()
 }
 
@@ -158,11 +159,11 @@ func (w *shadowWork) encode(p *partition, f *folded, cat *category) error {
 	if err != nil {
 		return fmt.Errorf("encode %s at revision %d: %w", f.id, f.mark.Revision, err)
 	}
-	f.size, f.saved = len(state), len(state)
-	w.size, w.saved = f.size, f.saved
 	attached := func(member string) bool { return w.attached[member] }
 	f.ledger.prune(p.node.forgets(cat.opt.Remember), f.mark.Revision, attached)
 	w.made = &journal.Snapshot{Entity: *f.id, Mark: f.mark, State: state, Notes: f.ledger.encode()}
+	f.size, f.saved = len(state), len(state)+len(w.made.Notes)
+	w.size, w.saved = f.size, f.saved
 	return nil
 }
 
@@ -196,6 +197,10 @@ func (e *entity) shadowDone(l *live, w *shadowWork) {
 	}
 	l.shadow.keep(w)
 	for _, wanted := range w.welcomes {
+		if wanted.link == nil {
+			e.sightFrom(w, wanted)
+			continue
+		}
 		if e.here == nil || e.here.links[wanted.link.key] != wanted.link {
 			continue // gone meanwhile
 		}
@@ -220,6 +225,10 @@ func (e *entity) shadowDone(l *live, w *shadowWork) {
 	// The entity has left memory meanwhile: whoever still waits for this shadow gets a welcome of
 	// what is there now.
 	for _, wanted := range l.shadow.welcomes {
+		if wanted.link == nil {
+			e.sight(wanted.ask)
+			continue
+		}
 		if e.here != nil && e.here.links[wanted.link.key] == wanted.link {
 			e.refresh(wanted.link, wanted.env.Flags)
 		}

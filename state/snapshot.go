@@ -33,9 +33,10 @@ func (e *entity) snapshot() *journal.Snapshot {
 		e.part.log.Error("snapshot not made", "entity", e.id.String(), "err", err)
 		return nil
 	}
-	l.size, l.saved = len(state), len(state)
 	e.forgetConns()
-	return &journal.Snapshot{Entity: e.id, Mark: l.mark, State: state, Notes: l.ledger.encode()}
+	s := &journal.Snapshot{Entity: e.id, Mark: l.mark, State: state, Notes: l.ledger.encode()}
+	l.size, l.saved = len(state), len(state)+len(s.Notes)
+	return s
 }
 
 // snapshotDue reports whether enough has happened since the last snapshot. The larger that was, the more

@@ -6,6 +6,7 @@ const (
 	liveBytes    = 250 // when it is, without the state itself
 	connBytes    = 150 // a connection that is remembered, without its outcomes
 	receiptBytes = 120 // an entity whose last message is remembered
+	keyBytes     = 200 // a key that is remembered
 	noteBytes    = 200 // a timer, a message that waits or an audience
 	hereBytes    = 900 // who is here, without the two
 	memberBytes  = 400 // a member, or a link

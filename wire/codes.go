@@ -44,6 +44,14 @@ const (
 	CodeInternal       = "internal"
 )
 
+// Codes of the problem that answers a call, besides those of a reject frame.
+const (
+	// CodeKeyReused means that another call of the same subject has had the key.
+	CodeKeyReused = "key_reused"
+	// CodeUnknown means that a call may have been carried out, now or later; with the same key it may be sent again.
+	CodeUnknown = "unknown"
+)
+
 // Codes of a terminate frame, besides the application's own.
 const (
 	EndBadFrame       = "bad_frame"

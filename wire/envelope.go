@@ -32,8 +32,8 @@ const (
 	// where the same key is to have the same answer. It is not of a link; Command is a number of the edge's that comes
 	// back with KindResult.
 	KindCall
-	// KindView asks for the present view for Claims. It is not of a link; Command is a number of the edge's that comes
-	// back with KindSight.
+	// KindView asks for the present view for Claims. Data is the cursors, separated by spaces, of which the client has the
+	// view already, or "*". It is not of a link; Command is a number of the edge's that comes back with KindSight.
 	KindView
 )
 
@@ -70,7 +70,8 @@ const (
 	KindStatus
 	// KindResult answers KindCall: Command; Revision and Data, the reply, or with Refused: Code and Message.
 	KindResult
-	// KindSight answers KindView: Command; Epoch, Revision and Data, the state, or with Refused: Code and Message.
+	// KindSight answers KindView: Command; Epoch, Revision and Data, the state, which is absent with Resumed: the client
+	// has it; or with Refused: Code and Message.
 	KindSight
 	// KindExpires tells a link that its connection has brought a fresh token over another one: At is when it expires, 0 for never.
 	KindExpires
@@ -114,6 +115,8 @@ const (
 	// Sender, on KindAttach: the link brings frames of a connection that may have another link at the same time, which it
 	// does not replace; what answers its frames goes to that one as well.
 	Sender
+	// Denied, on KindResult and KindSight with Refused: the category does not admit who asks.
+	Denied
 )
 
 // Envelope is what travels on the bus: a message or effect with its address. Which fields a kind
