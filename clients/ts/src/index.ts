@@ -1,0 +1,16 @@
+export type { Pace } from './backoff.ts';
+export type * from './category.ts';
+export type { Latency, Trace } from './clock.ts';
+export { type Ack, type Answer, Entity, entityURL, open } from './entity.ts';
+export { Closed, Lost, Overflow, Refused, Rejected, Terminated, TuttiError, Unknown } from './errors.ts';
+export type { Feed } from './feed.ts';
+export type { Microseconds } from './frames.ts';
+export type { Transport, WebSocketConstructor, WebSocketLike } from './link.ts';
+export type { Member, Members } from './members.ts';
+export type { Observable } from './observable.ts';
+export type { Options, QueryOptions, SendOptions } from './options.ts';
+export type { Bounds } from './outbox.ts';
+export type { Status } from './status.ts';
+export type { Storage } from './storage.ts';
+export type { Update } from './stream.ts';
+export type { Reason, Token } from './token.ts';

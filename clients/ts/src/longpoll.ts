@@ -1,0 +1,67 @@
+import { Lost, refusal } from './errors.ts';
+import type { ServerFrame } from './frames.ts';
+import { bearer, type Dial, type Hears, type Link } from './link.ts';
+import { Post } from './post.ts';
+
+const wait = 25; // s that the server holds an answer back
+const slack = 10_000; // ms that it may take beyond
+
+/** openLongPoll asks again and again, and sends by POST. */
+export function openLongPoll(dial: Dial, hears: Hears): Link {
+  const stop = new AbortController();
+  const close = () => {
+    stop.abort();
+    post.close();
+  };
+  const end = (error: Error) => {
+    if (stop.signal.aborted) return;
+    close();
+    hears.ended(error);
+  };
+  const post = new Post(dial, { ...hears, ended: end });
+
+  const run = async (): Promise<void> => {
+    const url = new URL(dial.url);
+    url.searchParams.set('welcome', '1');
+    while (!stop.signal.aborted) {
+      const response = await poll(dial, url, stop.signal);
+      const frames: ServerFrame[] = response.status === 204 ? [] : await response.json();
+      if (stop.signal.aborted) return;
+      hears.heard();
+      url.searchParams.delete('welcome');
+      url.searchParams.set('cursor', response.headers.get('tutti-cursor') ?? '');
+      if (frames.length > 0) hears.frames(frames, false);
+    }
+  };
+  run().catch((error) => end(error instanceof TypeError ? new Lost('no answer to a poll', true, error) : error));
+  return {
+    send: (line) => post.send(line),
+    drained: () => post.drained,
+    close,
+    get busy() {
+      return post.busy;
+    },
+  };
+}
+
+/** poll returns an answer of the server with status 200 or 204. */
+async function poll({ token, fetch }: Dial, url: URL, stop: AbortSignal): Promise<Response> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new Lost('a poll was not answered')), wait * 1000 + slack);
+  const stopped = () => late.abort();
+  stop.addEventListener('abort', stopped);
+  try {
+    const response = await fetch(url, {
+      headers: { ...bearer(token()), accept: 'application/json', prefer: `wait=${wait}` },
+      signal: late.signal,
+      credentials: 'omit',
+      cache: 'no-store',
+    });
+    const json = response.headers.get('content-type')?.startsWith('application/json');
+    if (response.status !== 204 && !(response.ok && json)) throw await refusal(response);
+    return response;
+  } finally {
+    clearTimeout(timer);
+    stop.removeEventListener('abort', stopped);
+  }
+}
