@@ -14,7 +14,7 @@ func (e *entity) attach(m *message) {
 	env := m.env
 	l := &link{
 		key: linkKey{env.Edge, env.Link}, addr: bus.Edge(env.Edge),
-		watch: env.Has(wire.Watch), presence: env.Has(wire.Presence),
+		watch: env.Has(wire.Watch), presence: env.Has(wire.Watch | wire.Presence),
 	}
 	defer e.conclude(nil, nil)
 	var claims turn.Claims
@@ -55,26 +55,24 @@ func (e *entity) attach(m *message) {
 			Message: "another link of this connection has come",
 		})
 	})
-	if known != nil {
-		fresh.data, fresh.order, fresh.links = known.data, known.order, known.links
-	} else if err := e.connect(fresh); err != nil {
-		e.refuse(l, wire.Refused, endCode(err), err.Message)
-		e.leaveEmpty()
-		return
+	if known == nil {
+		if err := e.connect(fresh); err != nil {
+			e.refuse(l, wire.Refused, endCode(err), err.Message)
+			e.leaveEmpty()
+			return
+		}
+		known = fresh
+		here.enter(known)
 	} else {
-		here.came++
-		fresh.order = here.came
+		here.renew(known, fresh)
+		if known.unseen {
+			here.enter(known)
+		}
 	}
-	e.see(fresh.audience)
-	l.member = fresh
-	here.members[id] = fresh
-	e.stays(known, fresh)
+	e.see(known.audience)
+	l.member = known
+	e.stays(known)
 	here.add(l)
-	if known == nil || known.unseen {
-		here.changes.join(fresh)
-	} else {
-		here.changes.replace(known, fresh)
-	}
 	e.welcome(l, env)
 	e.announceSoon()
 }
@@ -145,7 +143,7 @@ func (e *entity) cut(l *link) {
 func (e *entity) lose(l *link) {
 	e.here.drop(l)
 	if l.member.links == 0 {
-		l.member.away = e.part.node.passed()
+		e.here.miss(l.member, e.part.node.passed())
 		e.part.remind(e, l.member.away+int64(e.cat.opt.Grace))
 	}
 }
@@ -165,7 +163,7 @@ func (e *entity) detach(env *wire.Envelope) {
 	if l.member.links > 0 {
 		return
 	}
-	l.member.away = e.part.node.passed()
+	e.here.miss(l.member, e.part.node.passed())
 	if e.live != nil && e.live.broken() == nil {
 		if c := e.live.ledger.find(l.member.id); c != nil {
 			c.seen = max(c.seen, e.part.node.today())
@@ -186,9 +184,7 @@ func (e *entity) disconnect(m *member) {
 	if logged {
 		err = e.activate() // while it is a member still, or it would be awaited
 	}
-	delete(e.here.members, m.id)
-	e.here.idle.remove(m)
-	e.here.changes.leave(m)
+	e.here.remove(m)
 	e.announceSoon()
 	if !logged || err != nil {
 		return // an error was logged; the journal still has it as connected, and the next activation tries again
@@ -209,8 +205,9 @@ func (e *entity) disconnect(m *member) {
 	r, err := e.decide(&what, handle)
 	if err != nil && e.activate() == nil {
 		// Nobody can refuse that somebody has gone: it is recorded without what the handler wanted.
-		delete(e.here.members, m.id)
-		e.here.idle.remove(m)
+		if awaited := e.here.members[m.id]; awaited != nil {
+			e.here.remove(awaited)
+		}
 		what.notes = appendNote(nil, note{kind: noteDisconnected})
 		r, _ = e.decide(&what, func(*turn.Turn, any) error { return nil })
 	}
@@ -231,8 +228,7 @@ func (e *entity) awaitMembers() {
 			if err != nil {
 				m = &member{id: id, sub: c.sub, claims: turn.Claims{Subject: c.sub}}
 			}
-			m.away, m.unseen = now, true
-			here.members[id] = m
+			here.await(m, now)
 		}
 	}
 	e.part.remind(e, now+int64(e.cat.opt.Grace))
@@ -251,21 +247,9 @@ func (e *entity) attend() {
 	now := e.part.node.passed()
 	if e.here != nil {
 		e.endIdle(now)
-		var next int64
-		for _, m := range e.here.members {
-			if m.links > 0 {
-				continue
-			}
-			if end := m.away + int64(e.cat.opt.Grace); end > now {
-				if next == 0 || end < next {
-					next = end
-				}
-				continue
-			}
-			e.disconnect(m)
-		}
-		e.part.remind(e, next)
+		e.endGraces(now)
 		e.announce(now)
+		e.flushSignals(now)
 		e.leaveEmpty()
 	}
 	if e.live == nil && (e.cat.opt.Ephemeral || e.sleeps()) {
@@ -279,6 +263,25 @@ func (e *entity) attend() {
 		return
 	}
 	e.part.remind(e, now+int64(retryAfter)) // it could not be read
+}
+
+// gracesAtOnce bounds how many connections are ended in one turn, so that others at the entity need not wait for all of them.
+const gracesAtOnce = 256
+
+// endGraces ends the connections that have been away for too long: those that have been away for longest stand first.
+func (e *entity) endGraces(now int64) {
+	for range gracesAtOnce {
+		m := e.here.absences.first
+		if m == nil {
+			return
+		}
+		if end := m.away + int64(e.cat.opt.Grace); end > now {
+			e.part.remind(e, end)
+			return
+		}
+		e.disconnect(m)
+	}
+	e.part.remind(e, now)
 }
 
 // sleeps reports whether the entity is passivated and has nothing to do yet.

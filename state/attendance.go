@@ -10,15 +10,23 @@ import (
 	"github.com/tutti-rt/tutti/wire"
 )
 
-// attendance is who is at an entity. It outlives the entity's passivation.
+// attendance is who is at an entity. It outlives the entity's passivation. Nothing that one member does costs more the more
+// there are.
 type attendance struct {
 	links   map[linkKey]*link
 	members map[string]*member
 	watch   map[watcher]int     // how many links of an audience each edge has
 	told    map[bus.Address]int // how many links at each edge are told who is here
-	came    uint64              // how many members have come, for their order
-	changes presenceChanges
-	idle    idlers
+
+	watching  int   // links in watch
+	listeners int   // links in told
+	seen      int   // members who are counted: all but those known from the journal only
+	arrivals  chain // of these, in the order in which they came
+	absences  chain // members without a link, in the order in which they lost it
+	idle      chain // members of a category with a SessionTimeout, in the order of what they did last
+
+	roster roster
+	relay  relay
 }
 
 // watcher is an audience at an edge: what events are sent to.
@@ -32,6 +40,7 @@ type link struct {
 	key      linkKey
 	addr     bus.Address
 	member   *member
+	next     *link // of the same member
 	watch    bool
 	presence bool
 	// awaited says that the link's first welcome is being made. What its client sends meanwhile is
@@ -48,11 +57,16 @@ type member struct {
 	audience string
 	who      []byte // JSON
 	data     []byte // presence data, JSON
+	link     *link  // the first of its links
 	links    int
 	away     int64 // when its last link went, time passed; 0 while it has one
-	order    uint64
-	idling   idling
-	unseen   bool // known from the journal only: no link has come since the partition was acquired
+	unseen   bool  // known from the journal only: no link has come since the partition was acquired
+
+	acted   int64 // when it did something last, time passed, while it is in idle
+	arrival hook
+	absence hook
+	idling  hook
+	listed  listing
 }
 
 func (e *entity) attendance() *attendance {
@@ -80,16 +94,60 @@ func (e *entity) attached(member string) bool {
 	return e.here != nil && e.here.members[member] != nil
 }
 
+// enter makes m a member who is here. One who has been, and is known from the journal only, is counted from now on.
+func (a *attendance) enter(m *member) {
+	a.members[m.id] = m
+	m.unseen = false
+	a.seen++
+	a.arrivals.append(m, byArrival)
+	a.list(m)
+}
+
+// await makes m a member who may come back, which nobody is told.
+func (a *attendance) await(m *member, now int64) {
+	m.unseen = true
+	a.members[m.id] = m
+	a.miss(m, now)
+}
+
+// miss notes that a member has no link from now on.
+func (a *attendance) miss(m *member, now int64) {
+	m.away = now
+	a.absences.remove(m, byAbsence)
+	a.absences.append(m, byAbsence)
+}
+
+// remove takes a member away who has no link.
+func (a *attendance) remove(m *member) {
+	if a.members[m.id] != m {
+		return
+	}
+	delete(a.members, m.id)
+	a.absences.remove(m, byAbsence)
+	a.idle.remove(m, byIdleness)
+	if m.unseen {
+		return
+	}
+	a.seen--
+	a.unlist(m)
+	a.arrivals.remove(m, byArrival)
+}
+
 // add puts a link at the entity.
 func (a *attendance) add(l *link) {
+	m := l.member
 	a.links[l.key] = l
-	l.member.links++
-	l.member.away, l.member.unseen = 0, false
+	l.next, m.link = m.link, l
+	m.links++
+	m.away = 0
+	a.absences.remove(m, byAbsence)
 	if l.presence {
 		a.told[l.addr]++
+		a.listeners++
 	}
 	if l.watch {
-		a.watch[watcher{l.addr, l.member.audience}]++
+		a.watch[watcher{l.addr, m.audience}]++
+		a.watching++
 	}
 }
 
@@ -99,49 +157,59 @@ func (a *attendance) drop(l *link) {
 		return
 	}
 	delete(a.links, l.key)
-	l.member.links--
+	m := l.member
+	for at := &m.link; *at != nil; at = &(*at).next {
+		if *at == l {
+			*at = l.next
+			break
+		}
+	}
+	m.links--
 	if l.presence {
+		a.listeners--
 		if a.told[l.addr]--; a.told[l.addr] == 0 {
 			delete(a.told, l.addr)
 		}
 	}
-	if w := (watcher{l.addr, l.member.audience}); l.watch {
+	if w := (watcher{l.addr, m.audience}); l.watch {
+		a.watching--
 		if a.watch[w]--; a.watch[w] == 0 {
 			delete(a.watch, w)
 		}
 	}
 }
 
-// linksOf calls f for each link of the member.
+// linksOf calls f for each link of the member. f may drop it.
 func (e *entity) linksOf(member string, f func(l *link)) {
 	if e.here == nil || e.here.members[member] == nil {
 		return
 	}
-	for _, l := range e.here.links {
-		if l.member.id == member {
-			f(l)
-		}
+	for l := e.here.members[member].link; l != nil; {
+		next := l.next
+		f(l)
+		l = next
 	}
 }
 
-// membersHere returns the members in the order in which they came.
+// membersHere returns the members in the order in which they came, those known from the journal only first.
 func (e *entity) membersHere() []turn.Member {
 	if e.here == nil {
 		return nil
 	}
-	all := make([]*member, 0, len(e.here.members))
-	for _, m := range e.here.members {
-		all = append(all, m)
+	out := make([]turn.Member, 0, len(e.here.members))
+	add := func(m *member) {
+		out = append(out, turn.Member{ID: m.id, Audience: m.audience, Who: m.who, Data: m.data})
 	}
-	slices.SortFunc(all, func(a, b *member) int {
-		if a.order != b.order {
-			return int(int64(a.order) - int64(b.order))
+	if e.here.seen < len(e.here.members) {
+		for _, m := range e.here.members {
+			if m.unseen {
+				add(m)
+			}
 		}
-		return strings.Compare(a.id, b.id)
-	})
-	out := make([]turn.Member, len(all))
-	for i, m := range all {
-		out[i] = turn.Member{ID: m.id, Audience: m.audience, Who: m.who, Data: m.data}
+		slices.SortFunc(out, func(a, b turn.Member) int { return strings.Compare(a.ID, b.ID) })
+	}
+	for m := e.here.arrivals.first; m != nil; m = m.arrival.after {
+		add(m)
 	}
 	return out
 }
@@ -157,6 +225,16 @@ func (e *entity) newMember(id string, claims turn.Claims) (*member, error) {
 		return err
 	})
 	return m, err
+}
+
+// renew has m be what fresh says of the same connection. None of its links watches any more, or the audience that they watch
+// as would be another.
+func (a *attendance) renew(m, fresh *member) {
+	shown := string(m.who) != string(fresh.who)
+	m.sub, m.claims, m.audience, m.who = fresh.sub, fresh.claims, fresh.audience, fresh.who
+	if shown {
+		a.update(m)
+	}
 }
 
 // refreshClaims takes the claims of a fresh token. What the member sees stays as it was when it

@@ -169,7 +169,7 @@ func (e *entity) signal(m *message, l *link) {
 	}
 	defer e.conclude(nil, nil)
 	if s.Handle == nil {
-		e.broadcast(turn.Effect{Kind: turn.EffectBroadcast, Name: env.Name, Data: env.Data, Member: l.member.id}, l.member.id)
+		e.relaySignal(l.member, env)
 		return
 	}
 	if err := e.activate(); err != nil {

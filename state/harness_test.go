@@ -145,12 +145,15 @@ type testLink struct {
 }
 
 func (l *testLink) member() string {
+	if l.welcomed != "" {
+		return l.welcomed
+	}
 	for _, e := range l.got {
 		if e.Kind == wire.KindWelcome {
 			return e.Member
 		}
 	}
-	return l.welcomed
+	return ""
 }
 
 // attach brings a link of sub to the entity.

@@ -1,7 +1,6 @@
 package state_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -362,39 +361,4 @@ func TestEphemeral(t *testing.T) {
 		}
 		w.start()
 	}, sums(tutti.With(tutti.Options{Ephemeral: true})))
-}
-
-func TestManyComeAtOnce(t *testing.T) {
-	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
-		a := w.attach("lobby", "1", "ann", conn1, withPresence)
-		a.welcome()
-		a.frames()
-		for i := range 450 {
-			w.attach("lobby", "1", "bob", fmt.Sprintf("connection-b%06d", i), noWatch)
-		}
-		time.Sleep(time.Second)
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		var sizes []int
-		came := make(map[string]bool)
-		for _, e := range a.got {
-			if e.Kind != wire.KindPresenceChange {
-				continue
-			}
-			var frame struct {
-				Count  int
-				Joined []struct{ Member string }
-			}
-			if err := json.Unmarshal(e.Data, &frame); err != nil || frame.Count != 451 {
-				t.Errorf("presence frame with count %d: %v", frame.Count, err)
-			}
-			sizes = append(sizes, len(frame.Joined))
-			for _, m := range frame.Joined {
-				came[m.Member] = true
-			}
-		}
-		if len(sizes) != 3 || len(came) < 450 {
-			t.Errorf("frames with %v members, %d different ones", sizes, len(came))
-		}
-	}, lobbies())
 }

@@ -1,0 +1,5 @@
+package main
+
+import "github.com/tutti-rt/tutti/node"
+
+func main() { node.Main(Sheets) }
