@@ -1,0 +1,11 @@
+// Package platform has the categories of the entities that the platform keeps for itself: durable like any other, and
+// reached by edges alone, since no client can address a category with such a name.
+package platform
+
+import "strings"
+
+// Prefix begins the names of these categories, and of no application's.
+const Prefix = "tutti-"
+
+// Reserved reports whether a category of that name is the platform's.
+func Reserved(name string) bool { return strings.HasPrefix(name, Prefix) }
