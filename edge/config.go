@@ -71,6 +71,7 @@ type Limits struct {
 	Handshakes     int // handshakes a second with a valid token (default 10,000)
 	SubHandshakes  int // handshakes a second of a subject (default 500, and 2,000 at once)
 	TokenRefreshes int // auth frames a minute of a link (default 60)
+	SubTickets     int // tickets a minute of a subject, made or used for the first time (default 600)
 }
 
 // Timing says how long the edge waits.
@@ -168,6 +169,7 @@ func (l *Limits) fill() {
 	fill(&l.Handshakes, 10_000)
 	fill(&l.SubHandshakes, 500)
 	fill(&l.TokenRefreshes, 60)
+	fill(&l.SubTickets, 600)
 }
 
 func (t *Timing) fill() {
@@ -214,6 +216,7 @@ func (c *Config) numbers() []named {
 		{"Limits.Handshakes", int64(l.Handshakes)},
 		{"Limits.SubHandshakes", int64(l.SubHandshakes)},
 		{"Limits.TokenRefreshes", int64(l.TokenRefreshes)},
+		{"Limits.SubTickets", int64(l.SubTickets)},
 		{"Timing.Heartbeat", int64(t.Heartbeat)},
 		{"Timing.Verdict", int64(t.Verdict)},
 		{"Timing.Welcome", int64(t.Welcome)},

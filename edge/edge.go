@@ -50,6 +50,12 @@ type Edge struct {
 	subjects   subjects
 	lastLink   atomic.Uint64
 
+	shared       Shared
+	follower     *follower // nil: nobody is ever terminated
+	terminations *terminations
+	bound        ticketCache
+	asks         asks
+
 	// opening is held while a link is added, for writing when the edge begins to drain: afterwards
 	// no link comes.
 	opening  sync.RWMutex
@@ -77,7 +83,7 @@ func New(c Config) (*Edge, error) {
 		limits: c.Limits, timing: c.Timing, memory: c.Memory,
 		categories: make(map[string]Category), origins: make(map[string]bool),
 		start: time.Now(), budget: ring.NewBudget(c.Memory.Rings), buffers: newBuffers(),
-		ready: make(chan struct{}), seed: maphash.MakeSeed(),
+		ready: make(chan struct{}), seed: maphash.MakeSeed(), terminations: newTerminations(),
 	}
 	for _, k := range c.Categories {
 		if k.Pool == "" {
@@ -99,6 +105,21 @@ func New(c Config) (*Edge, error) {
 	}
 	e.subjects.byName = make(map[string]*subject)
 	return e, nil
+}
+
+// Shared is what the edges of a cluster have in common.
+type Shared struct {
+	// Tickets seals and opens tickets: what one edge seals, all others open. Nil: there are none.
+	Tickets Tickets
+	// Member returns the member id of a connection, as owners of entities make it.
+	Member func(category, id, conn string) string
+}
+
+// Share tells the edge what it shares with others, before Run. Owners then have to serve the categories of package
+// [github.com/tutti-rt/tutti/internal/platform], and the edge serves nobody before it knows who has been terminated.
+func (e *Edge) Share(s Shared) {
+	e.shared = s
+	e.follower = newFollower(e)
 }
 
 // now returns the time since the edge was made, in ns.
@@ -127,6 +148,9 @@ func (e *Edge) Run(ctx context.Context) error {
 		workers.Go(func() { w.run(sweeping) })
 	}
 	workers.Go(func() { e.age(sweeping) })
+	if e.follower != nil {
+		workers.Go(func() { e.follower.run(sweeping) })
+	}
 	close(e.ready)
 
 	<-ctx.Done()
@@ -214,6 +238,14 @@ func (e *Edge) links() []*link {
 
 // take delivers what comes over the bus.
 func (e *Edge) take(env *wire.Envelope) {
+	switch {
+	case env.Kind == wire.KindResult || env.Kind == wire.KindSight:
+		e.asks.take(env)
+		return
+	case e.follower.follows(env):
+		e.follower.take(env)
+		return
+	}
 	k := hubKey{env.Category, env.ID}
 	t := e.table(k)
 	t.mu.RLock()

@@ -11,15 +11,28 @@ import (
 
 const bearerPrefix = "bearer."
 
-// authenticate returns what the exchange says of its client.
+// authenticate returns what the exchange says of its client. The entity and the connection that it names have been read.
 func (x *exchange) authenticate() (tutti.Claims, *problem) {
-	return x.edge.authenticate(x.r.Context(), token(x.r))
+	claims, p := x.claims()
+	if p == nil {
+		p = x.edge.notTerminated(x.r.Context(), x.bearer(claims))
+	}
+	return claims, p
 }
 
-func (e *Edge) authenticate(ctx context.Context, token string) (tutti.Claims, *problem) {
-	if token == "" {
-		return tutti.Claims{}, unauthorized("there is no token")
+// claims returns those of its token, or of its ticket.
+func (x *exchange) claims() (tutti.Claims, *problem) {
+	if t := token(x.r); t != "" {
+		return x.edge.authenticate(x.r.Context(), t)
 	}
+	if t := ticket(x.r); t != "" {
+		return x.redeem(t)
+	}
+	return tutti.Claims{}, unauthorized("there is neither a token nor a ticket")
+}
+
+// authenticate returns what a token says of its bearer.
+func (e *Edge) authenticate(ctx context.Context, token string) (tutti.Claims, *problem) {
 	ctx, cancel := context.WithTimeout(ctx, e.timing.Verify)
 	defer cancel()
 	claims, err := e.verifier.Verify(ctx, token)

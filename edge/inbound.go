@@ -260,6 +260,11 @@ func (in *inbound) auth(token string) error {
 	if err != nil {
 		return in.malformed("the token's claims cannot be encoded")
 	}
+	in.issued.Store(issued(claims))
+	if _, ok := in.edge.terminated(in.bearer()); ok {
+		in.end(ending{code: wire.EndToken, message: tokenTerminated})
+		return errEnded
+	}
 	at := expiry(claims)
 	in.expires.Store(at)
 	if at > 0 && !in.expiring {

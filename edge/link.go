@@ -75,6 +75,8 @@ type link struct {
 	finished bool   // final has been handed over
 
 	expires atomic.Int64 // when the token does, Unix ms; 0: never
+	issued  atomic.Int64 // when the token was, Unix ms; 0: not known
+	leaves  atomic.Bool  // the connection goes with the link, without a grace period
 
 	// Times, ns since the edge was made. Zero: not.
 	waiting   atomic.Int64 // since when the owner owes a welcome or backlog
@@ -248,8 +250,13 @@ func (l *link) close(leave bool) {
 	l.state.Store(stateDead)
 	l.socket.close()
 	l.remove()
+	l.detach(leave)
+}
+
+// detach says to the owner that the link is gone.
+func (l *link) detach(leave bool) {
 	e := &wire.Envelope{Kind: wire.KindDetach}
-	if leave {
+	if leave || l.leaves.Load() {
 		e.Flags |= wire.Leave
 	}
 	_ = l.send(e) // an owner that is gone has forgotten the link
@@ -259,7 +266,7 @@ func (l *link) close(leave bool) {
 func (l *link) abandon() {
 	l.state.Store(stateDead)
 	l.remove()
-	_ = l.send(&wire.Envelope{Kind: wire.KindDetach}) // see close
+	l.detach(false)
 	l.edge.open.Done()
 }
 

@@ -126,8 +126,13 @@ func (e *Edge) admit(t transport, q *request, claims tutti.Claims) (*link, *prob
 	}
 	l.waiting.Store(max(now, 1))
 	l.expires.Store(expiry(claims))
+	l.issued.Store(issued(claims))
 	e.open.Add(1)
 	e.enter(l, q.category, q.id)
+	if _, ok := e.terminated(l.bearer()); ok { // since it was authenticated
+		l.abandon()
+		return nil, unauthorized(tokenTerminated)
+	}
 	return l, nil
 }
 

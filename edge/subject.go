@@ -51,6 +51,7 @@ type subject struct {
 	links         int // guarded by subjects.mu
 	frames, bytes bucket
 	handshakes    bucket
+	tickets       bucket // each costs 60: the rate is per minute
 }
 
 // subjects are those with a link, or with one a little while ago.
@@ -66,18 +67,31 @@ const (
 	subjectTooFast
 )
 
-// enter counts a link of the subject.
-func (s *subjects) enter(name string, now int64, l *Limits) (*subject, int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// find returns the subject, new if need be. mu is held.
+func (s *subjects) find(name string, now int64, l *Limits) *subject {
 	sub := s.byName[name]
 	if sub == nil {
 		sub = &subject{
 			name: name, frames: full(now, l.SubFrames), bytes: full(now, l.SubBytes),
-			handshakes: full(now, handshakeBurst(l)),
+			handshakes: full(now, handshakeBurst(l)), tickets: full(now, 60*l.SubTickets),
 		}
 		s.byName[name] = sub
 	}
+	return sub
+}
+
+// takeTicket counts a ticket of the subject.
+func (s *subjects) takeTicket(name string, now int64, l *Limits) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.find(name, now, l).tickets.take(now, 60, l.SubTickets, 60*l.SubTickets)
+}
+
+// enter counts a link of the subject.
+func (s *subjects) enter(name string, now int64, l *Limits) (*subject, int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub := s.find(name, now, l)
 	switch {
 	case sub.links >= l.SubLinks:
 		return nil, subjectTooMany
@@ -104,7 +118,8 @@ func (s *subjects) age(now int64, l *Limits) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, sub := range s.byName {
-		if sub.links == 0 && sub.handshakes.take(now, burst, l.SubHandshakes, burst) {
+		if sub.links == 0 && sub.handshakes.take(now, burst, l.SubHandshakes, burst) &&
+			sub.tickets.take(now, 60*l.SubTickets, l.SubTickets, 60*l.SubTickets) {
 			delete(s.byName, name)
 		}
 	}

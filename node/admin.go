@@ -16,9 +16,10 @@ import (
 const minAdminToken = 16
 
 // adminHandler serves the operator: probes for whoever starts and stops nodes, and, with the
-// operator's token, metrics and profiles. hosts are the names that it may be called by.
-func adminHandler(token string, hosts []string, ready func() bool, metrics *prometheus.Registry) http.Handler {
+// operator's token, metrics, profiles and what can be done. hosts are the names that it may be called by.
+func adminHandler(token string, hosts []string, ready func() bool, metrics *prometheus.Registry, ops *operations) http.Handler {
 	guarded := http.NewServeMux()
+	ops.register(guarded)
 	guarded.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	guarded.HandleFunc("GET /debug/pprof/", pprof.Index)
 	guarded.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/tutti-rt/tutti"
@@ -14,6 +13,7 @@ import (
 	"github.com/tutti-rt/tutti/bus"
 	"github.com/tutti-rt/tutti/bus/localbus"
 	"github.com/tutti-rt/tutti/edge"
+	"github.com/tutti-rt/tutti/internal/platform"
 	"github.com/tutti-rt/tutti/journal"
 )
 
@@ -41,6 +41,9 @@ type Config struct {
 	Auth auth.Config
 	// Origins are those that pages of other hosts may come from, as "https://app.example".
 	Origins []string
+	// TicketSecret seals tickets, 32 bytes at least. Nil: one derived from the journal's ID, which whoever reads the
+	// journal, or a copy of it, knows.
+	TicketSecret []byte
 	// Limits bound what clients may do.
 	Limits edge.Limits
 	// DrainSpread is the time over which clients are told to come back when the node ends (default 5 s).
@@ -79,9 +82,6 @@ type Config struct {
 // ErrNoKeys means that a node was made without keys to check tokens with.
 var ErrNoKeys = errors.New("node: no keys to check tokens with")
 
-// platformPrefix begins the names of the categories that the platform has for itself.
-const platformPrefix = "tutti-"
-
 // withDefaults fills in c and reports every mistake that needs no component to find it.
 func (c Config) withDefaults() (Config, error) {
 	var errs []error
@@ -98,9 +98,12 @@ func (c Config) withDefaults() (Config, error) {
 		errs = append(errs, errors.New("node: there is a journal and a directory for one"))
 	}
 	for _, k := range c.Categories {
-		if k != nil && strings.HasPrefix(k.Name(), platformPrefix) {
-			errs = append(errs, fmt.Errorf("node: category %q: names with %q are the platform's own", k.Name(), platformPrefix))
+		if k != nil && platform.Reserved(k.Name()) {
+			errs = append(errs, fmt.Errorf("node: category %q: names with %q are the platform's own", k.Name(), platform.Prefix))
 		}
+	}
+	if n := len(c.TicketSecret); n > 0 && n < auth.MinSecretBytes {
+		errs = append(errs, fmt.Errorf("node: the secret of tickets has %d bytes, at least %d are needed", n, auth.MinSecretBytes))
 	}
 	if c.Connections < 0 || c.DrainSpread < 0 || c.CertPoll < 0 {
 		errs = append(errs, errors.New("node: a number or a duration is negative"))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/auth"
 	"github.com/tutti-rt/tutti/edge"
+	"github.com/tutti-rt/tutti/internal/platform"
 	"github.com/tutti-rt/tutti/journal"
 	"github.com/tutti-rt/tutti/journal/diskjournal"
 	"github.com/tutti-rt/tutti/journal/memjournal"
@@ -76,8 +78,12 @@ func (n *Node) checkState() error {
 }
 
 func (n *Node) stateConfig(log journal.Journal) state.Config {
+	categories := n.c.Categories
+	if len(categories) > 0 {
+		categories = append(slices.Clip(categories), platform.Tickets, platform.Revocations)
+	}
 	return state.Config{
-		Categories: n.c.Categories, Journal: log, Bus: n.c.Bus,
+		Categories: categories, Journal: log, Bus: n.c.Bus,
 		Partitions: n.c.Partitions, MemoryBudget: n.c.Memory, Logger: n.c.Logger, Clock: n.c.Clock,
 	}
 }
@@ -133,6 +139,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	n.edge.Share(n.shared(log.ID()))
 	if err := n.metrics.Register(newStateMetrics(states)); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
@@ -142,6 +149,16 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		}
 	}
 	return (&parts{Node: n, state: states}).run(ctx)
+}
+
+// shared returns what the edges of a cluster have in common: those that use the same journal, and have the same
+// secret for tickets if there is one.
+func (n *Node) shared(journalID string) edge.Shared {
+	secret := n.c.TicketSecret
+	if len(secret) == 0 {
+		secret = []byte(journalID)
+	}
+	return edge.Shared{Tickets: auth.NewTickets(secret), Member: state.Members(journalID)}
 }
 
 // journal returns the journal and what closes it if it is the node's own.

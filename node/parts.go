@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
+	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/state"
 )
 
@@ -63,7 +65,7 @@ func (p *parts) start(ctx context.Context, begin func(string, func(context.Conte
 		p.admin = operator.Addr()
 		p.c.Logger.Info("operator's listener is open", "address", p.admin.String())
 		s := server{
-			handler: adminHandler(p.c.AdminToken, append([]string{hostname(p.c.Admin)}, p.c.AdminHosts...), p.healthy, p.metrics),
+			handler: adminHandler(p.c.AdminToken, append([]string{hostname(p.c.Admin)}, p.c.AdminHosts...), p.healthy, p.metrics, p.operations()),
 			log:     p.c.Logger, connections: 64, writing: 2 * time.Minute, // profiles take their time
 		}
 		begin("operator's listener", func(ctx context.Context) error { return s.serve(ctx, operator) })
@@ -89,6 +91,21 @@ func (p *parts) start(ctx context.Context, begin func(string, func(context.Conte
 	begin("listener", func(ctx context.Context) error { return s.serve(ctx, clients) })
 	begin("edge", p.edge.Run)
 	return nil
+}
+
+func (p *parts) operations() *operations {
+	serves := func(category string) bool {
+		return slices.ContainsFunc(p.c.Categories, func(c *tutti.Category) bool { return c.Name() == category })
+	}
+	return &operations{edge: p.edge, serves: serves, clock: p.clock(), log: p.c.Logger}
+}
+
+// clock returns what tells the time of day.
+func (n *Node) clock() func() time.Time {
+	if n.c.Clock != nil {
+		return n.c.Clock
+	}
+	return time.Now
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {

@@ -50,3 +50,11 @@ func (id identity) name(use string, e turn.Entity, s string) string {
 	}
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
 }
+
+// Members returns what names the members of entities as a node does whose journal has that ID.
+func Members(journalID string) func(category, id, conn string) string {
+	ids := newIdentity(journalID)
+	return func(category, id, conn string) string {
+		return ids.member(turn.Entity{Category: category, ID: id}, conn)
+	}
+}

@@ -1,0 +1,242 @@
+package edge
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/internal/platform"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+const (
+	// followBeat is how often the follower makes sure that the owner still tells it everything.
+	followBeat = time.Second
+	// followPatience is how long the owner may be silent before the follower begins anew.
+	followPatience = 5 * time.Second
+	// followRetry is the pause before an owner that was not there is asked again.
+	followRetry = 100 * time.Millisecond
+	// maxAhead bounds the events kept that came before one that is missing; with more the follower begins anew.
+	maxAhead = 1000
+)
+
+// follower keeps the edge's terminations: a link within the process to the entity that has them all. It numbers its
+// envelopes like any link, so that an owner that has lost one, or is another one, says so when it is pinged. While it is not
+// sure to be told of everything the terminations are not current.
+type follower struct {
+	edge  *Edge
+	lane  string
+	owner bus.Address
+	conn  string
+	woken chan struct{}
+
+	mu       sync.Mutex
+	link     uint64 // number of the present attachment; 0: none
+	sent     uint64 // number of its last envelope
+	heard    int64  // when the owner said something last, ns since the edge was made
+	welcomed bool
+	revision uint64           // up to which everything is known
+	until    uint64           // up to which there is something to know
+	ahead    []*wire.Envelope // events beyond revision, or from before the welcome
+	asked    bool             // for what is missing
+	changed  bool             // there are terminations that links have not been held against
+}
+
+func newFollower(e *Edge) *follower {
+	c := own(platform.Revocations)
+	return &follower{
+		edge: e, lane: c.Lane, conn: rand.Text(), woken: make(chan struct{}, 1),
+		owner: bus.Owner(c.Pool, wire.Partition(c.Name, platform.Revocation, e.partitions)),
+	}
+}
+
+// follows reports whether an envelope is for the follower.
+func (f *follower) follows(env *wire.Envelope) bool {
+	return f != nil && env.Category == platform.Revocations.Name() && env.ID == platform.Revocation
+}
+
+// run follows until ctx is done.
+func (f *follower) run(ctx context.Context) {
+	beats := time.NewTicker(followBeat)
+	defer beats.Stop()
+	retry := time.NewTimer(0)
+	defer retry.Stop()
+	for {
+		beat := false
+		select {
+		case <-ctx.Done():
+			f.send(f.number(&wire.Envelope{Kind: wire.KindDetach, Flags: wire.Leave}))
+			return
+		case <-f.woken:
+		case <-retry.C:
+		case <-beats.C:
+			beat = true
+			f.edge.terminations.prune(f.edge.clock())
+		}
+		if env := f.next(beat); env != nil && !f.send(env) {
+			f.lose()
+			retry.Reset(followRetry)
+		}
+		if f.takeChanged() {
+			f.edge.endTerminated()
+		}
+	}
+}
+
+// next returns what to send now, nil for nothing.
+func (f *follower) next(beat bool) *wire.Envelope {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.edge.now()
+	if f.link != 0 && now-f.heard > int64(followPatience) {
+		f.forget()
+	}
+	switch {
+	case f.link == 0:
+		f.link, f.sent, f.heard = f.edge.lastLink.Add(1), 0, now
+		return f.numbered(&wire.Envelope{Kind: wire.KindAttach, Flags: wire.Watch, Claims: platformClaims})
+	case f.welcomed && f.revision < f.until && !f.asked:
+		f.asked = true
+		return f.numbered(&wire.Envelope{Kind: wire.KindBacklog, Revision: f.revision, Until: f.until})
+	case f.welcomed && beat:
+		return f.numbered(&wire.Envelope{Kind: wire.KindPing})
+	}
+	return nil
+}
+
+func (f *follower) number(env *wire.Envelope) *wire.Envelope {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.numbered(env)
+}
+
+// numbered addresses an envelope of the present attachment. mu is held.
+func (f *follower) numbered(env *wire.Envelope) *wire.Envelope {
+	f.sent++
+	env.Category, env.ID, env.Conn = platform.Revocations.Name(), platform.Revocation, f.conn
+	env.Edge, env.Link, env.Number = f.edge.name, f.link, f.sent
+	env.Sent = f.edge.clock().UnixMicro()
+	return env
+}
+
+func (f *follower) send(env *wire.Envelope) bool {
+	return f.edge.bus.Send(f.lane, f.owner, env) == nil
+}
+
+// lose gives up the attachment.
+func (f *follower) lose() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.forget()
+}
+
+// forget does so. mu is held.
+func (f *follower) forget() {
+	f.link, f.welcomed, f.asked = 0, false, false
+	f.revision, f.until, f.ahead = 0, 0, nil
+	f.edge.terminations.keepsUp(false)
+}
+
+func (f *follower) takeChanged() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	changed := f.changed
+	f.changed = false
+	return changed
+}
+
+// take takes what the owner says. It sends nothing: it may be called on the goroutine of somebody who sends.
+func (f *follower) take(env *wire.Envelope) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.link == 0 || env.Link != 0 && env.Link != f.link {
+		return
+	}
+	f.heard = f.edge.now()
+	if err := f.handle(env); err != nil {
+		f.edge.log.Error("terminations cannot be read", "error", err)
+		f.forget() // and tries again
+	}
+	select {
+	case f.woken <- struct{}{}:
+	default: // it has been woken already
+	}
+}
+
+// handle does so. mu is held.
+func (f *follower) handle(env *wire.Envelope) error {
+	switch env.Kind {
+	case wire.KindWelcome:
+		var list platform.List
+		if err := json.Unmarshal(env.Data, &list); err != nil {
+			return fmt.Errorf("decode the list at revision %d: %w", env.Revision, err)
+		}
+		f.edge.terminations.replace(list.Terminations)
+		f.welcomed, f.changed, f.revision = true, true, env.Revision
+		f.until = max(f.until, env.Until, env.Revision)
+		return f.catchUp()
+	case wire.KindEvent:
+		f.until = max(f.until, env.Revision)
+		if f.ahead = append(f.ahead, env); len(f.ahead) > maxAhead {
+			f.forget()
+			return nil
+		}
+		return f.catchUp()
+	case wire.KindBacklogPart:
+		if env.Has(wire.TooFar) {
+			f.forget()
+			return nil
+		}
+		for event, err := range wire.DecodeBacklog(env.Data) {
+			if err != nil {
+				return err
+			}
+			if err := f.apply(event); err != nil {
+				return err
+			}
+		}
+		if !env.Has(wire.More) {
+			f.revision, f.asked = max(f.revision, env.Revision), false
+		}
+		return f.catchUp()
+	case wire.KindTerminate:
+		f.forget()
+	}
+	return nil
+}
+
+// catchUp applies the events that follow what is known, and says whether that is everything. mu is held.
+func (f *follower) catchUp() error {
+	if !f.welcomed {
+		return nil
+	}
+	kept := f.ahead[:0]
+	for _, env := range f.ahead {
+		if env.Revision > f.revision+1 {
+			kept = append(kept, env)
+		} else if err := f.apply(env); err != nil {
+			return err
+		}
+	}
+	f.ahead = kept
+	f.edge.terminations.keepsUp(f.revision >= f.until)
+	return nil
+}
+
+// apply applies an event that is the next one, or known. mu is held.
+func (f *follower) apply(env *wire.Envelope) error {
+	if env.Revision <= f.revision {
+		return nil
+	}
+	var one platform.Terminated
+	if err := json.Unmarshal(env.Data, &one); err != nil {
+		return fmt.Errorf("decode event %d: %w", env.Revision, err)
+	}
+	f.edge.terminations.add(one.Termination)
+	f.revision, f.changed = env.Revision, true
+	return nil
+}
