@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tutti-rt/tutti/edge"
+	"github.com/tutti-rt/tutti/internal/latency"
 	"github.com/tutti-rt/tutti/journal/diskjournal"
 	"github.com/tutti-rt/tutti/state"
 )
@@ -88,10 +89,14 @@ func newStateMetrics(n *state.Node) *collector[state.Stats] {
 		{"snapshot_bytes_total", "Bytes of snapshots stored.", counter, func(s state.Stats) float64 { return float64(s.SnapshotBytes) }},
 		{"snapshots_under_way", "Snapshots being stored.", gauge, func(s state.Stats) float64 { return float64(s.Saving) }},
 	})
-	c.timing("tutti_state_activation_seconds", "Time of each activation from the journal.", func(s state.Stats) distribution { return ofState(s.Activations) })
-	c.timing("tutti_state_snapshot_seconds", "Time of each snapshot until it was stored.", func(s state.Stats) distribution { return ofState(s.Snapshots) })
-	c.timing("tutti_state_snapshot_turn_seconds", "What turns spent on snapshots.", func(s state.Stats) distribution { return ofState(s.SnapshotTurns) })
-	c.timing("tutti_state_view_turn_seconds", "What turns spent on encoding views.", func(s state.Stats) distribution { return ofState(s.ViewTurns) })
+	c.timing("tutti_state_activation_seconds", "Time of each activation from the journal.", func(s state.Stats) latency.Distribution { return s.Activations })
+	c.timing("tutti_state_snapshot_seconds", "Time of each snapshot until it was stored.", func(s state.Stats) latency.Distribution { return s.Snapshots })
+	c.timing("tutti_state_snapshot_turn_seconds", "What turns spent on snapshots.", func(s state.Stats) latency.Distribution { return s.SnapshotTurns })
+	c.timing("tutti_state_view_turn_seconds", "What turns spent on encoding views.", func(s state.Stats) latency.Distribution { return s.ViewTurns })
+	c.hop("bus", func(s state.Stats) latency.Distribution { return s.Hops.Bus })
+	c.hop("mailbox", func(s state.Stats) latency.Distribution { return s.Hops.Mailbox })
+	c.hop("handler", func(s state.Stats) latency.Distribution { return s.Hops.Handler })
+	c.hop("journal", func(s state.Stats) latency.Distribution { return s.Hops.Journal })
 	return c
 }
 
@@ -101,6 +106,6 @@ func newJournalMetrics(j *diskjournal.Journal) *collector[diskjournal.Stats] {
 		{"batches_total", "Batches in those writes.", counter, func(s diskjournal.Stats) float64 { return float64(s.Batches) }},
 		{"bytes_total", "Encoded bytes of those batches.", counter, func(s diskjournal.Stats) float64 { return float64(s.Bytes) }},
 	})
-	c.timing("tutti_journal_sync_seconds", "Time of each synced write.", func(s diskjournal.Stats) distribution { return ofSyncs(s.SyncTimes) })
+	c.timing("tutti_journal_sync_seconds", "Time of each synced write.", func(s diskjournal.Stats) latency.Distribution { return s.SyncTimes })
 	return c
 }

@@ -1,54 +1,45 @@
 package node
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/tutti-rt/tutti/journal/diskjournal"
-	"github.com/tutti-rt/tutti/state"
+	"github.com/tutti-rt/tutti/internal/latency"
 )
 
 // timing is one distribution of a component's Stats: a histogram, and its maximum beside it.
 type timing[S any] struct {
 	histogram, max *prometheus.Desc
-	value          func(S) distribution
-}
-
-// distribution is how often something took how long. buckets has one more than bounds.
-type distribution struct {
-	bounds   []time.Duration
-	buckets  []uint64
-	sum, max time.Duration
-}
-
-func ofState(t state.Timing) distribution {
-	return distribution{state.TimingBounds[:], t.Buckets[:], t.Sum, t.Max}
-}
-
-func ofSyncs(t diskjournal.SyncTimes) distribution {
-	return distribution{diskjournal.SyncBounds[:], t.Buckets[:], t.Sum, t.Max}
+	value          func(S) latency.Distribution
 }
 
 // timing adds a distribution to what c reports.
-func (c *collector[S]) timing(name, help string, value func(S) distribution) {
+func (c *collector[S]) timing(name, help string, value func(S) latency.Distribution) {
+	c.labelled(name, help, nil, value)
+}
+
+// hop adds a hop of messages to what c reports.
+func (c *collector[S]) hop(name string, value func(S) latency.Distribution) {
+	c.labelled("tutti_hop_seconds", "Where the time of messages went.", prometheus.Labels{"hop": name}, value)
+}
+
+func (c *collector[S]) labelled(name, help string, labels prometheus.Labels, value func(S) latency.Distribution) {
 	t := timing[S]{
-		histogram: prometheus.NewDesc(name, help, nil, nil),
-		max:       prometheus.NewDesc(name+"_max", help+" The longest.", nil, nil),
+		histogram: prometheus.NewDesc(name, help, nil, labels),
+		max:       prometheus.NewDesc(name+"_max", help+" The longest.", nil, labels),
 		value:     value,
 	}
 	c.timings = append(c.timings, t)
 	c.descs = append(c.descs, t.histogram, t.max)
 }
 
-func (t *timing[S]) collect(out chan<- prometheus.Metric, v distribution) {
+func (t *timing[S]) collect(out chan<- prometheus.Metric, v latency.Distribution) {
 	var below uint64
-	buckets := make(map[float64]uint64, len(v.bounds))
-	for i, bound := range v.bounds {
-		below += v.buckets[i]
+	buckets := make(map[float64]uint64, len(latency.Bounds))
+	for i, bound := range latency.Bounds {
+		below += v.Buckets[i]
 		buckets[bound.Seconds()] = below
 	}
-	count := below + v.buckets[len(v.bounds)]
-	out <- prometheus.MustNewConstHistogram(t.histogram, count, v.sum.Seconds(), buckets)
-	out <- prometheus.MustNewConstMetric(t.max, prometheus.GaugeValue, v.max.Seconds())
+	count := below + v.Buckets[len(latency.Bounds)]
+	out <- prometheus.MustNewConstHistogram(t.histogram, count, v.Sum.Seconds(), buckets)
+	out <- prometheus.MustNewConstMetric(t.max, prometheus.GaugeValue, v.Max.Seconds())
 }

@@ -73,7 +73,7 @@ func (e *entity) activate() error {
 		e.live = &live{failure: &failure{err, time.Now().Add(retryAfter)}}
 		return err
 	}
-	p.node.meters.activations.since(began)
+	p.node.meters.activations.Since(began)
 	e.live = &live{folded: *f}
 	e.written, e.committed = f.mark, f.mark
 	p.mu.Lock()

@@ -34,6 +34,7 @@ type change struct {
 	record   *journal.Record   // nil when the turn wrote nothing
 	snapshot *journal.Snapshot // nil for none
 	effects  []effect
+	decided  time.Time // when the turn's handler was done; zero: it has none
 }
 
 // batch is what one append stores, and what leaves afterwards.
@@ -42,8 +43,9 @@ type batch struct {
 	changed   []*entity // of each record
 	snapshots []journal.Snapshot
 	effects   []effect
-	bytes     int // of records
-	sends     int // bytes of effects, those that share memory counted each
+	decided   []time.Time // when each turn with a handler was done with it
+	bytes     int         // of records
+	sends     int         // bytes of effects, those that share memory counted each
 }
 
 func (b *batch) empty() bool { return len(b.records) == 0 && len(b.effects) == 0 }
@@ -62,6 +64,9 @@ func (b *batch) add(c *change) {
 		b.snapshots = append(b.snapshots, *c.snapshot)
 	}
 	b.effects = append(b.effects, c.effects...)
+	if !c.decided.IsZero() {
+		b.decided = append(b.decided, c.decided)
+	}
 	for i := range c.effects {
 		b.sends += len(c.effects[i].env.Data)
 	}
@@ -69,14 +74,14 @@ func (b *batch) add(c *change) {
 
 // reset empties b for use anew, keeping memory of a usual size.
 func (b *batch) reset() {
-	if cap(b.effects) > 1<<14 {
+	if cap(b.effects) > 1<<14 || cap(b.decided) > 1<<14 {
 		*b = batch{}
 		return
 	}
 	clear(b.records)
 	clear(b.changed)
 	clear(b.effects)
-	*b = batch{records: b.records[:0], changed: b.changed[:0], effects: b.effects[:0]}
+	*b = batch{records: b.records[:0], changed: b.changed[:0], effects: b.effects[:0], decided: b.decided[:0]}
 }
 
 func recordBytes(r *journal.Record) int {

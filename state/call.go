@@ -40,12 +40,13 @@ func (e *entity) caller(env *wire.Envelope) (c caller, denied *turn.Rejection) {
 // call takes a command of somebody without a connection. One with a key is carried out once, however often it comes
 // and whatever crashes: its record has the key, and whoever comes later with it gets what that record says.
 func (e *entity) call(m *message) {
-	r := e.carryOutCall(m.env)
+	r := e.carryOutCall(m)
 	e.conclude(r, e.snapshot())
 }
 
 // carryOutCall returns the call's record, nil when there is none.
-func (e *entity) carryOutCall(env *wire.Envelope) *journal.Record {
+func (e *entity) carryOutCall(m *message) *journal.Record {
+	env := m.env
 	c, denied := e.caller(env)
 	if denied != nil {
 		e.result(env, &wire.Envelope{Flags: wire.Refused | wire.Denied, Code: denied.Code, Message: denied.Message})
@@ -58,7 +59,7 @@ func (e *entity) carryOutCall(env *wire.Envelope) *journal.Record {
 	by := e.part.node.ids.caller(e.id, c.claims.Subject)
 	what := cause{
 		kind: turn.KindCommand, name: env.Name, by: by, claims: c.claims, sentAt: time.UnixMicro(env.Sent),
-		must: env.Key != "", key: env.Key != "",
+		must: env.Key != "", key: env.Key != "", began: e.waited(m),
 	}
 	var key keyID
 	var digest callDigest

@@ -25,17 +25,18 @@ func (e *entity) command(m *message, l *link) {
 		return
 	}
 	var hops *wire.Hops
-	started := time.Now()
+	started := e.waited(m)
 	if env.Has(wire.Trace) {
 		hops = &wire.Hops{
 			Edge:    env.Spent,
 			Bus:     max(0, e.part.node.wall(started).Add(-started.Sub(m.arrived)).UnixMicro()-env.Sent),
 			Mailbox: started.Sub(m.arrived).Microseconds(),
+			At:      env.Sent - env.Spent,
 		}
 	}
 	what := cause{
 		kind: turn.KindCommand, name: env.Name, by: l.member.id, command: env.Command,
-		claims: l.member.claims, sentAt: time.UnixMicro(env.Sent),
+		claims: l.member.claims, sentAt: time.UnixMicro(env.Sent), began: started,
 	}
 	if c.sub == "" {
 		what.notes = appendNote(nil, note{kind: noteSub, name: l.member.sub})
@@ -54,9 +55,8 @@ func (e *entity) command(m *message, l *link) {
 	ack := &wire.Envelope{Kind: wire.KindAck, Command: env.Command, Revision: e.written.Revision, Data: what.reply, Hops: hops}
 	e.send(l, ack)
 	if hops != nil {
-		now := time.Now()
-		hops.Handler = now.Sub(started).Microseconds()
-		e.out[len(e.out)-1].decided = now
+		hops.Handler = e.decided.Sub(started).Microseconds()
+		e.out[len(e.out)-1].decided = e.decided
 	}
 	e.conclude(r, e.snapshot())
 }
@@ -72,6 +72,13 @@ func (e *entity) handle(t *turn.Turn, state any, env *wire.Envelope, audience st
 			"category %s has no command %q", e.id.Category, env.Name)}
 	}
 	return h.Handle(t, state, env.Data)
+}
+
+// waited counts how long the message waited for the entity, and returns the time.
+func (e *entity) waited(m *message) time.Time {
+	now := time.Now()
+	e.part.meters.mailbox.Add(now.Sub(m.arrived))
+	return now
 }
 
 // remember keeps the outcome of a command without a record, for as long as the entity is in memory.
@@ -139,7 +146,7 @@ func (e *entity) query(m *message, l *link) {
 	}
 	what := cause{
 		kind: turn.KindQuery, name: env.Name, by: l.member.id,
-		claims: l.member.claims, sentAt: time.UnixMicro(env.Sent),
+		claims: l.member.claims, sentAt: time.UnixMicro(env.Sent), began: e.waited(m),
 	}
 	var answer []byte
 	_, err := e.decide(&what, func(t *turn.Turn, state any) (err error) {
@@ -177,7 +184,7 @@ func (e *entity) signal(m *message, l *link) {
 	}
 	what := cause{
 		kind: turn.KindSignal, name: env.Name, by: l.member.id,
-		claims: l.member.claims, sentAt: time.UnixMicro(env.Sent),
+		claims: l.member.claims, sentAt: time.UnixMicro(env.Sent), began: e.waited(m),
 	}
 	_, _ = e.decide(&what, func(t *turn.Turn, state any) error { return s.Handle(t, state, env.Data) })
 }

@@ -25,6 +25,8 @@ type cause struct {
 	// must says that there is a record even if the handler decides nothing.
 	must bool
 	key  bool // its reply is kept, whatever its size
+	// began is when the entity turned to it; zero: as decide is called.
+	began time.Time
 	// reply is filled in by decide: what the handler replied.
 	reply []byte
 }
@@ -34,15 +36,24 @@ type cause struct {
 // nothing has happened: a *turn.Rejection says why not, any other error is a failure that has been logged.
 // The caller adds effects of its own and calls conclude.
 func (e *entity) decide(c *cause, handle func(t *turn.Turn, state any) error) (*journal.Record, error) {
+	if c.began.IsZero() {
+		c.began = time.Now()
+	}
+	r, err := e.carryOut(c, handle)
+	e.decided = time.Now()
+	e.part.meters.handler.Add(e.decided.Sub(c.began))
+	return r, err
+}
+
+func (e *entity) carryOut(c *cause, handle func(t *turn.Turn, state any) error) (*journal.Record, error) {
 	l := e.live
-	began := time.Now()
-	t := e.newTurn(c, e.part.node.wall(began))
-	e.begin(t, began)
+	t := e.newTurn(c, e.part.node.wall(c.began))
+	e.begin(t, c.began)
 	err := guard(func() error { return handle(t, l.state) })
 	if err == nil {
 		err = t.Err()
 	}
-	e.finish(t, began)
+	e.finish(t, c.began)
 	if err != nil {
 		return nil, e.failed(t, err)
 	}

@@ -20,6 +20,9 @@ func (p *partition) deliver(env *wire.Envelope) {
 		return
 	}
 	id := turn.Entity{Category: env.Category, ID: env.ID}
+	if env.Sent > 0 {
+		p.meters.bus.Add(time.Duration(p.node.wall(arrived).UnixMicro()-env.Sent) * time.Microsecond)
+	}
 
 	p.mu.Lock()
 	if p.ended {

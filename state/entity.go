@@ -41,6 +41,7 @@ type work struct {
 	waking    bool         // one of those that the partition counts as waking
 	committed journal.Mark // of the last record handed to the partition
 	out       []effect     // of the turn being run
+	decided   time.Time    // when its handler was done; zero: it has none
 	taken     []message    // being taken; its memory is the next mail's
 }
 
@@ -179,15 +180,19 @@ func (e *entity) send(l *link, env *wire.Envelope) {
 // conclude hands the turn's effects, and its record if it wrote one, to the partition. Those of an
 // ephemeral entity leave at once. It returns false when the ownership has ended.
 func (e *entity) conclude(r *journal.Record, s *journal.Snapshot) bool {
-	out := e.out
-	e.out = e.out[:0]
+	out, decided := e.out, e.decided
+	e.out, e.decided = e.out[:0], time.Time{}
 	defer clear(out)
 	if e.cat.opt.Ephemeral {
 		if e.part.over() {
 			e.part.lose(out)
 			return false // another has its links now
 		}
+		if decided.IsZero() && len(out) > 0 {
+			decided = time.Now()
+		}
 		for i := range out {
+			out[i].env.Sent = e.part.node.wall(decided).UnixMicro()
 			e.part.node.send(out[i].lane, out[i].to, out[i].env)
 		}
 		return true
@@ -195,7 +200,7 @@ func (e *entity) conclude(r *journal.Record, s *journal.Snapshot) bool {
 	if r == nil && len(out) == 0 {
 		return true
 	}
-	if !e.part.commit(&change{entity: e, record: r, snapshot: s, effects: out}) {
+	if !e.part.commit(&change{entity: e, record: r, snapshot: s, effects: out, decided: decided}) {
 		e.part.lose(out)
 		return false
 	}

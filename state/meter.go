@@ -2,64 +2,36 @@ package state
 
 import (
 	"sync/atomic"
-	"time"
+
+	"github.com/tutti-rt/tutti/internal/latency"
 )
 
-// TimingBounds are the upper bounds of the buckets of a Timing, ascending. Beyond the last there is one bucket more.
-var TimingBounds = [...]time.Duration{
-	100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond,
-	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond,
-	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 5 * time.Second,
-}
-
-// Timing is how long something took since the node was made.
-type Timing struct {
-	Count    uint64
-	Sum, Max time.Duration
-	// Buckets counts those above the bound before and not above their own.
-	Buckets [len(TimingBounds) + 1]uint64
-}
-
-// meter gathers a Timing from many goroutines.
-type meter struct {
-	sum, max atomic.Int64
-	buckets  [len(TimingBounds) + 1]atomic.Uint64
-}
-
-func (m *meter) add(d time.Duration) {
-	i := 0
-	for i < len(TimingBounds) && d > TimingBounds[i] {
-		i++
-	}
-	m.buckets[i].Add(1)
-	m.sum.Add(int64(d))
-	for {
-		most := m.max.Load()
-		if int64(d) <= most || m.max.CompareAndSwap(most, int64(d)) {
-			return
-		}
-	}
-}
-
-// since adds the time since then.
-func (m *meter) since(then time.Time) { m.add(time.Since(then)) }
-
-func (m *meter) timing() Timing {
-	t := Timing{Sum: time.Duration(m.sum.Load()), Max: time.Duration(m.max.Load())}
-	for i := range m.buckets {
-		t.Buckets[i] = m.buckets[i].Load()
-		t.Count += t.Buckets[i]
-	}
-	return t
-}
-
-// meters are what a node measures of activations, snapshots and views.
+// meters are what a node measures of its entities.
 type meters struct {
-	activations   meter
+	activations   latency.Meter
 	passivations  atomic.Int64
 	saving        atomic.Int64 // snapshots under way
 	snapshotBytes atomic.Int64
-	snapshots     meter
-	snapshotTurns meter
-	viewTurns     meter
+	snapshots     latency.Meter
+	snapshotTurns latency.Meter
+	viewTurns     latency.Meter
+	hops          hops
+}
+
+// hops are where the time of messages goes in a node.
+type hops struct{ bus, mailbox, handler, journal latency.Sharded }
+
+// hopMeters are those that one partition counts with.
+type hopMeters struct{ bus, mailbox, handler, journal *latency.Meter }
+
+func (h *hops) of(partition int) hopMeters {
+	return hopMeters{h.bus.Shard(partition), h.mailbox.Shard(partition), h.handler.Shard(partition), h.journal.Shard(partition)}
+}
+
+// Hops is where the time of messages went, those of all kinds together.
+type Hops struct {
+	Bus     latency.Distribution // from whoever sent it to the node
+	Mailbox latency.Distribution // from there until the entity turned to it; with its activation, where it was not in memory
+	Handler latency.Distribution // in the turn: deciding, applying events, encoding what leaves
+	Journal latency.Distribution // from the end of the turn until it was durable; not of ephemeral entities
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/internal/latency"
 	"github.com/tutti-rt/tutti/internal/turn"
 	"github.com/tutti-rt/tutti/journal"
 	"github.com/tutti-rt/tutti/wire"
@@ -269,16 +270,18 @@ type Stats struct {
 	MemoryBytes int64 // of entities, as estimated
 	// Activations are those from the journal, each from when it began to wait for its turn to read. Passivations count
 	// ephemeral entities as well.
-	Activations  Timing
+	Activations  latency.Distribution
 	Passivations int64
 	Batches      int64 // appended since the node was made
 	Records      int64 // in those batches: one for each turn that wrote
 
-	Snapshots     Timing // each from when its making began, for a large state with bringing its shadow up to date, until it was stored
-	SnapshotBytes int64  // stored
-	Saving        int    // snapshots under way now
-	SnapshotTurns Timing // what turns spent on snapshots, and so what messages waited for them
-	ViewTurns     Timing // what turns spent on encoding views for welcomes
+	Snapshots     latency.Distribution // each from when its making began, for a large state with bringing its shadow up to date, until it was stored
+	SnapshotBytes int64                // stored
+	Saving        int                  // snapshots under way now
+	SnapshotTurns latency.Distribution // what turns spent on snapshots, and so what messages waited for them
+	ViewTurns     latency.Distribution // what turns spent on encoding views for welcomes
+
+	Hops Hops
 }
 
 // Stats returns figures as of now.
@@ -286,9 +289,13 @@ func (n *Node) Stats() Stats {
 	m := &n.meters
 	s := Stats{
 		MemoryBytes: n.memory.Load(), Batches: n.batches.Load(), Records: n.records.Load(),
-		Snapshots: m.snapshots.timing(), SnapshotBytes: m.snapshotBytes.Load(), Saving: int(m.saving.Load()),
-		Activations: m.activations.timing(), Passivations: m.passivations.Load(),
-		SnapshotTurns: m.snapshotTurns.timing(), ViewTurns: m.viewTurns.timing(),
+		Snapshots: m.snapshots.Distribution(), SnapshotBytes: m.snapshotBytes.Load(), Saving: int(m.saving.Load()),
+		Activations: m.activations.Distribution(), Passivations: m.passivations.Load(),
+		SnapshotTurns: m.snapshotTurns.Distribution(), ViewTurns: m.viewTurns.Distribution(),
+		Hops: Hops{
+			Bus: m.hops.bus.Distribution(), Mailbox: m.hops.mailbox.Distribution(),
+			Handler: m.hops.handler.Distribution(), Journal: m.hops.journal.Distribution(),
+		},
 	}
 	for _, p := range n.served() {
 		p.mu.Lock()

@@ -16,10 +16,11 @@ import (
 type partition struct {
 	node *Node
 	// ctx ends with the ownership. A turn has no caller whose context it could take.
-	ctx  context.Context
-	stop context.CancelFunc
-	id   journal.Partition
-	log  *slog.Logger
+	ctx    context.Context
+	stop   context.CancelFunc
+	meters hopMeters
+	id     journal.Partition
+	log    *slog.Logger
 	// journal is the partition's log in the hands of this ownership.
 	journal journal.Log
 
@@ -67,6 +68,7 @@ func newPartition(ctx context.Context, n *Node, id journal.Partition, l journal.
 	p := &partition{
 		node: n, id: id, journal: l,
 		log:      n.cfg.Logger.With("partition", id.String()),
+		meters:   n.meters.hops.of(id.Number),
 		filled:   make(chan struct{}, 1),
 		writes:   make(chan journal.Snapshot, 64),
 		entities: make(map[turn.Entity]*entity),
@@ -272,12 +274,16 @@ func (p *partition) settle(b *batch) {
 		default: // the disk is behind; the entity makes another one later
 		}
 	}
+	now := time.Now()
+	sent := p.node.wall(now).UnixMicro()
+	for _, decided := range b.decided {
+		p.meters.journal.Add(now.Sub(decided))
+	}
 	for i := range b.effects {
 		f := &b.effects[i]
+		f.env.Sent = sent
 		if !f.decided.IsZero() {
-			now := time.Now()
 			f.env.Hops.Journal = now.Sub(f.decided).Microseconds()
-			f.env.Sent = p.node.wall(now).UnixMicro()
 		}
 		p.node.send(f.lane, f.to, f.env)
 	}

@@ -39,7 +39,7 @@ func (e *entity) look(ask *wire.Envelope) {
 	default:
 		began := time.Now()
 		data, err := e.live.view(c.audience)
-		e.part.node.meters.viewTurns.since(began)
+		e.part.node.meters.viewTurns.Since(began)
 		if err != nil {
 			e.sightFailed(ask, c.audience, err)
 			return

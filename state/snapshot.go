@@ -14,7 +14,7 @@ func (e *entity) snapshot() *journal.Snapshot {
 	if l == nil || l.broken() != nil || e.cat.opt.Ephemeral || !l.snapshotDue() {
 		return nil
 	}
-	defer e.part.node.meters.snapshotTurns.since(time.Now())
+	defer e.part.node.meters.snapshotTurns.Since(time.Now())
 	if e.large() {
 		if s := l.itsShadow(); !s.snapping {
 			s.snapping, s.snapshot = true, true
@@ -53,7 +53,7 @@ func (p *partition) save(ctx context.Context, s journal.Snapshot, began time.Tim
 	if err := p.journal.SaveSnapshot(ctx, s); err != nil {
 		return err
 	}
-	m.snapshots.since(began)
+	m.snapshots.Since(began)
 	m.snapshotBytes.Add(int64(len(s.State) + len(s.Notes)))
 	return nil
 }

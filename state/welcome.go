@@ -99,7 +99,7 @@ func (e *entity) newWelcome(l *link) *wire.Envelope {
 func (e *entity) fillIn(w *wire.Envelope, l *link) bool {
 	began := time.Now()
 	data, err := e.live.view(l.member.audience)
-	e.part.node.meters.viewTurns.since(began)
+	e.part.node.meters.viewTurns.Since(began)
 	if err != nil {
 		e.viewFailed(l, err)
 		return false

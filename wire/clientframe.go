@@ -49,11 +49,14 @@ type ClientFrame struct {
 
 	T     []byte // ping: JSON
 	Token string // auth
+
+	Up, Down       int64 // ping: µs from the client to the edge and back, as the client measured them before
+	HasUp, HasDown bool
 }
 
 // members holds the texts of the members that some frame of a client has.
 type members struct {
-	typ, id, name, data, expect, trace, consistency, maxAge, t, token []byte
+	typ, id, name, data, expect, trace, consistency, maxAge, t, up, down, token []byte
 }
 
 func (m *members) set(name, value []byte) {
@@ -76,6 +79,10 @@ func (m *members) set(name, value []byte) {
 		m.maxAge = value
 	case "t":
 		m.t = value
+	case "up":
+		m.up = value
+	case "down":
+		m.down = value
 	case "token":
 		m.token = value
 	}
@@ -130,7 +137,7 @@ func (m *members) frame() (f ClientFrame, bad string) {
 		f.Data = orNull(m.data)
 	case TypePing:
 		f.Type = TypePing
-		f.T = orNull(m.t)
+		bad = m.ping(&f)
 	case TypeAuth:
 		f.Type = TypeAuth
 		if !isString(m.token) {
@@ -179,6 +186,32 @@ func (m *members) command(f *ClientFrame) (bad string) {
 		return "trace has to be a boolean"
 	}
 	return ""
+}
+
+func (m *members) ping(f *ClientFrame) (bad string) {
+	f.T = orNull(m.t)
+	if !absent(m.up) {
+		if f.Up, f.HasUp = parseMicros(m.up); !f.HasUp {
+			return "up has to be an integer from 0 to 60000000"
+		}
+	}
+	if !absent(m.down) {
+		if f.Down, f.HasDown = parseMicros(m.down); !f.HasDown {
+			return "down has to be an integer from 0 to 60000000"
+		}
+	}
+	return ""
+}
+
+// MaxMeasured is the longest time that a ping may say was measured, in µs.
+const MaxMeasured = 60_000_000
+
+func parseMicros(value []byte) (us int64, ok bool) {
+	n, ok := parseInteger(value)
+	if !ok || n > MaxMeasured {
+		return 0, false
+	}
+	return int64(n), true
 }
 
 func (m *members) query(f *ClientFrame) (bad string) {
@@ -233,6 +266,12 @@ func AppendClientFrame(dst []byte, f ClientFrame) []byte {
 		dst = appendRaw(dst, `,"data":`, f.Data)
 	case TypePing:
 		dst = appendRaw(dst, `,"t":`, f.T)
+		if f.HasUp {
+			dst = appendInt(dst, `,"up":`, f.Up)
+		}
+		if f.HasDown {
+			dst = appendInt(dst, `,"down":`, f.Down)
+		}
 	case TypeAuth:
 		dst = appendText(dst, `,"token":`, f.Token)
 	}

@@ -25,6 +25,9 @@ func TestDecodeClientFrame(t *testing.T) {
 		`{"type":"presence","data":{"x":1}}`:                                               {Type: wire.TypePresence, Data: []byte(`{"x":1}`)},
 		`{"type":"ping","t":1.5e3}`:                                                        {Type: wire.TypePing, T: []byte("1.5e3")},
 		`{"type":"ping"}`:                                                                  {Type: wire.TypePing, T: []byte("null")},
+		`{"type":"ping","t":1,"up":0,"down":60000000}`:                                     {Type: wire.TypePing, T: []byte("1"), HasUp: true, Down: 60_000_000, HasDown: true},
+		`{"type":"ping","down":7,"up":null}`:                                               {Type: wire.TypePing, T: []byte("null"), Down: 7, HasDown: true},
+		`{"type":"leave","up":"ignored here"}`:                                             {Type: wire.TypeLeave},
 		`{"type":"auth","token":"a.b\/c"}`:                                                 {Type: wire.TypeAuth, Token: "a.b/c"},
 		`{"type":"leave","id":"ignored here"}`:                                             {Type: wire.TypeLeave},
 	} {
@@ -73,6 +76,11 @@ func TestDecodeClientFrameRefuses(t *testing.T) {
 		{`{"type":"command","id":1,"name":"x","trace":"yes"}`, "trace has to be"},
 		{`{"type":"query","id":1,"name":"x","consistency":"strong"}`, "consistency has to be"},
 		{`{"type":"query","id":1,"name":"x","max_age_ms":1.5}`, "max_age_ms has to be"},
+		{`{"type":"ping","up":-1}`, "up has to be"},
+		{`{"type":"ping","up":60000001}`, "up has to be"},
+		{`{"type":"ping","up":1.5}`, "up has to be"},
+		{`{"type":"ping","up":1,"down":"2"}`, "down has to be"},
+		{`{"type":"ping","down":99999999999999999999}`, "down has to be"},
 		{`{"type":"auth"}`, "token has to be"},
 		{`{"type":"ping","t":` + strings.Repeat("[", 1e6), "nesting too deep"},
 		{`{"type":"ping","t":` + strings.Repeat(`{"a":`, 1e6), "nesting too deep"},
@@ -123,7 +131,7 @@ func FuzzDecodeClientFrame(f *testing.F) {
 	for _, s := range []string{
 		`{"type":"command","id":17,"name":"say","data":{"text":"x","y":[1,-2.5e+3,true,null]},"expect":4,"trace":true}`,
 		`{"type":"query","id":1,"name":"a\n\ud83d\ude00","consistency":"session"}`,
-		`{"type":"ping","t":"\u2028"}`, `{"type":"auth","token":"\\"}`, `{"type":"leave"}`, `[[{}]]`, ` {"a" : 1 } `,
+		`{"type":"ping","t":"\u2028","up":1200,"down":0}`, `{"type":"auth","token":"\\"}`, `{"type":"leave"}`, `[[{}]]`, ` {"a" : 1 } `,
 	} {
 		f.Add([]byte(s))
 	}

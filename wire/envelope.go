@@ -37,7 +37,7 @@ const (
 	KindView
 )
 
-// What the owner of an entity sends to an edge. With Link it is for that link; without, it is for
+// What the owner of an entity sends to an edge, with Sent where it waited for the journal. With Link it is for that link; without, it is for
 // all links of that entity at the edge, or those of Audience with ToGroup.
 const (
 	// KindWelcome: Member, Audience, Epoch, Revision, Acked, Known; Data is the state, absent with
@@ -48,7 +48,7 @@ const (
 	// KindEvent: Audience, Revision, Prev, Name, Data, At, Member and Command of the cause.
 	// Hidden: the audience does not see the event, and nothing but Revision is set.
 	KindEvent
-	// KindAck: Command, Revision, Data is the reply; with Hops, Sent is when it left. The link gets it after event Revision.
+	// KindAck: Command, Revision, Data is the reply; with Hops where its time went so far. The link gets it after event Revision.
 	KindAck
 	// KindReject: Command, Code, Message.
 	KindReject

@@ -10,6 +10,7 @@ import (
 type FrameOptions struct {
 	Heartbeat time.Duration // of a welcome: how often the edge pings
 	EdgeUS    int64         // of a pong: the edge's own time, µs
+	At        int64         // of a pong: when the ping came, Unix µs
 	After     time.Duration // of a terminate with Reconnect: how long the client waits first
 	Hops      *Hops         // of an ack: replaces the envelope's Hops, which the edge completes
 }
@@ -21,7 +22,8 @@ type Hops struct {
 	Mailbox int64 // waiting for the entity
 	Handler int64 // in the turn
 	Journal int64 // from the end of the turn until its events were durable
-	Fanout  int64 // from then to the socket
+	Fanout  int64 // from then until the frame was made at the edge
+	At      int64 // when the edge read the command from the socket, Unix µs, its clock
 }
 
 // AppendFrame appends the frame that a client gets for an envelope of an owner: compact JSON,
@@ -58,6 +60,7 @@ func AppendFrame(dst []byte, e *Envelope, o FrameOptions) []byte {
 		dst = appendRaw(dst, `{"type":"pong","t":`, e.Data)
 		dst = appendInt(dst, `,"edge_us":`, o.EdgeUS)
 		dst = appendInt(dst, `,"state_us":`, e.Spent)
+		dst = appendInt(dst, `,"at":`, o.At)
 	case KindTerminate:
 		dst = appendText(dst, `{"type":"terminate","code":`, e.Code)
 		dst = appendText(dst, `,"message":`, e.Message)
@@ -121,6 +124,7 @@ func appendAck(dst []byte, e *Envelope, o FrameOptions) []byte {
 		dst = appendInt(dst, `,"handler":`, h.Handler)
 		dst = appendInt(dst, `,"journal":`, h.Journal)
 		dst = appendInt(dst, `,"fanout":`, h.Fanout)
+		dst = appendInt(dst, `,"at":`, h.At)
 		dst = append(dst, '}')
 	}
 	return append(dst, '}')

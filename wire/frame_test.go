@@ -54,8 +54,8 @@ func TestAppendFrame(t *testing.T) {
 		{
 			"ack with reply and trace",
 			wire.Envelope{Kind: wire.KindAck, Command: 17, Revision: 43, Data: []byte(`null`), Hops: &wire.Hops{Bus: 2}},
-			wire.FrameOptions{Hops: &wire.Hops{Edge: 1, Bus: 2, Mailbox: 3, Handler: 4, Journal: 5, Fanout: 6}},
-			`{"type":"ack","id":17,"rev":43,"reply":null,"trace":{"edge":1,"bus":2,"mailbox":3,"handler":4,"journal":5,"fanout":6}}`,
+			wire.FrameOptions{Hops: &wire.Hops{Edge: 1, Bus: 2, Mailbox: 3, Handler: 4, Journal: 5, Fanout: 6, At: 1700000000000007}},
+			`{"type":"ack","id":17,"rev":43,"reply":null,"trace":{"edge":1,"bus":2,"mailbox":3,"handler":4,"journal":5,"fanout":6,"at":1700000000000007}}`,
 		},
 		{
 			"reject",
@@ -96,8 +96,8 @@ func TestAppendFrame(t *testing.T) {
 		{
 			"pong",
 			wire.Envelope{Kind: wire.KindPong, Data: []byte(`"x"`), Spent: 12},
-			wire.FrameOptions{EdgeUS: 30},
-			`{"type":"pong","t":"x","edge_us":30,"state_us":12}`,
+			wire.FrameOptions{EdgeUS: 30, At: 1700000000000007},
+			`{"type":"pong","t":"x","edge_us":30,"state_us":12,"at":1700000000000007}`,
 		},
 		{
 			"terminate",

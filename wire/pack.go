@@ -74,7 +74,7 @@ func (e *Envelope) Append(dst []byte) []byte {
 	p.bytes(e.Claims)
 	p.bytes(e.Data)
 	if h := e.Hops; h != nil {
-		for _, us := range [...]int64{h.Edge, h.Bus, h.Mailbox, h.Handler, h.Journal, h.Fanout} {
+		for _, us := range [...]int64{h.Edge, h.Bus, h.Mailbox, h.Handler, h.Journal, h.Fanout, h.At} {
 			p.b = binary.AppendVarint(p.b, us)
 		}
 	}
@@ -137,7 +137,7 @@ func DecodeEnvelope(data []byte) (*Envelope, error) {
 	e.Claims = u.bytes(mask&hasClaims != 0)
 	e.Data = u.bytes(mask&hasData != 0)
 	if mask&hasHops != 0 {
-		e.Hops = &Hops{u.int(true), u.int(true), u.int(true), u.int(true), u.int(true), u.int(true)}
+		e.Hops = &Hops{u.int(true), u.int(true), u.int(true), u.int(true), u.int(true), u.int(true), u.int(true)}
 	}
 	e.Key = u.text(mask&hasKey != 0)
 	if u.bad || len(u.b) > 0 {

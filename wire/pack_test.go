@@ -38,7 +38,7 @@ func envelopes() *rapid.Generator[*wire.Envelope] {
 					f.SetBytes(b)
 				}
 			case *wire.Hops:
-				f.Set(reflect.ValueOf(&wire.Hops{Edge: rapid.Int64().Draw(t, name), Fanout: rapid.Int64().Draw(t, name)}))
+				f.Set(reflect.ValueOf(&wire.Hops{Edge: rapid.Int64().Draw(t, name), Fanout: rapid.Int64().Draw(t, name), At: rapid.Int64().Draw(t, name)}))
 			default:
 				t.Fatalf("draw %s: unknown type %s", name, f.Type())
 			}
@@ -73,7 +73,7 @@ func TestEnvelopeGolden(t *testing.T) {
 		Kind: wire.KindCommand, Flags: wire.HasExpect | wire.Trace, Category: "room", ID: "1", Edge: "e", Link: 300,
 		Number: 2, Command: 17, Expect: 5, Sent: -1, Name: "say", Data: []byte("{}"), Hops: &wire.Hops{Bus: 1},
 	}
-	want := []byte("\x03\x42\x9f\x98\xa8\x18\x04room\x011\x01e\xac\x02\x02\x11\x05\x01\x03say\x02{}\x00\x02\x00\x00\x00\x00")
+	want := []byte("\x03\x42\x9f\x98\xa8\x18\x04room\x011\x01e\xac\x02\x02\x11\x05\x01\x03say\x02{}\x00\x02\x00\x00\x00\x00\x00")
 	if got := e.Append(nil); !bytes.Equal(got, want) {
 		t.Errorf("Append = %q, want %q", got, want)
 	}

@@ -31,7 +31,7 @@ type ServerFrame struct {
 	By       string // event, message: a member
 
 	Prev    uint64 // event: of the visible event before it
-	At      int64  // event: Unix ms
+	At      int64  // event: Unix ms; pong: when the ping came, Unix µs, the edge's clock
 	Command uint64 // event: the command that caused it; 0: none
 
 	Member    string // welcome
@@ -199,6 +199,8 @@ func (d *serverDecoder) hops(value []byte) {
 				h.Journal = d.int("journal", v)
 			case "fanout":
 				h.Fanout = d.int("fanout", v)
+			case "at":
+				h.At = d.int("at", v)
 			}
 		}); err != nil {
 			d.fail("trace", "an object")

@@ -3,6 +3,8 @@ package diskjournal
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/tutti-rt/tutti/internal/latency"
 )
 
 // Stats is what a journal has stored since it was opened.
@@ -11,16 +13,16 @@ type Stats struct {
 	Batches int64 // in those writes; also the changes of owner
 	Bytes   int64 // of those, as encoded
 	// SyncTimes is how long those writes took, with their syncs.
-	SyncTimes SyncTimes
+	SyncTimes latency.Distribution
 }
 
 type counters struct {
 	syncs, batches, bytes atomic.Int64
-	took                  syncMeter
+	took                  latency.Meter
 }
 
 func (c *counters) wrote(group []*commit, bytes int, took time.Duration) {
-	c.took.add(took)
+	c.took.Add(took)
 	c.syncs.Add(1)
 	c.batches.Add(int64(len(group)))
 	c.bytes.Add(int64(bytes))
@@ -30,6 +32,6 @@ func (c *counters) wrote(group []*commit, bytes int, took time.Duration) {
 func (j *Journal) Stats() Stats {
 	return Stats{
 		Syncs: j.count.syncs.Load(), Batches: j.count.batches.Load(), Bytes: j.count.bytes.Load(),
-		SyncTimes: j.count.took.times(),
+		SyncTimes: j.count.took.Distribution(),
 	}
 }
