@@ -2,7 +2,13 @@ package edge
 
 import "net/http"
 
-// postCommands carries out what the body asks for.
+// postCommands carries out what the body asks for: one command, or frames of a connection that the query names.
 func (x *exchange) postCommands() *problem {
-	return refuse(http.StatusNotFound, "commands are not taken here")
+	if p := x.parseLink(false); p != nil {
+		return p
+	}
+	if x.conn == "" {
+		return x.postCall()
+	}
+	return refuse(http.StatusNotFound, "frames are not taken here")
 }

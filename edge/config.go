@@ -72,6 +72,9 @@ type Limits struct {
 	SubHandshakes  int // handshakes a second of a subject (default 500, and 2,000 at once)
 	TokenRefreshes int // auth frames a minute of a link (default 60)
 	SubTickets     int // tickets a minute of a subject, made or used for the first time (default 600)
+
+	Calls    int // calls, views and posts that wait for an answer (default 10,000)
+	SubCalls int // those of a subject (default 1,000)
 }
 
 // Timing says how long the edge waits.
@@ -82,6 +85,7 @@ type Timing struct {
 	Drained   time.Duration // for a socket that takes no more bytes (default 10 s)
 	Close     time.Duration // for the peer's close after ours (default 2 s)
 	Verify    time.Duration // for a token to be checked (default 5 s)
+	Call      time.Duration // for the answer to a call, a view or frames that were posted (default 30 s)
 	Pace      time.Duration // between two sweeps of a busy ring, at most (default 20 ms)
 	Spread    time.Duration // over which clients come back after a drain (default 5 s)
 	Drain     time.Duration // for links to end when the edge stops (default 8 s)
@@ -170,6 +174,8 @@ func (l *Limits) fill() {
 	fill(&l.SubHandshakes, 500)
 	fill(&l.TokenRefreshes, 60)
 	fill(&l.SubTickets, 600)
+	fill(&l.Calls, 10_000)
+	fill(&l.SubCalls, 1_000)
 }
 
 func (t *Timing) fill() {
@@ -179,6 +185,7 @@ func (t *Timing) fill() {
 	fill(&t.Drained, 10*time.Second)
 	fill(&t.Close, 2*time.Second)
 	fill(&t.Verify, 5*time.Second)
+	fill(&t.Call, 30*time.Second)
 	fill(&t.Pace, 20*time.Millisecond)
 	fill(&t.Spread, 5*time.Second)
 	fill(&t.Drain, 8*time.Second)
@@ -217,12 +224,15 @@ func (c *Config) numbers() []named {
 		{"Limits.SubHandshakes", int64(l.SubHandshakes)},
 		{"Limits.TokenRefreshes", int64(l.TokenRefreshes)},
 		{"Limits.SubTickets", int64(l.SubTickets)},
+		{"Limits.Calls", int64(l.Calls)},
+		{"Limits.SubCalls", int64(l.SubCalls)},
 		{"Timing.Heartbeat", int64(t.Heartbeat)},
 		{"Timing.Verdict", int64(t.Verdict)},
 		{"Timing.Welcome", int64(t.Welcome)},
 		{"Timing.Drained", int64(t.Drained)},
 		{"Timing.Close", int64(t.Close)},
 		{"Timing.Verify", int64(t.Verify)},
+		{"Timing.Call", int64(t.Call)},
 		{"Timing.Pace", int64(t.Pace)},
 		{"Timing.Spread", int64(t.Spread)},
 		{"Timing.Drain", int64(t.Drain)},

@@ -49,6 +49,7 @@ type Edge struct {
 	handshakes gate
 	subjects   subjects
 	lastLink   atomic.Uint64
+	cut        cut // what ends when the edge has no more time
 
 	shared       Shared
 	follower     *follower // nil: nobody is ever terminated
@@ -209,6 +210,7 @@ func (e *Edge) drain() {
 	select {
 	case <-gone:
 	case <-time.After(e.timing.Drain):
+		e.cut.all()
 		for _, l := range e.links() {
 			if l.state.Load() != stateOpening {
 				l.socket.close()

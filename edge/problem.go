@@ -17,6 +17,12 @@ type problem struct {
 
 func refuse(status int, detail string) *problem { return &problem{status: status, detail: detail} }
 
+// coded gives the problem the code of a rejection.
+func (p *problem) coded(code string) *problem {
+	p.code = code
+	return p
+}
+
 func (p *problem) with(name, value string) *problem {
 	if p.header == nil {
 		p.header = make(http.Header)

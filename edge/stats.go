@@ -10,6 +10,7 @@ type Stats struct {
 	RingBytes     int64 // of all rings
 	PrivateBytes  int64 // of frames that wait for one link alone
 	Unfinished    int64 // bytes of messages that have come in part
+	Questions     int   // requests that wait for an entity's answer
 	Accepted      int64 // handshakes that were accepted
 	Refused       int64 // handshakes that were refused
 	FramesIn      int64 // frames of clients
@@ -28,6 +29,7 @@ type Stats struct {
 type counters struct {
 	links, entities                        atomic.Int64
 	private, unfinished                    atomic.Int64
+	questions                              atomic.Int64
 	accepted, refused                      atomic.Int64
 	framesIn, framesOut                    atomic.Int64
 	sweeps, writes, bytesOut, blocked      atomic.Int64
@@ -42,7 +44,8 @@ func (e *Edge) Stats() Stats {
 		Links: int(c.links.Load()), Entities: int(c.entities.Load()),
 		Rings: rings, RingBytes: bytes,
 		PrivateBytes: c.private.Load(), Unfinished: c.unfinished.Load(),
-		Accepted: c.accepted.Load(), Refused: c.refused.Load(),
+		Questions: int(c.questions.Load()),
+		Accepted:  c.accepted.Load(), Refused: c.refused.Load(),
 		FramesIn: c.framesIn.Load(), FramesOut: c.framesOut.Load(),
 		Sweeps: c.sweeps.Load(), Writes: c.writes.Load(), BytesOut: c.bytesOut.Load(),
 		Blocked: c.blocked.Load(), Conflations: c.conflations.Load(), Backlogs: c.backlogs.Load(),

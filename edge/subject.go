@@ -49,6 +49,7 @@ type subject struct {
 
 	mu            sync.Mutex
 	links         int // guarded by subjects.mu
+	questions     int // under way; guarded by subjects.mu
 	frames, bytes bucket
 	handshakes    bucket
 	tickets       bucket // each costs 60: the rate is per minute
@@ -87,6 +88,25 @@ func (s *subjects) takeTicket(name string, now int64, l *Limits) bool {
 	return s.find(name, now, l).tickets.take(now, 60, l.SubTickets, 60*l.SubTickets)
 }
 
+// ask counts a question of the subject, if it may have one more under way.
+func (s *subjects) ask(name string, now int64, l *Limits) (*subject, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub := s.find(name, now, l)
+	if sub.questions >= l.SubCalls {
+		return nil, false
+	}
+	sub.questions++
+	return sub, true
+}
+
+// answered takes a question out of the count.
+func (s *subjects) answered(sub *subject) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub.questions--
+}
+
 // enter counts a link of the subject.
 func (s *subjects) enter(name string, now int64, l *Limits) (*subject, int) {
 	s.mu.Lock()
@@ -118,7 +138,7 @@ func (s *subjects) age(now int64, l *Limits) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, sub := range s.byName {
-		if sub.links == 0 && sub.handshakes.take(now, burst, l.SubHandshakes, burst) &&
+		if sub.links+sub.questions == 0 && sub.handshakes.take(now, burst, l.SubHandshakes, burst) &&
 			sub.tickets.take(now, 60*l.SubTickets, l.SubTickets, 60*l.SubTickets) {
 			delete(s.byName, name)
 		}
@@ -126,9 +146,12 @@ func (s *subjects) age(now int64, l *Limits) {
 }
 
 // take counts a frame of the subject.
-func (s *subject) take(now int64, bytes int, l *Limits) bool {
+func (s *subject) take(now int64, bytes int, l *Limits) bool { return s.takeMany(now, 1, bytes, l) }
+
+// takeMany counts frames that have so many bytes together.
+func (s *subject) takeMany(now int64, frames, bytes int, l *Limits) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.frames.take(now, 1, l.SubFrames, l.SubFrames) &&
+	return s.frames.take(now, frames, l.SubFrames, l.SubFrames) &&
 		s.bytes.take(now, bytes, l.SubBytes, max(l.SubBytes, l.Frame))
 }

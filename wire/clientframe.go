@@ -173,10 +173,8 @@ func (m *members) command(f *ClientFrame) (bad string) {
 	if bad = m.numbered(f); bad != "" {
 		return bad
 	}
-	if !absent(m.expect) {
-		if f.Expect, f.HasExpect = parseInteger(m.expect); !f.HasExpect {
-			return "expect has to be an integer from 0 to 2^53-1"
-		}
+	if bad = m.expected(f); bad != "" {
+		return bad
 	}
 	switch {
 	case absent(m.trace) || string(m.trace) == "false":
@@ -212,6 +210,16 @@ func parseMicros(value []byte) (us int64, ok bool) {
 		return 0, false
 	}
 	return int64(n), true
+}
+
+func (m *members) expected(f *ClientFrame) (bad string) {
+	if absent(m.expect) {
+		return ""
+	}
+	if f.Expect, f.HasExpect = parseInteger(m.expect); !f.HasExpect {
+		return "expect has to be an integer from 0 to 2^53-1"
+	}
+	return ""
 }
 
 func (m *members) query(f *ClientFrame) (bad string) {
