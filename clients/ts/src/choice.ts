@@ -59,6 +59,12 @@ export class Choice {
     write(this.#storage, this.#key, this.#memory);
   }
 
+  /** answered notes that the server itself was reached, and said no. */
+  answered(): void {
+    this.#tried = 0;
+    this.#at = this.#recalled();
+  }
+
   /** ended takes for how long, in ms, a link lived that had been welcomed. */
   ended(lived: number): void {
     this.#short = lived < shortLife ? this.#short + 1 : 0;

@@ -16,6 +16,8 @@ const steady = 5_000; // ms after which a link that ends was no failure
 const firstUpgrade = 30_000; // ms until a better transport is tried
 const lastUpgrade = 600_000;
 const goodbye = 2_000; // ms that a leave may take
+const unsuited = [405, 406, 426]; // statuses that say something of the transport alone
+const passing = [408, 409, 425, 429]; // statuses below 500 that may be others next time
 const mostDenials = 3; // fresh tokens in a row that the server does not take
 
 /** Carried is what the links carry. */
@@ -217,11 +219,9 @@ export class Connection {
       if (!posted) this.#ended(attempt, new Terminated(code, message, reconnect, after));
     } else if (frame.type === 'welcome') {
       this.#welcome(attempt, frame);
-    } else if (!attempt.welcomedAt) {
-      throw new Lost(`${frame.type} came before the welcome`);
     } else if (frame.type === 'status') {
-      this.#show({ recovering: frame.state !== 'serving' });
-    } else {
+      if (attempt === this.#current) this.#show({ recovering: frame.state !== 'serving' });
+    } else if (attempt.welcomedAt) {
       this.#carried.take(frame, posted);
     }
   }
@@ -239,11 +239,11 @@ export class Connection {
       this.#denials = 0;
       this.#paced = undefined;
       this.#choice.welcomed(attempt.transport);
-      attempt.pulse.welcome(frame.heartbeat);
       this.#tokens.keep((token) => this.link?.send(JSON.stringify({ type: 'auth', token })));
       this.#planUpgrade();
     }
     this.#carried.welcome(frame, !frame.known && attempt.cursor !== undefined, again);
+    if (!again) attempt.pulse.welcome(frame.heartbeat);
     this.#show({ phase: 'online', transport: attempt.transport, error: undefined, recovering: false });
   }
 
@@ -310,16 +310,15 @@ export class Connection {
       }
       return error.after ?? this.#backoff.next();
     }
-    if (error instanceof Refused) {
+    if (error instanceof Refused && !unsuited.includes(error.status) && (error.byServer || error.status === 401)) {
+      this.#choice.answered();
       if (error.status === 401) {
         if (!this.#tokens.renewable || ++this.#denials > mostDenials) return undefined;
         this.#tokens.expired();
-        return this.#backoff.next();
-      }
-      if (error.byServer && ![405, 406, 408, 409, 425, 426, 429].includes(error.status) && error.status < 500)
+      } else if (error.status < 500 && !passing.includes(error.status)) {
         return undefined;
-      if (error.after !== undefined) return error.after + this.#backoff.next();
-      if (error.byServer && ![405, 406, 426].includes(error.status)) return this.#backoff.next();
+      }
+      return (error.after ?? 0) + this.#backoff.next();
     }
     if (attempt.welcomedAt) {
       this.#choice.ended(lived);

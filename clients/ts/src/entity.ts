@@ -122,6 +122,7 @@ export class Entity<C = Untyped> {
       welcome: (frame: Welcome, forgotten: boolean, again: boolean) => {
         stream.welcome(frame);
         if (again) return;
+        stream.attached();
         identity.processed(frame.acked);
         const write = (line: string) => this.#connection.link?.send(line);
         if (this.#presence !== undefined) write(this.#presence);
@@ -269,12 +270,20 @@ export class Entity<C = Untyped> {
     signal?.throwIfAborted();
     const rest = `,${JSON.stringify(frame).slice(1)}`;
     this.#outbox.check(rest);
+    let settled = () => {};
     return new Promise<AckFrame | AnswerFrame>((resolve, reject) => {
       const call: Call = { isQuery, rest, resolve, reject, id: 0, sentAt: 0, abandoned: false };
       added(call); // what it throws rejects
-      this.#outbox.add(call, signal);
+      this.#outbox.add(call);
+      const abort = () => {
+        if (!this.#outbox.abandon(call, signal?.reason)) return;
+        this.#stream.fold.drop(call);
+        this.#stream.publish();
+      };
+      signal?.addEventListener('abort', abort);
+      settled = () => signal?.removeEventListener('abort', abort);
       this.#pump();
-    });
+    }).finally(() => settled());
   }
 
   #pump(): void {

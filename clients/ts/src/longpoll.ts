@@ -29,7 +29,8 @@ export function openLongPoll(dial: Dial, hears: Hears): Link {
       if (stop.signal.aborted) return;
       hears.heard();
       url.searchParams.delete('welcome');
-      url.searchParams.set('cursor', response.headers.get('tutti-cursor') ?? '');
+      const cursor = response.headers.get('tutti-cursor');
+      if (cursor) url.searchParams.set('cursor', cursor);
       if (frames.length > 0) hears.frames(frames, false);
     }
   };

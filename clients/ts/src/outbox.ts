@@ -63,10 +63,9 @@ export class Outbox {
   }
 
   /** add takes a call that was checked. */
-  add(call: Call, signal: AbortSignal | undefined): void {
+  add(call: Call): void {
     this.#waiting.push(call);
     this.#bytes += call.rest.length;
-    signal?.addEventListener('abort', () => this.#abandon(call, signal.reason), { once: true });
   }
 
   /** pump writes as much as may be without an answer. */
@@ -125,6 +124,20 @@ export class Outbox {
     return call;
   }
 
+  /** abandon settles a call for which nobody waits any more. It returns whether it will never be sent. */
+  abandon(call: Call, reason: unknown): boolean {
+    const at = this.#waiting.indexOf(call);
+    const cause = reason instanceof Error ? reason : new Error(String(reason));
+    if (at >= 0) {
+      this.#waiting.splice(at, 1);
+      this.#bytes -= call.rest.length;
+    } else if (this.#flying.get(call.id) === call) {
+      call.abandoned = true; // its answer still frees its place
+    }
+    call.reject(at >= 0 || call.isQuery ? cause : new Unknown(cause.message, { cause }));
+    return at >= 0;
+  }
+
   /** close settles everything that is left. */
   close(cause: Error | undefined): void {
     const why = cause ? `closed: ${cause.message}` : 'closed';
@@ -144,18 +157,5 @@ export class Outbox {
   #remove(call: Call): void {
     this.#flying.delete(call.id);
     this.#bytes -= call.rest.length;
-  }
-
-  #abandon(call: Call, reason: unknown): void {
-    const at = this.#waiting.indexOf(call);
-    const cause = reason instanceof Error ? reason : new Error(String(reason));
-    if (at >= 0) {
-      this.#waiting.splice(at, 1);
-      this.#bytes -= call.rest.length;
-      call.reject(cause);
-    } else if (this.#flying.get(call.id) === call) {
-      call.abandoned = true; // its answer still frees its place
-      call.reject(call.isQuery ? cause : new Unknown(cause.message, { cause }));
-    }
   }
 }

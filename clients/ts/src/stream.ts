@@ -67,6 +67,12 @@ export class Stream<C> {
     this.last = 0;
   }
 
+  /** attached says that another link carries the stream: to another edge, perhaps, with another clock. */
+  attached(): void {
+    this.clock.reset();
+    this.#pinged = undefined;
+  }
+
   /** welcome takes where the stream begins, or begins anew. */
   welcome(frame: Welcome): void {
     this.member = frame.member;
