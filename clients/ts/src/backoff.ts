@@ -10,20 +10,18 @@ export interface Pace {
 export class Backoff {
   readonly #min: number;
   readonly #max: number;
-  readonly #random: () => number;
   #failures = 0;
 
-  constructor({ min = 100, max = 10_000 }: Pace = {}, random: () => number = Math.random) {
+  constructor({ min = 100, max = 10_000 }: Pace) {
     this.#min = min;
     this.#max = Math.max(max, min);
-    this.#random = random;
   }
 
   /** next returns the wait before the next attempt, after one more failure. */
   next(): number {
     const most = Math.min(this.#max, this.#min * 2 ** Math.min(this.#failures, 30));
     this.#failures++;
-    return this.#random() * most;
+    return Math.random() * most;
   }
 
   reset(): void {

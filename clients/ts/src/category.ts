@@ -9,9 +9,9 @@
  *       state: { lines: string[] };
  *       commands: { say: { data: { text: string }; reply: undefined } };
  *       events: { said: { who: string; text: string } };
- *       queries: { find: { data: { word: string }; reply: string[] } };
+ *       queries: { find: { data: { word: string }; answer: string[] } };
  *       signals: { typing: boolean };
- *       messages: { notice: string };
+ *       messages: { typing: boolean; notice: string };
  *       presence: { color: string };
  *       who: string;
  *     }
@@ -21,7 +21,7 @@ export interface Untyped {
   state: any;
   commands: Record<string, { data: any; reply: any }>;
   events: Record<string, any>;
-  queries: Record<string, { data: any; reply: any }>;
+  queries: Record<string, { data: any; answer: any }>;
   signals: Record<string, any>;
   messages: Record<string, any>;
   presence: any;
@@ -36,15 +36,15 @@ type Part<C, K extends string, Otherwise> = C extends { [P in K]?: infer X }
   : Otherwise;
 type None = Record<never, never>;
 type Names<T> = keyof T & string;
-type Exchange<T, K extends 'data' | 'reply'> = T extends { [P in K]: infer X } ? X : undefined;
+type Exchange<T, K extends 'data' | 'reply' | 'answer'> = T extends { [P in K]: infer X } ? X : undefined;
 
 export type State<C> = C extends { state: infer S } ? S : unknown;
 export type Commands<C> = Part<C, 'commands', None>;
 export type Events<C> = Part<C, 'events', None>;
 export type Queries<C> = Part<C, 'queries', None>;
 export type Signals<C> = Part<C, 'signals', None>;
-/** What comes as messages: signals of others, and what the category broadcasts. */
-export type Messages<C> = Signals<C> & Part<C, 'messages', None>;
+/** What comes as messages: signals that are relayed, and what the category broadcasts. */
+export type Messages<C> = Part<C, 'messages', None>;
 export type Presence<C> = C extends { presence: infer P } ? P : unknown;
 export type Who<C> = C extends { who: infer W } ? W : unknown;
 
@@ -53,7 +53,7 @@ export type CommandData<C, N extends CommandName<C>> = Exchange<Commands<C>[N], 
 export type CommandReply<C, N extends CommandName<C>> = Exchange<Commands<C>[N], 'reply'>;
 export type QueryName<C> = Names<Queries<C>>;
 export type QueryData<C, N extends QueryName<C>> = Exchange<Queries<C>[N], 'data'>;
-export type QueryReply<C, N extends QueryName<C>> = Exchange<Queries<C>[N], 'reply'>;
+export type QueryAnswer<C, N extends QueryName<C>> = Exchange<Queries<C>[N], 'answer'>;
 export type SignalName<C> = Names<Signals<C>>;
 export type EventName<C> = Names<Events<C>>;
 

@@ -177,6 +177,7 @@ export class Connection {
       }),
     };
     const url = target(cursor);
+    this.#paced = undefined;
     this.#tokens.get().then(
       () => {
         if (!this.#live(attempt)) return;
@@ -237,7 +238,6 @@ export class Connection {
     if (!again) {
       attempt.welcomedAt = Date.now();
       this.#denials = 0;
-      this.#paced = undefined;
       this.#choice.welcomed(attempt.transport);
       this.#tokens.keep((token) => this.link?.send(JSON.stringify({ type: 'auth', token })));
       this.#planUpgrade();

@@ -6,9 +6,9 @@ import type {
   EventOf,
   MessageOf,
   Presence,
+  QueryAnswer,
   QueryData,
   QueryName,
-  QueryReply,
   SignalName,
   Signals,
   State,
@@ -213,11 +213,11 @@ export class Entity<C = Untyped> {
   async query<N extends QueryName<C>>(
     name: N,
     ...[data, options = {}]: Arguments<QueryData<C, N>, QueryOptions>
-  ): Promise<Answer<QueryReply<C, N>>> {
+  ): Promise<Answer<QueryAnswer<C, N>>> {
     const { consistency, maxAge, signal } = options;
     const frame = { name, data: data ?? null, consistency, max_age_ms: maxAge };
     const answer = (await this.#ask(true, frame, signal, () => {})) as AnswerFrame;
-    return { rev: answer.rev, data: answer.data as QueryReply<C, N> };
+    return { rev: answer.rev, data: answer.data as QueryAnswer<C, N> };
   }
 
   /** Tells the others something that is lost when it is missed. Returns false when it cannot be sent just now. */

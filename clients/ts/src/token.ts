@@ -80,14 +80,15 @@ export class Tokens {
   }
 
   #fresh(): Promise<string> {
-    this.#asked ??= (async () => {
-      try {
-        this.#token = typeof this.#from === 'function' ? await this.#from(this.#reason) : this.#from;
-        return this.#token;
-      } finally {
+    this.#asked ??= Promise.resolve()
+      .then(() => (typeof this.#from === 'function' ? this.#from(this.#reason) : this.#from))
+      .then((token) => {
+        this.#token = token;
+        return token;
+      })
+      .finally(() => {
         this.#asked = undefined;
-      }
-    })();
+      });
     return this.#asked;
   }
 

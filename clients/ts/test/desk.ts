@@ -15,9 +15,9 @@ export interface Desk {
     shout: { data: { text: string }; reply: undefined };
   };
   events: { added: { by: number }; hidden: Record<string, never> };
-  queries: { sum: { data: undefined; reply: number } };
+  queries: { sum: { data: undefined; answer: number } };
   signals: { typing: boolean };
-  messages: { shouted: { text: string } };
+  messages: { typing: boolean; shouted: { text: string } };
   presence: { color: string };
   who: string;
 }

@@ -6,6 +6,7 @@ export interface Frame {
   type?: string;
   id?: number;
   name?: string;
+  t?: unknown;
   [field: string]: unknown;
 }
 
@@ -45,6 +46,7 @@ export class FakeSocket {
   readonly url: URL;
   readonly protocols: string[];
   readonly #received: Frame[] = [];
+  readonly #pings: Frame[] = [];
 
   constructor(url: string, protocols: string[]) {
     this.url = new URL(url);
@@ -53,12 +55,12 @@ export class FakeSocket {
 
   /** Everything that the client sent since the last call, without its pings. */
   received(): Frame[] {
-    return this.#received.splice(0).filter((f) => f.type !== 'ping');
+    return this.#received.splice(0);
   }
 
-  /** The pings among what the client sent since the last call. */
+  /** The pings that the client sent since the last call. */
   pings(): Frame[] {
-    return this.#received.splice(0).filter((f) => f.type === 'ping');
+    return this.#pings.splice(0);
   }
 
   accept(...frames: Frame[]): this {
@@ -78,7 +80,10 @@ export class FakeSocket {
 
   send(data: string): void {
     if (this.closed) throw new Error('closed');
-    for (const line of data.split('\n')) this.#received.push(JSON.parse(line));
+    for (const line of data.split('\n')) {
+      const frame = JSON.parse(line) as Frame;
+      (frame.type === 'ping' ? this.#pings : this.#received).push(frame);
+    }
   }
 
   close(): void {
