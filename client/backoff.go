@@ -17,7 +17,7 @@ func (b Backoff) delay(failures int, err error) time.Duration {
 	if errors.As(err, &t) && t.After > 0 {
 		return t.After
 	}
-	if errors.Is(err, errFresh) {
+	if errors.Is(err, errFresh) || errors.Is(err, errSwitch) {
 		return 0
 	}
 	most := b.Min << min(failures, 30)

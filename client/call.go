@@ -131,6 +131,13 @@ func (c *Client) start(ctx context.Context, frame wire.ClientFrame) (*Call, erro
 	return p, nil
 }
 
+// ID returns the command's id, as the events that it causes name it. That of a query changes when it is asked again.
+func (p *Call) ID() uint64 {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	return p.frame.ID
+}
+
 // Done is closed when the outcome is known.
 func (p *Call) Done() <-chan struct{} { return p.done }
 

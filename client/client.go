@@ -26,16 +26,17 @@ type Client struct {
 	running sync.WaitGroup // the goroutine of run
 	opened  chan struct{}  // closed by the first welcome
 
-	mu       sync.Mutex
-	link     *link            // the present one, once it was welcomed
-	calls    map[uint64]*Call // unanswered, by id
-	nextID   uint64
-	pings    map[uint64]chan<- wire.ServerFrame
-	nextPing uint64
-	presence []byte // what others shall see, nil: nothing
-	token    string // set by SetToken
-	member   string
-	err      error // why no link follows; set before ended is closed
+	mu         sync.Mutex
+	link       *link            // the present one, once it was welcomed
+	calls      map[uint64]*Call // unanswered, by id
+	nextID     uint64
+	pings      map[uint64]chan<- wire.ServerFrame
+	nextPing   uint64
+	transports []Transport // set by SetTransports, until they are taken; nil: nobody did
+	presence   []byte      // what others shall see, nil: nothing
+	token      string      // set by SetToken
+	member     string
+	err        error // why no link follows; set before ended is closed
 
 	// What the goroutine of run knows.
 	epoch  string
@@ -151,6 +152,7 @@ func (c *Client) run(ctx context.Context) {
 	log := c.config.Logger
 	choice := newChoice(c.config.Transports)
 	for failures := 0; ; failures++ {
+		choice = c.choose(choice)
 		i := choice.next(time.Now())
 		c.status.set(Status{Phase: Connecting, Transport: choice.order[i]})
 		end := c.serve(ctx, choice.order[i])

@@ -18,9 +18,10 @@ var (
 	// has forgotten the connection, or nobody waited for the answer.
 	ErrFateUnknown = errors.New("client: it is not known whether the command had its effect")
 
-	errGap   = errors.New("client: gap in the stream of events")
-	errFresh = errors.New("client: fresh state wanted")
-	errMute  = errors.New("client: nothing heard from the server")
+	errGap    = errors.New("client: gap in the stream of events")
+	errFresh  = errors.New("client: fresh state wanted")
+	errSwitch = errors.New("client: another transport wanted")
+	errMute   = errors.New("client: nothing heard from the server")
 )
 
 // Rejected is the entity's or the platform's "no" to a command or query. It changed nothing.

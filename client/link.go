@@ -160,7 +160,7 @@ func (c *Client) detach(l *link) {
 func (c *Client) write(ctx context.Context, l *link) {
 	defer func() {
 		cause := context.Cause(ctx)
-		l.carrier.close(errors.Is(cause, context.Canceled) || errors.Is(cause, errFresh))
+		l.carrier.close(errors.Is(cause, context.Canceled) || errors.Is(cause, errFresh) || errors.Is(cause, errSwitch))
 	}()
 	var buf []byte
 	for {

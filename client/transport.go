@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/tutti-rt/tutti/wire"
@@ -103,6 +104,41 @@ func overHTTP(u *url.URL) *url.URL {
 		plain.Scheme = "https"
 	}
 	return &plain
+}
+
+// SetTransports has links take these transports from now on, in this order, whatever has become of them before. A link
+// over any other than the first makes way for one over that.
+func (c *Client) SetTransports(order ...Transport) error {
+	if err := validTransports(order); err != nil {
+		return fmt.Errorf("set transports: %w", err)
+	}
+	if len(order) == 0 {
+		order = AllTransports()
+	}
+	c.mu.Lock()
+	if c.calls == nil {
+		defer c.mu.Unlock()
+		return c.err
+	}
+	c.transports = slices.Clone(order)
+	l := c.link
+	c.mu.Unlock()
+	if l != nil && l.transport != order[0] {
+		l.stop(errSwitch)
+	}
+	return nil
+}
+
+// choose returns what decides about the transport of the next link.
+func (c *Client) choose(present *choice) *choice {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.transports == nil {
+		return present
+	}
+	order := c.transports
+	c.transports = nil
+	return newChoice(order)
 }
 
 // choice decides which transport the next link takes: the first that is not barred. The goroutine of run owns it.

@@ -274,3 +274,34 @@ func TestStaysWhenTheNetworkGoes(t *testing.T) {
 		l.send(resumed(6))
 	})
 }
+
+func TestSetTransports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		c, l := s.open(client.Config{}, welcome(5, "{}"))
+		l.send(event(6))
+		p := start(t, c, "a")
+		expectFrames(t, l, "command 1 a")
+		if err := c.SetTransports(client.LongPoll, client.WebSocket); err != nil {
+			t.Fatal(err)
+		}
+		l.closed()
+		l = s.link()
+		if got := l.query.Get("cursor"); l.transport != client.LongPoll || got != "e1:6" {
+			t.Errorf("the next link is %s with the cursor %s, want longpoll with e1:6", l.transport, got)
+		}
+		l.send(resumed(6), event(7))
+		expectFrames(t, l, "command 1 a")
+		l.send(event(8), ack(1, 8))
+		if got, err := outcome(t, p); err != nil || got.ID != p.ID() {
+			t.Errorf("Wait = %+v, %v", got, err)
+		}
+		expect(t, c, "state 5 {}", "event 6", "event 7", "event 8")
+		if err := c.SetTransports("pigeon"); err == nil {
+			t.Error("SetTransports of what is not known succeeded")
+		}
+		if err := c.SetTransports(client.LongPoll); err != nil || len(s.links) > 0 {
+			t.Errorf("SetTransports = %v, and the link made way for another one of its own kind", err)
+		}
+	})
+}

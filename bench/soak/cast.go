@@ -187,6 +187,16 @@ func (c *crew) add(s *session) {
 	c.sessions = append(c.sessions, s)
 }
 
+// mix adds s anywhere: who comes first sends most.
+func (c *crew) mix(s *session, r *rand.Rand) {
+	c.add(s)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := len(c.sessions) - 1
+	other := r.IntN(len(c.sessions))
+	c.sessions[other], c.sessions[last] = c.sessions[last], c.sessions[other]
+}
+
 func (c *crew) remove(s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

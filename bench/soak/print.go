@@ -41,6 +41,12 @@ func (r *Result) Print(to io.Writer, m bench.Machine) error {
 	line("seed", "%d", r.Seed)
 	line("load", "%.0f s, %g commands/s asked for, %.0f/s answered", r.Seconds, r.Rate, float64(r.Acked+r.Refused)/r.Seconds)
 	line("clients", "%d connections at %d entities over %d links: %d dropped, %d ended by the node, %d resumed, %d too far behind for it", r.Connections, r.Places, r.Links, r.Dropped, r.Ended, r.Resumed, r.Anew)
+	if r.Posts > 0 {
+		line("of them without WebSocket", "%d streams of events, %d polls; %d POSTs", r.Streams, r.Polls, r.Posts)
+	}
+	if n := &r.Network; n.Connections > 0 {
+		line("network", "%d TCP connections, %d cut at some byte, %d of them silently; %d stalls", n.Connections, n.Cuts, n.Silences, n.Stalls)
+	}
 	line("ends", "%d kills, %d of them while it started; %d drains", r.Kills, r.KillAgain, r.Drains)
 	line("kill to first acknowledgement", "%s", r.Pause)
 	line("kill to listening", "%s", r.Start)

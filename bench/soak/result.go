@@ -3,6 +3,8 @@ package soak
 import (
 	"slices"
 	"time"
+
+	"github.com/tutti-rt/tutti/internal/relay"
 )
 
 // Result is what a run has shown.
@@ -40,6 +42,11 @@ type Result struct {
 	Dozed       int64 `json:"slow_reader_pauses"`
 	Joined      int64 `json:"joined"`
 	Left        int64 `json:"left"`
+
+	Streams int64        `json:"event_streams,omitempty"` // of the links
+	Polls   int64        `json:"polls,omitempty"`
+	Posts   int64        `json:"posts,omitempty"`
+	Network relay.Counts `json:"network,omitzero"`
 
 	Events    int64 `json:"events_seen"`
 	States    int64 `json:"states_seen"`
@@ -98,6 +105,10 @@ func (r *run) finish() {
 	s.Ended, s.Resumed, s.Anew, s.Conflated, s.Dozed = n.ended.Load(), n.resumed.Load(), n.anew.Load(), n.conflated.Load(), n.slow.Load()
 	s.Joined, s.Left, s.Events, s.States = n.joined.Load(), n.left.Load(), n.events.Load(), n.states.Load()
 	s.Messages, s.Presences, s.Signals = n.messages.Load(), n.presences.Load(), n.signals.Load()
+	s.Streams, s.Polls, s.Posts = n.streams.Load(), n.polls.Load(), n.posts.Load()
+	for _, one := range r.network {
+		s.Network.Add(one.Counts())
+	}
 	s.ServerCPU = r.meter.seconds()
 	if answered := s.Acked + s.Refused; answered > 0 {
 		s.CPUPerMillion = s.ServerCPU / float64(answered) * 1e6

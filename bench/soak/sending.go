@@ -3,8 +3,6 @@ package soak
 import (
 	"math/rand/v2"
 
-	"github.com/gobwas/ws"
-
 	"github.com/tutti-rt/tutti/wire"
 )
 
@@ -35,14 +33,27 @@ func (s *session) ask(name string) bool {
 	s.ids++
 	f := wire.ClientFrame{Type: wire.TypeQuery, ID: s.ids, Name: name}
 	s.counts.asked.Add(1)
-	s.issue(sent{id: s.ids, query: true, floor: s.place.floor.Load(), frame: wire.AppendClientFrame(nil, f)})
+	s.issue(sent{id: s.ids, query: true, name: name, floor: s.place.floor.Load(), frame: wire.AppendClientFrame(nil, f)})
 	return true
 }
 
 // issue sends a frame now, or with the next link. The caller holds mu.
 func (s *session) issue(q sent) {
 	s.waiting = append(s.waiting, q)
-	if s.socket != nil && s.socket.write(ws.OpText, q.frame) != nil {
+	switch {
+	case s.driver == nil:
+	case q.query:
+		s.driver.Query(q.id, q.name)
+		return
+	default:
+		var expect *uint64
+		if q.order.conditional {
+			expect = &q.order.expect
+		}
+		s.driver.Command(q.id, q.order.name, q.order.data, expect)
+		return
+	}
+	if s.socket != nil && s.socket.say(q.frame) != nil {
 		s.socket.close() // its reader sees
 		s.socket = nil
 	}
@@ -52,9 +63,14 @@ func (s *session) issue(q sent) {
 func (s *session) signal(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.driver != nil {
+		s.counts.signals.Add(1)
+		s.driver.Signal(name, []byte(`{}`))
+		return
+	}
 	if s.socket != nil {
 		s.counts.signals.Add(1)
-		_ = s.socket.write(ws.OpText, wire.AppendClientFrame(nil, wire.ClientFrame{Type: wire.TypeSignal, Name: name, Data: []byte(`{}`)}))
+		_ = s.socket.say(wire.AppendClientFrame(nil, wire.ClientFrame{Type: wire.TypeSignal, Name: name, Data: []byte(`{}`)}))
 	}
 }
 
@@ -69,7 +85,10 @@ func (s *session) resend(sock *socket) {
 	}
 	s.waiting = kept
 	for i := range kept {
-		if sock.write(ws.OpText, kept[i].frame) != nil {
+		if len(s.config.Transports) > 0 {
+			s.again[kept[i].id] = "" // a POST may still be under way
+		}
+		if sock.say(kept[i].frame) != nil {
 			sock.close() // its reader sees
 			return
 		}

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gobwas/ws"
-
 	"github.com/tutti-rt/tutti/wire"
 )
 
@@ -38,6 +36,7 @@ type session struct {
 	conn   string // secret id
 	sub    string
 	rng    *rand.Rand // of the goroutine that runs it
+	driver Driver     // of a guest; nil: the session has links of its own
 	quit   chan struct{}
 	once   sync.Once
 	polite bool // has said that it leaves; read once quit is closed
@@ -53,6 +52,8 @@ type session struct {
 	applied uint64 // highest id of a command that was acknowledged
 	pad     padFold
 
+	again map[uint64]string // outcome of each command that may be answered more than once
+
 	run     []uint32 // sums of events since first, not noted yet
 	first   uint64
 	present chan int // first count of members of a link, where somebody waits for it
@@ -65,13 +66,14 @@ type sent struct {
 	order order
 	frame []byte
 	query bool
+	name  string // of a query
 	floor uint64 // of a query, when it was asked
 }
 
 // newSession makes a connection, which starts with run.
 func (w *world) newSession(p *place, m manner) *session {
 	n := w.numbers.Add(1)
-	s := &session{world: w, place: p, manner: m, number: n, rng: w.random(uint64(n)), quit: make(chan struct{})}
+	s := &session{world: w, place: p, manner: m, number: n, rng: w.random(uint64(n)), quit: make(chan struct{}), again: make(map[uint64]string)}
 	s.conn = "soak-" + token(n, w.config.Seed) + "-connection"
 	s.sub = "sub-" + string(rune('a'+n%16))
 	return s
@@ -90,7 +92,10 @@ func (s *session) end(leave bool) {
 		sock := s.socket
 		s.socket = nil
 		s.mu.Unlock()
-		s.polite = leave && sock != nil && sock.write(ws.OpText, []byte(`{"type":"leave"}`)) == nil
+		if s.driver != nil {
+			s.driver.End(leave)
+		}
+		s.polite = leave && sock != nil && sock.say([]byte(`{"type":"leave"}`)) == nil
 		close(s.quit)
 	})
 }
@@ -199,14 +204,41 @@ func (s *session) dial(ctx context.Context) (*socket, error) {
 		s.place.mu.Unlock()
 	}
 	s.mu.Unlock()
-	address := "ws" + strings.TrimPrefix(s.config.URL, "http") + "/v1/" + s.place.category + "/" + url.PathEscape(s.place.id) + "?" + query.Encode()
 	slow := s.manner.slow
 	select {
 	case <-s.stopping:
 		slow = false
 	default:
 	}
-	return dialSocket(ctx, address, t, slow)
+	sock := &socket{slow: slow}
+	base := s.base()
+	switch s.transport() {
+	case ServerSentEvents:
+		s.counts.streams.Add(1)
+		sock.way, err = s.dialEvents(ctx, base, t, query)
+	case LongPoll:
+		sock.way, err = s.dialPolls(ctx, base, t, query)
+	default:
+		address := "ws" + strings.TrimPrefix(base, "http") + "/v1/" + s.place.category + "/" + url.PathEscape(s.place.id) + "?" + query.Encode()
+		sock.way, err = dialWebSocket(ctx, address, t, slow)
+	}
+	return sock, err
+}
+
+// base returns the URL of the node, or of somebody on the way to it.
+func (s *session) base() string {
+	if n := len(s.relays); n > 0 && s.rng.IntN(8) > 0 {
+		return s.relays[s.rng.IntN(n)]
+	}
+	return s.config.URL
+}
+
+// transport says what the next link is.
+func (s *session) transport() Transport {
+	if n := len(s.config.Transports); n > 0 && !s.manner.slow {
+		return s.config.Transports[s.rng.IntN(n)]
+	}
+	return WebSocket
 }
 
 // silence is how long a node may say nothing at all: it pings every 25 s.
@@ -262,7 +294,7 @@ func (s *session) follow(ctx context.Context, sock *socket, floor uint64) (after
 		if drop.Before(limit) {
 			limit = drop
 		}
-		if err := sock.conn.SetReadDeadline(limit); err != nil {
+		if err := sock.until(limit); err != nil {
 			return 0
 		}
 		message, err := sock.read()
@@ -287,7 +319,7 @@ func (s *session) follow(ctx context.Context, sock *socket, floor uint64) (after
 // part gives a link up: by closing it, or by coming with another one while it is open.
 func (s *session) part(sock *socket) (keep bool) {
 	s.counts.dropped.Add(1)
-	if !oneIn(s.rng, 4) {
+	if _, socket := sock.way.(*webSocket); !socket || !oneIn(s.rng, 4) {
 		return false
 	}
 	s.mu.Lock()
@@ -295,7 +327,7 @@ func (s *session) part(sock *socket) (keep bool) {
 	s.mu.Unlock()
 	s.clients.Go(func() { // ends with the link, soon
 		defer sock.close()
-		_ = sock.conn.SetReadDeadline(time.Now().Add(10 * time.Second)) // a closed one cannot be read either
+		_ = sock.until(time.Now().Add(10 * time.Second)) // a closed one cannot be read either
 		for {
 			message, err := sock.read()
 			if err != nil {

@@ -149,6 +149,9 @@ func (r *run) rest(ctx context.Context) {
 		s.end(s.number%3 == 0)
 		r.cast.remove(s)
 	}
+	if err := r.cast.dismissGuests(); err != nil {
+		r.failures.add(Failure{Entity: "guests", Broken: "they go: " + err.Error()})
+	}
 	r.clients.Wait()
 	r.await(ctx, time.Now().Add(15*time.Second), func() (bool, func()) {
 		r.result.Rest = count()

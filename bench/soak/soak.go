@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/tutti-rt/tutti/internal/relay"
 	"github.com/tutti-rt/tutti/journal"
 )
 
@@ -29,13 +31,32 @@ type Config struct {
 	Seed      uint64        // of all choices
 	For       time.Duration // how long the load lasts
 	KillEvery time.Duration // about; 0: never
+	DrainsIn  int           // one in so many ends is asked for with a signal (default 8)
 	Rate      float64       // commands/s of all together
+
+	// Transports are those that links choose from, one after the other. None: only WebSockets.
+	Transports []Transport
+	// Network says how bad the network is that most links go through. Its Target is the node's. Nil: all is well.
+	Network *relay.Config
+
+	// Guests are clients of others that take part.
+	Guests []Guests
 
 	// Goroutines asks the node how many goroutines it has. Nil: nobody asks.
 	Goroutines func(ctx context.Context) (int, error)
 	// Progress is told how it goes, every second. Nil: nobody is.
 	Progress func(Progress)
 }
+
+// Transport names a way to carry a link.
+type Transport string
+
+// The transports.
+const (
+	WebSocket        Transport = "websocket"
+	ServerSentEvents Transport = "sse"
+	LongPoll         Transport = "longpoll"
+)
 
 // Progress is how far a run has come.
 type Progress struct {
@@ -96,6 +117,7 @@ type run struct {
 	cast       *cast
 	meter      *meter
 	supervisor *supervisor
+	network    []*relay.Relay
 	result     Result
 }
 
@@ -109,10 +131,17 @@ func (r *run) load(ctx context.Context) (err error) {
 	defer r.clients.Wait()
 	defer dismiss()
 
+	calm, err := r.badNetwork(ctx, &helpers)
+	if err != nil {
+		return err
+	}
 	helpers.Go(func() { r.meter.run(ctx) })
 	helpers.Go(func() { r.tell(ctx) })
 	stop := r.stopping
 	r.cast.enterAll(clients)
+	if err := r.cast.invite(clients); err != nil {
+		return errors.Join(err, r.cast.dismissGuests())
+	}
 	var working crewOf
 	for i, crew := range r.cast.crews {
 		working.Go(func() { crew.work(r.world, r.random(uint64(i)+1<<51), stop) })
@@ -127,11 +156,42 @@ func (r *run) load(ctx context.Context) (err error) {
 	}
 	r.result.Seconds = time.Since(r.began).Seconds()
 	close(stop)
+	calm()
 	working.Wait()
 	if err = errors.Join(err, <-ending, ctx.Err()); err != nil {
 		return err
 	}
 	return r.settle(ctx)
+}
+
+// relays is how many ways through the bad network there are.
+const relays = 4
+
+// badNetwork puts relays between clients and node. They do no harm any more once calm is called.
+func (r *run) badNetwork(ctx context.Context, helpers *crewOf) (calm func(), err error) {
+	if r.config.Network == nil {
+		return func() {}, nil
+	}
+	for i := range relays {
+		c := *r.config.Network
+		c.Target, c.Seed = strings.TrimPrefix(r.config.URL, "http://"), r.config.Seed+uint64(i)
+		one, err := relay.Listen(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		helpers.Go(func() {
+			if err := one.Run(ctx); err != nil {
+				r.failures.add(Failure{Entity: "the relay", Broken: "it runs: " + err.Error()})
+			}
+		})
+		r.network = append(r.network, one)
+		r.relays = append(r.relays, "http://"+one.Addr())
+	}
+	return func() {
+		for _, one := range r.network {
+			one.Calm()
+		}
+	}, nil
 }
 
 // tell tells how it goes.

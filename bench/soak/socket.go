@@ -27,21 +27,37 @@ const (
 
 var errEnded = errors.New("soak: the node ended the link")
 
-// socket is one WebSocket. One goroutine reads; any may write.
+// socket is one link.
 type socket struct {
-	conn       net.Conn
+	way
 	generation int64 // of the node
 	slow       bool
-	r          *bufio.Reader
-	buf        []byte
+}
+
+// way is how a link is carried. One goroutine reads; any may say something.
+type way interface {
+	// read returns the next frames, one a line, which are valid until the next call, or nothing for a sign of life.
+	read() ([]byte, error)
+	// until says when read has to end at the latest.
+	until(t time.Time) error
+	// say sends a frame, or has it sent soon.
+	say(frame []byte) error
+	close()
+}
+
+// webSocket is a WebSocket.
+type webSocket struct {
+	conn net.Conn
+	r    *bufio.Reader
+	buf  []byte
 
 	mu  sync.Mutex
 	out []byte
 }
 
-// dialSocket brings a WebSocket to the address. A slow one has small buffers, so that what is not read is the
+// dialWebSocket brings a WebSocket to the address. A slow one has small buffers, so that what is not read is the
 // node's trouble soon.
-func dialSocket(ctx context.Context, address, token string, slow bool) (*socket, error) {
+func dialWebSocket(ctx context.Context, address, token string, slow bool) (*webSocket, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
 	dialer := ws.Dialer{
@@ -62,7 +78,7 @@ func dialSocket(ctx context.Context, address, token string, slow bool) (*socket,
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{conn: conn, slow: slow, r: bufio.NewReaderSize(conn, socketBuffer)}
+	s := &webSocket{conn: conn, r: bufio.NewReaderSize(conn, socketBuffer)}
 	if early != nil { // what the node sent together with its answer to the upgrade
 		b, _ := early.Peek(early.Buffered())
 		s.r = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(b)), conn), socketBuffer)
@@ -72,7 +88,7 @@ func dialSocket(ctx context.Context, address, token string, slow bool) (*socket,
 }
 
 // read returns the next text message, which is valid until the next call, or nil for a sign of life, which it answers.
-func (s *socket) read() ([]byte, error) {
+func (s *webSocket) read() ([]byte, error) {
 	h, err := ws.ReadHeader(s.r)
 	if err != nil {
 		return nil, err
@@ -104,8 +120,12 @@ func (s *socket) read() ([]byte, error) {
 	return nil, fmt.Errorf("WebSocket opcode %#x", h.OpCode)
 }
 
+func (s *webSocket) until(t time.Time) error { return s.conn.SetReadDeadline(t) }
+
+func (s *webSocket) say(frame []byte) error { return s.write(ws.OpText, frame) }
+
 // write sends one frame, masked with zeros.
-func (s *socket) write(op ws.OpCode, payload []byte) error {
+func (s *webSocket) write(op ws.OpCode, payload []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.out = append(s.out[:0], 0x80|byte(op))
@@ -125,4 +145,4 @@ func (s *socket) write(op ws.OpCode, payload []byte) error {
 	return err
 }
 
-func (s *socket) close() { s.conn.Close() }
+func (s *webSocket) close() { s.conn.Close() }

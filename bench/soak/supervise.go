@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -35,7 +36,7 @@ type supervisor struct {
 }
 
 const (
-	drainsIn  = 8 // one in so many ends is asked for
+	drainsIn  = 8 // one in so many ends is asked for, by default
 	againIn   = 6 // one in so many kills is followed by another one while the node starts
 	stallTime = 30 * time.Second
 )
@@ -48,7 +49,7 @@ func (s *supervisor) run(ctx context.Context, stop <-chan struct{}) error {
 			return ctx.Err()
 		}
 		var err error
-		if oneIn(s.rng, drainsIn) {
+		if oneIn(s.rng, cmp.Or(s.config.DrainsIn, drainsIn)) {
 			err = s.drain(ctx)
 		} else {
 			err = s.kill(ctx)

@@ -111,15 +111,7 @@ func (s *session) takeWelcome(l *linkState, f *wire.ServerFrame) error {
 		if s.shown && !l.welcomed {
 			s.counts.anew.Add(1)
 		}
-		s.noteRun()
-		s.counts.states.Add(1)
-		s.place.notes.state(s.number, f.Revision, f.Data)
-		s.last, s.shown = f.Revision, true
-		if s.place.category == "pad" {
-			if err := s.pad.load(f.Data); err != nil {
-				s.fail(s.place, f.Revision, err.Error(), string(f.Data[:min(len(f.Data), 300)]))
-			}
-		}
+		s.takeState(f.Revision, f.Data)
 	}
 	s.place.reveal(f.Revision)
 	if l.welcomed {
@@ -129,6 +121,19 @@ func (s *session) takeWelcome(l *linkState, f *wire.ServerFrame) error {
 	l.welcomed = true
 	s.resend(l.socket)
 	return nil
+}
+
+// takeState takes a state that replaces all that was known.
+func (s *session) takeState(revision uint64, data []byte) {
+	s.noteRun()
+	s.counts.states.Add(1)
+	s.place.notes.state(s.number, revision, data)
+	s.last, s.shown = revision, true
+	if s.place.category == "pad" {
+		if err := s.pad.load(data); err != nil {
+			s.fail(s.place, revision, err.Error(), string(data[:min(len(data), 300)]))
+		}
+	}
 }
 
 // mostRun is how many events are gathered before they are noted.
@@ -190,7 +195,18 @@ func (s *session) takeAnswer(l *linkState, f *wire.ServerFrame) {
 			break
 		}
 	}
+	outcome, again := s.again[f.ID]
+	if again {
+		now := fmt.Sprint(f.Type, " at ", f.Revision)
+		if outcome != "" && outcome != now {
+			s.fail(s.place, f.Revision, "a command that is sent again has the outcome that it had: "+outcome, told)
+		}
+		s.again[f.ID] = now
+	}
 	if at < 0 {
+		if outcome != "" {
+			return
+		}
 		s.fail(s.place, f.Revision, "what has no answer yet is answered, once", told)
 		return
 	}
@@ -201,13 +217,21 @@ func (s *session) takeAnswer(l *linkState, f *wire.ServerFrame) {
 		return
 	}
 	early := f.Code == wire.CodeRateLimited || f.Code == wire.CodeOverloaded // the edge's own
-	if f.ID < l.answered && !early {
+	if f.ID < l.answered && !early && !again {
 		s.fail(s.place, f.Revision, fmt.Sprintf("answers come in the order of commands: %d came before", l.answered), told)
 	}
 	if !early {
 		l.answered = f.ID
 	}
-	a := answer{conn: s.number, id: uint32(q.id), revision: uint32(f.Revision), fact: factSum(q.order.event, q.order.fact)}
+	if f.Type == wire.TypeAck {
+		s.pauses.acked(l.socket.generation)
+	}
+	s.takeOutcome(&q, f, told, s.manner.watch)
+}
+
+// takeOutcome takes what became of a command. With after the events that it caused have come before.
+func (s *session) takeOutcome(q *sent, f *wire.ServerFrame, told string, after bool) {
+	a := answer{conn: s.number, id: uint32(f.ID), revision: uint32(f.Revision), fact: factSum(q.order.event, q.order.fact)}
 	if f.Type == wire.TypeReject {
 		a.outcome = rejected
 		s.counts.refused.Add(1)
@@ -215,17 +239,21 @@ func (s *session) takeAnswer(l *linkState, f *wire.ServerFrame) {
 		if !q.order.may(f.Code) {
 			s.fail(s.place, f.Revision, "this command is not rejected so", told+" "+string(q.frame))
 		}
+		if f.ID == 0 { // a guest that does not know: were it stored, nobody would have sent it
+			s.counts.refused.Add(-1)
+			s.counts.nameless.Add(1)
+			return
+		}
 		s.place.notes.answer(a)
 		return
 	}
 	s.counts.acked.Add(1)
-	s.pauses.acked(l.socket.generation)
 	switch {
 	case f.Type != wire.TypeAck:
 		s.fail(s.place, f.Revision, "a command is acknowledged or rejected", told)
 	case !q.order.valid:
 		s.fail(s.place, f.Revision, "this command has to be rejected", told+" "+string(q.frame))
-	case s.manner.watch && s.last < f.Revision:
+	case after && s.last < f.Revision:
 		s.fail(s.place, f.Revision, fmt.Sprintf("the events of a command come before its acknowledgement: the last is %d", s.last), told)
 	}
 	s.applied = max(s.applied, f.ID)

@@ -21,6 +21,7 @@ type world struct {
 	refusals refusals
 	pid      atomic.Int64 // of the node
 	doing    atomic.Pointer[string]
+	relays   []string // URLs through which the node can be reached as well
 }
 
 // now says what the run does.
@@ -34,6 +35,7 @@ type counts struct {
 	dropped, replaced, ended, slow               atomic.Int64
 	joined, left                                 atomic.Int64
 	events, states, messages, presences, signals atomic.Int64
+	streams, polls, posts, nameless              atomic.Int64
 }
 
 // refusals counts rejections by their code.

@@ -30,6 +30,9 @@ type soakRun struct {
 	keep   bool
 	brief  bool // may be shorter than leastSoak
 	wrong  bool // something is, by what the last progress told
+
+	node    []string // more flags of the node
+	prepare func(ctx context.Context) error
 }
 
 func benchSoakCommand() *cobra.Command {
@@ -84,7 +87,7 @@ func (r *soakRun) run(cmd *cobra.Command) (err error) {
 		return fmt.Errorf("make a directory for what clients are told: %w", err)
 	}
 	n, err := startOwn(ctx, ownNode{
-		command: []string{"bench", "node", "--memory", strconv.FormatInt(r.memory, 10)},
+		command: append([]string{"bench", "node", "--memory", strconv.FormatInt(r.memory, 10)}, r.node...),
 		data:    r.config.Data, admin: true,
 	})
 	if err != nil {
@@ -103,6 +106,11 @@ func (r *soakRun) run(cmd *cobra.Command) (err error) {
 	r.config.Progress = func(p soak.Progress) {
 		r.wrong = p.Failures > 0
 		lines.print(p)
+	}
+	if r.prepare != nil {
+		if err := r.prepare(ctx); err != nil {
+			return err
+		}
 	}
 	res, err := soak.Run(ctx, r.config)
 	if err != nil {

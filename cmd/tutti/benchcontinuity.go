@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tutti-rt/tutti/bench/continuity"
+	"github.com/tutti-rt/tutti/bench/soak"
+	"github.com/tutti-rt/tutti/internal/relay"
+)
+
+// continuityRun is one call of tutti bench continuity.
+type continuityRun struct {
+	soakRun
+	clients, tsClients int
+	module             string
+	cutAfter           int
+
+	goClients *continuity.GoClients
+	node      *continuity.NodeClients
+}
+
+func benchContinuityCommand() *cobra.Command {
+	var r continuityRun
+	cmd := &cobra.Command{
+		Use: "continuity", Short: "Every client on every transport over a network that breaks, then everything told is verified", Args: cobra.NoArgs,
+		Long: "A soak with links over WebSockets, server-sent events and long polls, which change from one to another, through relays that cut\n" +
+			"connections at any byte, and with clients of the Go and of the TypeScript package beside those that are written for it.",
+		Example: "  tutti bench continuity --for 10m\n  tutti bench continuity --for 60s --kill-every 6s --ts-clients 40 --seed 7",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
+	}
+	f := cmd.Flags()
+	f.DurationVar(&r.config.For, "for", 10*time.Minute, "how long the load lasts, 10s to 24h")
+	f.DurationVar(&r.config.KillEvery, "kill-every", 10*time.Second, "how long the node lives, from half of it to half as much again (0: it is not ended)")
+	f.Uint64Var(&r.config.Seed, "seed", 0, "seed of all choices (default: a new one, printed)")
+	f.Float64Var(&r.config.Rate, "rate", 400, "commands/s of all connections together")
+	f.IntVar(&r.clients, "clients", 100, "clients of the Go package")
+	f.IntVar(&r.tsClients, "ts-clients", 0, "clients of the TypeScript package, in a process of Node.js")
+	f.StringVar(&r.module, "ts-module", "clients/ts/dist/tutti.js", "the built TypeScript package")
+	f.IntVar(&r.cutAfter, "cut-after", 60_000, "bytes that a TCP connection carries about until it is cut (0: none is cut)")
+	f.Int64Var(&r.memory, "memory", 2<<20, "bytes of entities that the node keeps in memory, as an estimate")
+	f.StringVar(&r.data, "data", "", "directory for the journal and for what clients are told, kept (default: a new one, removed unless something is wrong)")
+	f.BoolVar(&r.json, "json", false, "print the result as JSON")
+	f.BoolVar(&r.brief, "brief", false, "allow any time, for tests")
+	_ = f.MarkHidden("brief") // it exists
+	return cmd
+}
+
+// Bounds of how many clients there are.
+const mostGuests = 5000
+
+func (r *continuityRun) run(cmd *cobra.Command) (err error) {
+	if min(r.clients, r.tsClients) < 0 || r.clients+r.tsClients > mostGuests {
+		return fmt.Errorf("--clients and --ts-clients: 0 to %d together", mostGuests)
+	}
+	r.config.Transports = []soak.Transport{soak.WebSocket, soak.ServerSentEvents, soak.LongPoll}
+	r.config.DrainsIn = 3
+	r.config.Network = &relay.Config{
+		CutAfter: r.cutAfter, Silent: 0.2, Stall: 3 * time.Second, StallEvery: 400, Delay: 5 * time.Millisecond,
+	}
+	r.soakRun.node = []string{"--heartbeat", "2s"} // so that silence is noticed soon
+	r.goClients = continuity.NewGoClients(r.clients)
+	r.config.Guests = []soak.Guests{r.goClients}
+	r.prepare = r.startNode
+	err = r.soakRun.run(cmd)
+	return errors.Join(err, r.tellMore(cmd.OutOrStdout()))
+}
+
+// startNode starts the clients of the TypeScript package.
+func (r *continuityRun) startNode(ctx context.Context) (err error) {
+	if r.tsClients == 0 {
+		return nil
+	}
+	if r.node, err = continuity.StartNode(ctx, r.module, r.tsClients); err != nil {
+		return err
+	}
+	r.config.Guests = append(r.config.Guests, r.node)
+	return nil
+}
+
+func (r *continuityRun) tellMore(to io.Writer) error {
+	if r.json {
+		return nil
+	}
+	_, err := fmt.Fprintf(to, "Go clients: %d, told to change their transport %d times, closed and opened again %d times\n",
+		r.clients, r.goClients.Switches.Load(), r.goClients.Opened.Load())
+	if err == nil && r.node != nil {
+		_, err = fmt.Fprintf(to, "TypeScript clients: %d, told to change their transport %d times\n", r.tsClients, r.node.Switches.Load())
+	}
+	return err
+}
