@@ -26,8 +26,10 @@ type GoClients struct {
 
 var _ soak.Guests = (*GoClients)(nil)
 
-// NewGoClients returns so many of them.
-func NewGoClients(n int) *GoClients { return &GoClients{roster: roster{left: n}} }
+// NewGoClients returns so many of them, which choose from these transports.
+func NewGoClients(n int, transports []string) *GoClients {
+	return &GoClients{roster: roster{left: n, transports: transports}}
+}
 
 // Close implements soak.Guests.
 func (g *GoClients) Close() error {
@@ -171,10 +173,11 @@ func (d *goDriver) connect(ctx context.Context, cursor wire.Cursor) (*client.Cli
 	return c, nil
 }
 
-// transports returns all of them in some order.
 func (d *goDriver) transports() []client.Transport {
-	all := client.AllTransports()
-	d.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	var all []client.Transport
+	for _, t := range d.clients.order(d.rng) {
+		all = append(all, client.Transport(t))
+	}
 	return all
 }
 

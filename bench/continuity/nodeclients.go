@@ -42,8 +42,8 @@ type NodeClients struct {
 
 var _ soak.Guests = (*NodeClients)(nil)
 
-// StartNode starts a process with n clients of the package that was built to this file.
-func StartNode(ctx context.Context, module string, n int) (*NodeClients, error) {
+// StartNode starts a process with n clients of the package that was built to this file, which choose from these transports.
+func StartNode(ctx context.Context, module string, n int, transports []string) (*NodeClients, error) {
 	module, err := filepath.Abs(module)
 	if err == nil {
 		_, err = os.Stat(module)
@@ -55,7 +55,7 @@ func StartNode(ctx context.Context, module string, n int) (*NodeClients, error) 
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for the worker: %w", err)
 	}
-	c := &NodeClients{roster: roster{left: n}, dir: dir, seats: make(map[uint32]*nodeDriver)}
+	c := &NodeClients{roster: roster{left: n, transports: transports}, dir: dir, seats: make(map[uint32]*nodeDriver)}
 	program := filepath.Join(dir, "worker.mjs")
 	if err := os.WriteFile(program, worker, 0o600); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
@@ -118,7 +118,7 @@ func (c *NodeClients) Seat(_ context.Context, seat *soak.Seat) (soak.Driver, err
 	urls := seat.URLs()
 	d.do(map[string]any{
 		"do": "open", "url": client.EntityURL(urls[d.rng.IntN(len(urls))], seat.Category(), seat.ID()),
-		"token": token, "conn": seat.Conn(), "transports": d.transports(), "presence": seat.Presence(),
+		"token": token, "conn": seat.Conn(), "transports": c.order(d.rng), "presence": seat.Presence(),
 	})
 	c.running.Go(d.change)
 	return d, nil
@@ -197,12 +197,6 @@ func (d *nodeDriver) do(order map[string]any) {
 	d.clients.write(order)
 }
 
-func (d *nodeDriver) transports() []client.Transport {
-	all := client.AllTransports()
-	d.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return all
-}
-
 // change has the client change its transport now and then.
 func (d *nodeDriver) change() {
 	for {
@@ -212,7 +206,7 @@ func (d *nodeDriver) change() {
 		case <-time.After(time.Duration(d.rng.ExpFloat64() * float64(switchEvery))):
 		}
 		d.clients.Switches.Add(1)
-		d.do(map[string]any{"do": "use", "transports": d.transports()})
+		d.do(map[string]any{"do": "use", "transports": d.clients.order(d.rng)})
 	}
 }
 

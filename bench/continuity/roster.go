@@ -1,6 +1,10 @@
 package continuity
 
-import "sync"
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+)
 
 // categories are those of the entities that clients are at, in turn.
 var categories = []string{"counter", "room", "board", "pad", "room"}
@@ -8,6 +12,7 @@ var categories = []string{"counter", "room", "board", "pad", "room"}
 // roster says where clients go, one after the other.
 type roster struct {
 	left, given int
+	transports  []string
 	running     sync.WaitGroup
 }
 
@@ -19,4 +24,11 @@ func (r *roster) Category() string {
 	r.left--
 	r.given++
 	return categories[(r.given-1)%len(categories)]
+}
+
+// order returns the transports in some order.
+func (r *roster) order(rng *rand.Rand) []string {
+	all := slices.Clone(r.transports)
+	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
 }

@@ -52,7 +52,7 @@ func (r *reading) entry(kind byte) {
 			r.member(conn, string(name))
 		}
 	case entryAnswer:
-		a := answer{conn: uint32(r.uvarint()), id: uint32(r.uvarint()), outcome: uint8(r.uvarint()), revision: uint32(r.uvarint())}
+		a := answer{conn: uint32(r.uvarint()), id: r.uvarint(), outcome: uint8(r.uvarint()), revision: uint32(r.uvarint())}
 		if b := r.bytes(4); r.answer != nil && r.err == nil {
 			a.fact = binary.LittleEndian.Uint32(b)
 			r.answer(a)

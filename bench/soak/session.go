@@ -370,7 +370,7 @@ func (s *session) conclude() {
 	for i := range s.waiting {
 		if q := &s.waiting[i]; !q.query {
 			s.counts.unknown.Add(1)
-			s.place.notes.answer(answer{conn: s.number, id: uint32(q.id), fact: factSum(q.order.event, q.order.fact), outcome: unknown})
+			s.place.notes.answer(answer{conn: s.number, id: q.id, fact: factSum(q.order.event, q.order.fact), outcome: unknown})
 		}
 	}
 	s.waiting = nil

@@ -231,7 +231,7 @@ func (s *session) takeAnswer(l *linkState, f *wire.ServerFrame) {
 
 // takeOutcome takes what became of a command. With after the events that it caused have come before.
 func (s *session) takeOutcome(q *sent, f *wire.ServerFrame, told string, after bool) {
-	a := answer{conn: s.number, id: uint32(f.ID), revision: uint32(f.Revision), fact: factSum(q.order.event, q.order.fact)}
+	a := answer{conn: s.number, id: f.ID, revision: uint32(f.Revision), fact: factSum(q.order.event, q.order.fact)}
 	if f.Type == wire.TypeReject {
 		a.outcome = rejected
 		s.counts.refused.Add(1)

@@ -21,7 +21,7 @@ const (
 // answer is what became of one command.
 type answer struct {
 	conn     uint32
-	id       uint32
+	id       uint64
 	revision uint32
 	fact     uint32 // factSum of the event that the command causes
 	outcome  uint8
@@ -88,7 +88,7 @@ func (n *notebook) member(conn uint32, member string) {
 
 func (n *notebook) answer(a answer) {
 	n.put(func(b []byte) []byte {
-		b = uvarints(append(b, entryAnswer), uint64(a.conn), uint64(a.id), uint64(a.outcome), uint64(a.revision))
+		b = uvarints(append(b, entryAnswer), uint64(a.conn), a.id, uint64(a.outcome), uint64(a.revision))
 		return binary.LittleEndian.AppendUint32(b, a.fact)
 	})
 }

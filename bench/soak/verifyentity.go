@@ -156,11 +156,11 @@ func (c *check) command(r *journal.Record) {
 		return
 	}
 	conn.last = r.Command
-	for len(conn.rest) > 0 && uint64(conn.rest[0].id) < r.Command {
+	for len(conn.rest) > 0 && conn.rest[0].id < r.Command {
 		c.missing(&conn.rest[0])
 		conn.rest = conn.rest[1:]
 	}
-	if len(conn.rest) == 0 || uint64(conn.rest[0].id) != r.Command {
+	if len(conn.rest) == 0 || conn.rest[0].id != r.Command {
 		c.fail(r.Revision, "a stored command was sent, and answered or given up", "", stored)
 		return
 	}

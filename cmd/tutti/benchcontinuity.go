@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ type continuityRun struct {
 	soakRun
 	clients, tsClients int
 	module             string
+	transports         []string
 	cutAfter           int
 
 	goClients *continuity.GoClients
@@ -45,29 +47,39 @@ func benchContinuityCommand() *cobra.Command {
 	f.IntVar(&r.cutAfter, "cut-after", 60_000, "bytes that a TCP connection carries about until it is cut (0: none is cut)")
 	f.Int64Var(&r.memory, "memory", 2<<20, "bytes of entities that the node keeps in memory, as an estimate")
 	f.StringVar(&r.data, "data", "", "directory for the journal and for what clients are told, kept (default: a new one, removed unless something is wrong)")
+	f.StringSliceVar(&r.transports, "transports", []string{"websocket", "sse", "longpoll"}, "what links choose from")
 	f.BoolVar(&r.json, "json", false, "print the result as JSON")
 	f.BoolVar(&r.brief, "brief", false, "allow any time, for tests")
 	_ = f.MarkHidden("brief") // it exists
 	return cmd
 }
 
-// Bounds of how many clients there are.
+// mostGuests is how many clients of the packages there are at most.
 const mostGuests = 5000
 
 func (r *continuityRun) run(cmd *cobra.Command) (err error) {
 	if min(r.clients, r.tsClients) < 0 || r.clients+r.tsClients > mostGuests {
 		return fmt.Errorf("--clients and --ts-clients: 0 to %d together", mostGuests)
 	}
-	r.config.Transports = []soak.Transport{soak.WebSocket, soak.ServerSentEvents, soak.LongPoll}
+	if r.tsClients > 0 {
+		if _, err := os.Stat(r.module); err != nil {
+			return fmt.Errorf("find the TypeScript client, which has to be built: %w", err)
+		}
+	}
+	for _, t := range r.transports {
+		r.config.Transports = append(r.config.Transports, soak.Transport(t))
+	}
 	r.config.DrainsIn = 3
 	r.config.Network = &relay.Config{
 		CutAfter: r.cutAfter, Silent: 0.2, Stall: 3 * time.Second, StallEvery: 400, Delay: 5 * time.Millisecond,
 	}
 	r.soakRun.node = []string{"--heartbeat", "2s"} // so that silence is noticed soon
-	r.goClients = continuity.NewGoClients(r.clients)
+	r.goClients = continuity.NewGoClients(r.clients, r.transports)
 	r.config.Guests = []soak.Guests{r.goClients}
 	r.prepare = r.startNode
-	err = r.soakRun.run(cmd)
+	if err = r.soakRun.run(cmd); err != nil && r.config.Seed == 0 {
+		return err
+	}
 	return errors.Join(err, r.tellMore(cmd.OutOrStdout()))
 }
 
@@ -76,7 +88,7 @@ func (r *continuityRun) startNode(ctx context.Context) (err error) {
 	if r.tsClients == 0 {
 		return nil
 	}
-	if r.node, err = continuity.StartNode(ctx, r.module, r.tsClients); err != nil {
+	if r.node, err = continuity.StartNode(ctx, r.module, r.tsClients, r.transports); err != nil {
 		return err
 	}
 	r.config.Guests = append(r.config.Guests, r.node)
