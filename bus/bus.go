@@ -33,11 +33,17 @@ type Bus interface {
 	Close() error
 }
 
-// Address is where envelopes go to: an edge, or whoever owns a partition.
+// Address is where envelopes go to: an edge, whoever owns a partition, a shard of the directory of subjects.
 type Address string
 
 // Edge returns the address of the edge of that name.
 func Edge(name string) Address { return Address("edge." + name) }
+
+// Directory returns the address of a shard of the directory of subjects.
+func Directory(shard int) Address { return Address("online." + strconv.Itoa(shard)) }
+
+// Reporter returns the address at which the edge of that name hears from the directory of subjects.
+func Reporter(edge string) Address { return Address("online.edge." + edge) }
 
 // Owner returns the address of the owner of a partition.
 func Owner(pool string, partition int) Address {

@@ -85,6 +85,22 @@ const (
 	KindTold
 )
 
+// What an edge and a shard of the directory of subjects say to each other. Epoch is the sender's incarnation, Data a batch of
+// subjects (see AppendSubject).
+const (
+	// KindReport is what has changed at an edge, Number of the report in the stream between the two. Without Data it says that the
+	// edge is there. With Refresh it begins to tell everything, which the first report without More ends.
+	KindReport Kind = iota + 192
+	// KindReported answers a report without Data, and tells of the subjects that the edge watches. Acked is the number of the
+	// report that began to tell everything, Until of the last one taken; Number is that of the last batch of watched subjects. With
+	// Refresh the edge is to tell everything, since something was lost before Until.
+	KindReported
+	// KindWho asks which of the subjects are online; Command is a number of the edge's that comes back with KindOnline.
+	KindWho
+	// KindOnline answers KindWho: Command; Data has those that are. With Refused the shard does not know yet.
+	KindOnline
+)
+
 // Flags of an envelope.
 type Flags uint32
 
