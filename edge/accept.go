@@ -3,6 +3,7 @@ package edge
 import (
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The media types that an entity is served in.
@@ -49,4 +50,35 @@ func quality(params string) float64 {
 		return q
 	}
 	return 1
+}
+
+// maxWait is how long a poll waits at most.
+const maxWait = 60 * time.Second
+
+// preferredWait returns for how long the Prefer headers want to wait, at most maxWait, and whether they say so. ok is false
+// for what is no number of seconds. Of several the first counts.
+func preferredWait(prefer []string) (wait time.Duration, asked, ok bool) {
+	for _, line := range prefer {
+		for preference := range strings.SplitSeq(line, ",") {
+			preference, _, _ = strings.Cut(preference, ";")
+			name, value, _ := strings.Cut(preference, "=")
+			if !strings.EqualFold(strings.TrimSpace(name), "wait") {
+				continue
+			}
+			seconds, ok := digits(strings.Trim(strings.TrimSpace(value), `"`), int(maxWait/time.Second))
+			return time.Duration(seconds) * time.Second, true, ok
+		}
+	}
+	return 0, false, true
+}
+
+// digits returns the number that s says, or most where that is less.
+func digits(s string, most int) (n int, ok bool) {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = min(10*n+int(s[i]-'0'), most)
+	}
+	return n, s != ""
 }

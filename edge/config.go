@@ -89,6 +89,7 @@ type Timing struct {
 	Pace      time.Duration // between two sweeps of a busy ring, at most (default 20 ms)
 	Spread    time.Duration // over which clients come back after a drain (default 5 s)
 	Drain     time.Duration // for links to end when the edge stops (default 8 s)
+	Linger    time.Duration // for the next long poll of a connection (default 30 s)
 }
 
 // Memory bounds what the edge keeps for links that are behind.
@@ -189,6 +190,7 @@ func (t *Timing) fill() {
 	fill(&t.Pace, 20*time.Millisecond)
 	fill(&t.Spread, 5*time.Second)
 	fill(&t.Drain, 8*time.Second)
+	fill(&t.Linger, 30*time.Second)
 }
 
 func (m *Memory) fill() {
@@ -236,6 +238,7 @@ func (c *Config) numbers() []named {
 		{"Timing.Pace", int64(t.Pace)},
 		{"Timing.Spread", int64(t.Spread)},
 		{"Timing.Drain", int64(t.Drain)},
+		{"Timing.Linger", int64(t.Linger)},
 		{"Memory.Rings", m.Rings},
 		{"Memory.Ring", int64(m.Ring)},
 		{"Memory.Behind", int64(m.Behind)},

@@ -18,6 +18,7 @@ const (
 	deadlinePing   deadlineKind = iota // the next heartbeat
 	deadlineToken                      // the token expires
 	deadlineSocket                     // the socket closes, whatever the peer does
+	deadlineLinger                     // no handler has come for the link
 )
 
 // deadlines is a heap, one for each worker, instead of timers for each link.

@@ -201,6 +201,11 @@ func (e *Edge) drain() {
 	e.log.Info("edge drains", "links", len(links))
 	for _, l := range links {
 		l.end(ending{code: wire.EndDraining, message: "the node stops", reconnect: true, spread: e.timing.Spread})
+		if l.state.Load() != stateOpening {
+			if s, ok := l.socket.(*pulled); ok && s.idle() {
+				s.close() // nobody is there to be told
+			}
+		}
 	}
 	gone := make(chan struct{})
 	go func() {
@@ -297,6 +302,9 @@ func (e *Edge) leave(l *link) (member string) {
 	delete(h.links, l.number)
 	if h.byMember[l.member] == l {
 		delete(h.byMember, l.member)
+	}
+	if h.polls[l.conn] == l {
+		delete(h.polls, l.conn)
 	}
 	h.unfollow(l)
 	h.setCatching(l, false)

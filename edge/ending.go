@@ -80,7 +80,20 @@ func (l *link) due(what deadlineKind, now int64) int64 {
 		if l.state.Load() == stateOpening {
 			return now + int64(l.edge.timing.Close) // there is no socket yet
 		}
+		if s, ok := l.socket.(*pulled); ok && !l.drains() && !l.leaves.Load() {
+			if at := s.lingers(now); at > now {
+				return at
+			}
+		}
 		l.socket.close()
+		return 0
+	case deadlineLinger:
+		if s, ok := l.socket.(*pulled); ok {
+			if at := s.lingers(now); at > now {
+				return at
+			}
+			s.close()
+		}
 		return 0
 	case deadlineToken:
 		if l.expired() {
@@ -91,6 +104,13 @@ func (l *link) due(what deadlineKind, now int64) int64 {
 	return l.beat(now)
 }
 
+// drains reports whether the link ends because the node stops.
+func (l *link) drains() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.final != nil && l.final.code == wire.EndDraining
+}
+
 // tokenDeadline returns when the worker looks at a token that expires at that time of day, in Unix ms; 0: never,
 // which the next one may not. Each ping looks, too, so that a clock that was set forward meanwhile is noticed.
 func (e *Edge) tokenDeadline(expires int64) int64 {
@@ -99,6 +119,14 @@ func (e *Edge) tokenDeadline(expires int64) int64 {
 		left = min(max(expires-e.clock().UnixMilli(), 0), left)
 	}
 	return e.now() + left*int64(time.Millisecond) + 1
+}
+
+// expireAt notes when the link's token expires.
+func (l *link) expireAt(at int64) {
+	l.expires.Store(at)
+	if at > 0 && !l.expiring.Swap(true) {
+		l.worker.schedule(deadline{when: l.edge.tokenDeadline(at), link: l, what: deadlineToken})
+	}
 }
 
 // expired ends a link whose token has expired. It reports whether it has.

@@ -196,3 +196,15 @@ func (e *Edge) Deadlines() (n int) {
 	}
 	return n
 }
+
+// Waiting returns how many handlers have a link and nothing to do.
+func (e *Edge) Waiting() (n int) {
+	for _, l := range e.links() {
+		if l.state.Load() == stateIdle {
+			if _, ok := l.socket.(*pulled); ok {
+				n++
+			}
+		}
+	}
+	return n
+}

@@ -25,6 +25,7 @@ type hub struct {
 	fans     []*fan
 	catching int              // links that wait for a backlog
 	byMember map[string]*link // nil until an envelope leaves a member out
+	polls    map[string]*link // links of long polls by their connections; nil: none
 }
 
 // take delivers an envelope of the entity's owner. It sends nothing, since it may be called on the
@@ -136,7 +137,7 @@ func (h *hub) member(name string) *link {
 	if h.byMember == nil {
 		h.byMember = make(map[string]*link, len(h.links))
 		for _, l := range h.links {
-			if l.member != "" {
+			if l.member != "" && l.flags&(wire.Observer|wire.Sender) == 0 {
 				h.byMember[l.member] = l
 			}
 		}
@@ -210,16 +211,22 @@ func (l *link) pushEarly() {
 func (h *hub) welcome(l *link, e *wire.Envelope) {
 	h.name(l, e)
 	l.fresh.CompareAndSwap(0, e.Acked+1)
-	frames := encodeWelcome(l.transport, e, wire.FrameOptions{Heartbeat: h.edge.timing.Heartbeat})
-	h.edge.count.framesOut.Add(1)
-	it := item{data: frames[0], more: frames[1:], free: true}
+	it := item{free: true}
+	if !l.terse || l.welcomed || !e.Has(wire.Resumed) {
+		frames := encodeWelcome(l.transport, e, wire.FrameOptions{Heartbeat: h.edge.timing.Heartbeat})
+		h.edge.count.framesOut.Add(1)
+		it.data, it.more = frames[0], frames[1:]
+	}
+	cursor := &wire.Cursor{Epoch: e.Epoch, Revision: e.Revision}
 	if !e.Has(wire.Resumed) && len(e.Data) > 0 {
 		l.viewBytes.Store(int64(len(e.Data)))
 	}
 	if l.watch {
 		h.follow(l, e)
 		it.move = h.placement(l, e.Revision, max(e.Until, e.Revision))
+		it.move.cursor = cursor
 	} else {
+		it.move = &move{cursor: cursor}
 		l.waiting.Store(0)
 	}
 	l.push(it)
@@ -230,7 +237,7 @@ func (h *hub) welcome(l *link, e *wire.Envelope) {
 
 // name notes who the link is.
 func (h *hub) name(l *link, e *wire.Envelope) {
-	if h.byMember != nil {
+	if h.byMember != nil && l.flags&(wire.Observer|wire.Sender) == 0 {
 		h.byMember[e.Member] = l
 	}
 	l.member, l.audience, l.epoch = e.Member, e.Audience, e.Epoch
@@ -357,8 +364,10 @@ func (h *hub) backlog(l *link, e *wire.Envelope) {
 		it.data = append(it.data, encode(l.transport, *room, event, l.epoch, wire.FrameOptions{})...)
 		h.edge.count.framesOut.Add(1)
 	}
+	it.move = &move{}
 	if !e.Has(wire.More) {
 		it.move = h.placement(l, e.Revision, 0)
 	}
+	it.move.cursor = &wire.Cursor{Epoch: l.epoch, Revision: e.Revision}
 	l.push(it)
 }

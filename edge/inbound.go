@@ -25,7 +25,6 @@ type inbound struct {
 	bytes     bucket
 	refreshes bucket
 	arrived   int64 // when the bytes at hand were read
-	expiring  bool  // the worker looks at whether the token has expired
 	left      bool  // the client said that it is gone for good
 	err       error // of feed; nothing more is decoded after it
 }
@@ -38,7 +37,7 @@ func (l *link) serve(early []byte) {
 	in := &inbound{
 		link:   l,
 		frames: full(now, limits.LinkFrames), bytes: full(now, linkBytesBurst(limits)),
-		refreshes: full(now, refreshBurst), expiring: l.expires.Load() > 0,
+		refreshes: full(now, refreshBurst),
 	}
 	in.decoder = l.transport.decoder(in)
 	if s, ok := l.socket.(polled); ok {
@@ -265,12 +264,7 @@ func (in *inbound) auth(token string) error {
 		in.end(ending{code: wire.EndToken, message: tokenTerminated})
 		return errEnded
 	}
-	at := expiry(claims)
-	in.expires.Store(at)
-	if at > 0 && !in.expiring {
-		in.expiring = true
-		in.worker.schedule(deadline{when: in.edge.tokenDeadline(at), link: in.link, what: deadlineToken})
-	}
+	in.expireAt(expiry(claims))
 	if err := in.send(&wire.Envelope{Kind: wire.KindClaims, Claims: encoded}); err != nil {
 		in.end(ending{code: wire.EndUnavailable, message: "the entity is not reachable", reconnect: true, spread: reconnectSpread})
 		return errEnded

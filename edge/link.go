@@ -29,6 +29,8 @@ type link struct {
 	sub       *subject
 	watch     bool
 	presence  bool
+	flags     wire.Flags   // of the attachment, besides those
+	terse     bool         // a welcome that resumes is not shown
 	verdict   chan verdict // of the entity, one at most
 
 	socket socket        // set before state becomes idle
@@ -68,15 +70,17 @@ type link struct {
 	group    string     // audience of ring
 	pos      uint64     // in ring
 	replay   uint64     // ephemeral entries before it are not for this link
-	rev      uint64     // at pos, with revKnown
+	rev      uint64     // of the last event that was gathered, or of the cursor before it; with revKnown
 	revKnown bool
+	revEpoch string // of rev
 	asks     uint64 // requests for a backlog sent
 	void     uint64 // the answers to requests up to this one come too late
 	finished bool   // final has been handed over
 
-	expires atomic.Int64 // when the token does, Unix ms; 0: never
-	issued  atomic.Int64 // when the token was, Unix ms; 0: not known
-	leaves  atomic.Bool  // the connection goes with the link, without a grace period
+	expires  atomic.Int64 // when the token does, Unix ms; 0: never
+	expiring atomic.Bool  // the worker looks at whether it has
+	issued   atomic.Int64 // when the token was, Unix ms; 0: not known
+	leaves   atomic.Bool  // the connection goes with the link, without a grace period
 
 	// Times, ns since the edge was made. Zero: not.
 	waiting   atomic.Int64 // since when the owner owes a welcome or backlog
@@ -113,11 +117,13 @@ type final struct {
 	urgent bool   // nothing goes out before it but what has been gathered
 }
 
-// move changes what the link does next.
+// move changes what the link does next: with neither fan nor ask, nothing.
 type move struct {
 	fan         *fan // follow its ring
 	pos, replay uint64
 	ask         *wire.Envelope // or ask the owner, and follow nothing until it answers
+
+	cursor *wire.Cursor // what the client has with the item's bytes; nil: as before
 }
 
 func (it *item) size() int {

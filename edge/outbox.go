@@ -140,12 +140,17 @@ func consume(items []item, n int) []item {
 
 // turn makes the link follow a ring, or ask the owner.
 func (l *link) turn(m *move) {
-	if m.ask != nil {
+	if m.cursor != nil {
+		l.rev, l.revKnown, l.revEpoch = m.cursor.Revision, true, m.cursor.Epoch
+	}
+	switch {
+	case m.ask != nil:
 		l.askOwner(m.ask)
+		return
+	case m.fan == nil:
 		return
 	}
 	l.ring, l.group, l.pos, l.replay = m.fan.ring, m.fan.audience, m.pos, m.replay
-	l.revKnown = false
 	l.void = l.asks
 	l.waiting.Store(0)
 }
@@ -190,7 +195,7 @@ func (g *gathering) follow(v *ring.View) {
 		n++
 	}
 	g.held = consume(g.held, n)
-	if g.ring != nil && g.pos == v.Head {
+	if g.ring != nil && g.pos == v.Head && !g.revKnown {
 		g.rev, g.revKnown = v.Last, true
 	}
 }

@@ -212,15 +212,19 @@ func (o *owner) attach(n *entity, key string, e *wire.Envelope) {
 		})
 		return
 	}
-	n.subs[e.Conn] = claims.Subject
+	member := ""
+	if !e.Has(wire.Observer) {
+		n.subs[e.Conn] = claims.Subject
+		member = "m-" + e.Conn[:8]
+	}
 	for k, old := range n.links {
-		if old.conn == e.Conn {
+		if old.conn == e.Conn && member != "" {
 			o.send(n, old.edge, &wire.Envelope{Kind: wire.KindTerminate, Link: old.link, Code: wire.EndReplaced})
 			delete(n.links, k)
 		}
 	}
 	a := &attached{
-		edge: e.Edge, link: e.Link, number: e.Number, conn: e.Conn, member: "m-" + e.Conn[:8],
+		edge: e.Edge, link: e.Link, number: e.Number, conn: e.Conn, member: member,
 		audience: claims.String("audience"), watch: e.Has(wire.Watch), presence: e.Has(wire.Presence),
 	}
 	n.links[key] = a

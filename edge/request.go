@@ -3,6 +3,7 @@ package edge
 import (
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/tutti-rt/tutti/wire"
 )
@@ -16,6 +17,10 @@ type request struct {
 	watch    bool
 	presence bool
 	flags    wire.Flags // of the attachment, besides those
+	terse    bool       // a welcome that resumes is not shown
+
+	welcome  bool          // of a poll: the client wants to see one
+	patience time.Duration // of a poll: how long it waits
 }
 
 // parseLink reads what the query says of a link. required means that it has to name its connection.
@@ -40,11 +45,12 @@ func (q *request) parseQuery(raw string, required bool) *problem {
 		}
 		q.cursor = &c
 	}
-	var ok1, ok2 bool
+	var ok1, ok2, ok3 bool
 	q.watch, ok1 = flag(values, "watch", true)
 	q.presence, ok2 = flag(values, "presence", false)
-	if !ok1 || !ok2 {
-		return bad("watch and presence have to be 0 or 1")
+	q.welcome, ok3 = flag(values, "welcome", false)
+	if !ok1 || !ok2 || !ok3 {
+		return bad("watch, presence and welcome have to be 0 or 1")
 	}
 	return nil
 }

@@ -97,5 +97,14 @@ func (x *exchange) negotiate() (serving, *problem) {
 
 // getJSON returns who answers in JSON: a poll waits for what comes after its cursor, everybody else gets the state.
 func (x *exchange) getJSON() (serving, *problem) {
-	return (*exchange).getView, nil
+	x.w.Header().Add("Vary", "Prefer")
+	wait, asked, ok := preferredWait(x.r.Header.Values("Prefer"))
+	switch {
+	case !ok:
+		return nil, refuse(http.StatusBadRequest, "wait has to be a number of seconds")
+	case !asked:
+		return (*exchange).getView, nil
+	}
+	x.patience = wait
+	return longPoll{}.serve, nil
 }

@@ -57,6 +57,10 @@ func (x *exchange) connect(t transport) (*link, verdict, *problem) {
 	if p != nil {
 		return nil, verdict{}, p
 	}
+	return x.connectAs(t, claims)
+}
+
+func (x *exchange) connectAs(t transport, claims tutti.Claims) (*link, verdict, *problem) {
 	l, p := x.edge.admit(t, x.request, claims)
 	if p != nil {
 		return nil, verdict{}, p
@@ -109,20 +113,18 @@ func (e *Edge) admit(t transport, q *request, claims tutti.Claims) (*link, *prob
 		e.count.rateLimit.Add(1)
 		return nil, refuse(http.StatusTooManyRequests, "the subject has as many links as it may have").retry(10 * time.Second)
 	case subjectTooFast:
-		e.count.rateLimit.Add(1)
-		return nil, refuse(http.StatusTooManyRequests, "too many handshakes of the subject").retry(time.Second)
+		return nil, e.tooMany("too many handshakes of the subject")
 	}
 	// Not before: whoever has no token, or has had its share, could otherwise use up the handshakes of the others. To
 	// check a token is a small part of what its request costs anyway.
 	if !e.handshakes.take(now, e.limits.Handshakes, e.limits.Handshakes) {
 		e.subjects.leave(sub)
-		e.count.rateLimit.Add(1)
-		return nil, refuse(http.StatusTooManyRequests, "too many handshakes").retry(time.Second)
+		return nil, e.tooMany("too many handshakes")
 	}
 	number := e.lastLink.Add(1)
 	l := &link{
 		edge: e, worker: e.workers[number%uint64(len(e.workers))], transport: t, number: number,
-		conn: q.conn, sub: sub, watch: q.watch, presence: q.presence, verdict: make(chan verdict, 1),
+		conn: q.conn, sub: sub, watch: q.watch, presence: q.presence, flags: q.flags, terse: q.terse, verdict: make(chan verdict, 1),
 	}
 	l.waiting.Store(max(now, 1))
 	l.expires.Store(expiry(claims))
@@ -134,6 +136,23 @@ func (e *Edge) admit(t transport, q *request, claims tutti.Claims) (*link, *prob
 		return nil, unauthorized(tokenTerminated)
 	}
 	return l, nil
+}
+
+// visit lets a client that has a link send another request for it.
+func (e *Edge) visit(sub *subject) *problem {
+	now := e.now()
+	if !e.subjects.visit(sub, now, &e.limits) {
+		return e.tooMany("too many handshakes of the subject")
+	}
+	if !e.handshakes.take(now, e.limits.Handshakes, e.limits.Handshakes) {
+		return e.tooMany("too many handshakes")
+	}
+	return nil
+}
+
+func (e *Edge) tooMany(detail string) *problem {
+	e.count.rateLimit.Add(1)
+	return refuse(http.StatusTooManyRequests, detail).retry(time.Second)
 }
 
 // expiry returns when the claims expire, in Unix ms; 0: never.
@@ -214,12 +233,15 @@ func (l *link) open(s socket, first, early []byte) {
 	}
 	l.socket = s
 	l.state.Store(stateIdle)
-	l.worker.schedule(deadline{when: l.edge.now() + int64(l.edge.timing.Heartbeat), link: l, what: deadlinePing})
-	if at := l.expires.Load(); at > 0 {
-		l.worker.schedule(deadline{when: l.edge.tokenDeadline(at), link: l, what: deadlineToken})
-	}
+	l.watchTime()
 	l.worker.touch(l)
 	l.serve(early)
+}
+
+// watchTime has the worker look at the link when something is due.
+func (l *link) watchTime() {
+	l.worker.schedule(deadline{when: l.edge.now() + int64(l.edge.timing.Heartbeat), link: l, what: deadlinePing})
+	l.expireAt(l.expires.Load())
 }
 
 // decide says what the entity said, to whoever waits for it.

@@ -122,6 +122,13 @@ func (s *subjects) enter(name string, now int64, l *Limits) (*subject, int) {
 	return sub, subjectOK
 }
 
+// visit counts a handshake of a subject that has a link already.
+func (s *subjects) visit(sub *subject, now int64, l *Limits) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sub.handshakes.take(now, 1, l.SubHandshakes, handshakeBurst(l))
+}
+
 // handshakeBurst lets all links of a subject come back at once.
 func handshakeBurst(l *Limits) int { return max(l.SubLinks, l.SubHandshakes) }
 

@@ -282,8 +282,14 @@ func remaining(bufs [][]byte, n int) [][]byte {
 
 // block hands the link to a goroutine of its own until its socket has taken everything.
 func (w *worker) block(l *link) {
-	w.edge.count.blocked.Add(1)
 	l.remember()
+	if s, ok := l.socket.(*pulled); ok {
+		if l.state.CompareAndSwap(stateIdle, stateBlocked) {
+			s.wake()
+		}
+		return
+	}
+	w.edge.count.blocked.Add(1)
 	if l.state.CompareAndSwap(stateIdle, stateBlocked) {
 		w.edge.drains.Go(l.drain)
 	}

@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
@@ -80,6 +81,23 @@ func (p *platform) pipe(t *testing.T, request string) (*bufio.Reader, net.Conn) 
 		t.Fatal(err)
 	}
 	return bufio.NewReader(near), near
+}
+
+// pipeGet sends a GET of the room over a connection of its own in a bubble, and returns the answer.
+func (p *platform) pipeGet(t *testing.T, query, token, header string) *http.Response {
+	t.Helper()
+	r, c := p.pipe(t, "GET /v1/room/1?"+query+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n"+header+"\r\n\r\n")
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp
 }
 
 // pipeClient reads all that comes and notes when.

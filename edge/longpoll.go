@@ -1,0 +1,269 @@
+package edge
+
+import (
+	"encoding/json"
+	"hash/maphash"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/tutti-rt/tutti"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// longPoll is the transport of long polls: each answer is an array of the frames after its request's cursor. The link of a
+// connection stays between two polls, attached and with its place in the ring, so that nothing is missed in between and a
+// poll costs no attachment. Who polls without a connection observes, until the answer.
+type longPoll struct{}
+
+var _ transport = longPoll{}
+
+func (longPoll) head(dst []byte, _ int) []byte { return dst }
+
+// tail appends what separates the frame from the next one, which answer takes back from the last.
+func (longPoll) tail(dst []byte, _ *wire.Envelope, _ string) []byte { return append(dst, ',') }
+
+func (longPoll) ping(dst []byte) ([]byte, bool) { return dst, false }
+
+func (longPoll) end(dst []byte, _ int, _ string, _ time.Duration) []byte { return dst }
+
+func (longPoll) decoder(in *inbound) decoder { return &deaf{inbound: in} }
+
+const (
+	// pollOwed is how much longer than it wanted to a poll waits for an owner that owes an answer.
+	pollOwed = 5 * time.Second
+	// pollWrite is how long an answer may take.
+	pollWrite = time.Minute
+)
+
+// poll is one request of a long poll, with its link.
+type poll struct {
+	*exchange
+	socket *pulled
+	hold   *hold
+}
+
+func (t longPoll) serve(x *exchange) *problem {
+	if p := x.parseLink(false); p != nil {
+		return p
+	}
+	claims, p := x.authenticate()
+	if p != nil {
+		return p
+	}
+	if x.conn == "" {
+		x.flags, x.presence = wire.Observer, false
+	}
+	q := &poll{exchange: x}
+	found, p := q.resume(claims)
+	if !found && p == nil {
+		p = q.begin(t, claims)
+	}
+	if p != nil {
+		return p
+	}
+	defer q.socket.letGo(q.hold)
+	return q.wait()
+}
+
+// resume finds the link of the poll before, where this one goes on from what that one was answered.
+func (q *poll) resume(claims tutti.Claims) (bool, *problem) {
+	s := q.edge.pollOf(q.request)
+	if s == nil || q.welcome || s.link.sub.name != claims.Subject || s.link.watch != q.watch || s.link.presence != q.presence {
+		return false, nil
+	}
+	if p := q.edge.visit(s.link.sub); p != nil {
+		return false, p
+	}
+	h := s.acquire(q.r.Context())
+	if h == nil {
+		return false, nil
+	}
+	if !same(s.given, q.cursor) {
+		s.letGo(h)
+		return false, nil
+	}
+	q.socket, q.hold = s, h
+	if p := q.renew(claims); p != nil {
+		s.close()
+		s.letGo(h)
+		return false, p
+	}
+	return true, nil
+}
+
+// same reports whether two cursors are the same; nil: none.
+func same(a, b *wire.Cursor) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
+// pollOf returns the link that waits for the next poll of the connection, or nil.
+func (e *Edge) pollOf(q *request) *pulled {
+	if q.conn == "" {
+		return nil
+	}
+	k := hubKey{q.category.Name, q.id}
+	t := e.table(k)
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	h := t.hubs[k]
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l := h.polls[q.conn]; l != nil {
+		return l.socket.(*pulled)
+	}
+	return nil
+}
+
+// begin attaches a link of its own, which takes the place of the one that the connection has here.
+func (q *poll) begin(t longPoll, claims tutti.Claims) *problem {
+	before := q.edge.pollOf(q.request)
+	q.terse = !q.welcome
+	l, v, p := q.connectAs(t, claims)
+	if p != nil {
+		return p
+	}
+	if v.refused {
+		l.abandon()
+		return v.problem()
+	}
+	q.socket, q.hold = l.pull()
+	q.socket.claims, q.socket.given = q.edge.sum(claims), q.cursor
+	if q.conn != "" {
+		q.edge.keepPoll(l)
+		l.worker.schedule(deadline{when: q.edge.now() + int64(q.edge.timing.Linger), link: l, what: deadlineLinger})
+	}
+	if before != nil && before.link.sub.name == l.sub.name {
+		before.retire(q.r.Context())
+	}
+	return nil
+}
+
+// keepPoll lets the next poll of the connection find the link.
+func (e *Edge) keepPoll(l *link) {
+	l.hub.mu.Lock()
+	defer l.hub.mu.Unlock()
+	if l.hub.polls == nil {
+		l.hub.polls = make(map[string]*link)
+	}
+	l.hub.polls[l.conn] = l
+}
+
+// renew brings what the poll's token says to a link that began with another one.
+func (q *poll) renew(claims tutti.Claims) *problem {
+	l, sum := q.socket.link, q.edge.sum(claims)
+	if sum == q.socket.claims {
+		return nil
+	}
+	encoded, err := json.Marshal(claims)
+	if err != nil {
+		return refuse(http.StatusInternalServerError, "")
+	}
+	if err := l.send(&wire.Envelope{Kind: wire.KindClaims, Claims: encoded}); err != nil {
+		return unavailable("nobody serves this entity just now")
+	}
+	q.socket.claims = sum
+	l.issued.Store(issued(claims))
+	l.expireAt(expiry(claims))
+	return nil
+}
+
+// sum tells claims from others.
+func (e *Edge) sum(claims tutti.Claims) uint64 {
+	encoded, err := json.Marshal(claims)
+	if err != nil {
+		return 0
+	}
+	return maphash.Bytes(e.seed, encoded)
+}
+
+// wait answers with the first frames that come, or that none did.
+func (q *poll) wait() *problem {
+	l := q.socket.link
+	if q.conn == "" {
+		defer q.socket.close()
+	}
+	begun := time.Now()
+	q.lasts(q.patience + pollOwed)
+	limit := time.NewTimer(q.patience)
+	defer limit.Stop()
+	for {
+		frames, why := q.socket.take(q.r.Context(), q.hold, limit.C)
+		switch {
+		case len(frames) > 0 && !l.finished && !l.revKnown:
+			// The ring lost the place of the last event in this moment. The client still has its cursor.
+			q.socket.close()
+			return unavailable("the events came too fast")
+		case why == takenAway:
+			return q.hold.gone()
+		case len(frames) > 0:
+			q.answer(frames)
+		case l.finished:
+			return unavailable("the link has ended")
+		case l.waiting.Load() != 0 && time.Since(begun) < q.patience+pollOwed:
+			limit.Reset(pollOwed)
+			continue
+		case q.socket.given == nil:
+			return unavailable("the entity does not answer just now")
+		default:
+			q.head()
+			q.w.WriteHeader(http.StatusNoContent)
+		}
+		if l.finished {
+			q.socket.close()
+		}
+		return nil
+	}
+}
+
+// lasts has the HTTP server leave the exchange alone for d and the time of an answer. A server that bounds its requests
+// does so again for the next one.
+func (q *poll) lasts(d time.Duration) {
+	out, end := http.NewResponseController(q.w), time.Now().Add(d+pollWrite)
+	_, _ = out.SetReadDeadline(end), out.SetWriteDeadline(end) // fail only when closed
+}
+
+// head sets the headers that every answer to a poll has.
+func (q *poll) head() {
+	h := q.w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Preference-Applied", "wait="+strconv.Itoa(int(q.patience/time.Second)))
+	if c := q.socket.given; c != nil {
+		h.Set("Tutti-Cursor", c.String())
+	}
+}
+
+// answer writes frames, each of which ends in a comma, as an array.
+func (q *poll) answer(frames [][]byte) {
+	size := 1
+	for _, b := range frames {
+		size += len(b)
+	}
+	if l := q.socket.link; l.revKnown {
+		q.socket.given = &wire.Cursor{Epoch: l.revEpoch, Revision: l.rev}
+	}
+	q.head()
+	h := q.w.Header()
+	h.Set("Content-Type", mediaJSON)
+	h.Set("Content-Length", strconv.Itoa(size+1))
+	last := frames[len(frames)-1]
+	frames[len(frames)-1] = last[:len(last)-1]
+	_, err := q.w.Write([]byte("["))
+	for _, b := range frames {
+		if err == nil {
+			_, err = q.w.Write(b)
+		}
+	}
+	if err == nil {
+		_, err = q.w.Write([]byte("]\n"))
+	}
+	if err == nil {
+		err = http.NewResponseController(q.w).Flush()
+	}
+	if err != nil {
+		q.socket.close() // what it was about to get is lost: the next poll begins anew
+	}
+}
