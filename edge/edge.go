@@ -31,6 +31,7 @@ type Edge struct {
 	origins    map[string]bool
 	log        *slog.Logger
 	clock      func() time.Time // the time of day
+	ownClock   bool             // that is not the system's
 	limits     Limits
 	timing     Timing
 	memory     Memory
@@ -40,6 +41,7 @@ type Edge struct {
 	buffers *buffers
 	workers []*worker
 	count   counters
+	hops    hops
 	open    sync.WaitGroup // links
 	drains  sync.WaitGroup // goroutines of blocked links; only workers add to it
 	ready   chan struct{}  // closed when Run listens
@@ -75,12 +77,13 @@ type hubTable struct {
 
 // New returns an edge, or everything that is wrong with c.
 func New(c Config) (*Edge, error) {
+	ownClock := c.Clock != nil
 	c, err := c.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("edge: %w", err)
 	}
 	e := &Edge{
-		name: c.Name, bus: c.Bus, verifier: c.Verifier, partitions: c.Partitions, log: c.Logger, clock: c.Clock,
+		name: c.Name, bus: c.Bus, verifier: c.Verifier, partitions: c.Partitions, log: c.Logger, clock: c.Clock, ownClock: ownClock,
 		limits: c.Limits, timing: c.Timing, memory: c.Memory,
 		categories: make(map[string]Category), origins: make(map[string]bool),
 		start: time.Now(), budget: ring.NewBudget(c.Memory.Rings), buffers: newBuffers(),
@@ -314,16 +317,4 @@ func (e *Edge) leave(l *link) (member string) {
 		e.count.entities.Add(-1)
 	}
 	return l.member
-}
-
-// completeHops adds the edge's last hop to those of a traced command.
-func (e *Edge) completeHops(env *wire.Envelope) *wire.Hops {
-	if env.Hops == nil {
-		return nil
-	}
-	hops := *env.Hops
-	if env.Sent > 0 {
-		hops.Fanout += max(e.clock().UnixMicro()-env.Sent, 0)
-	}
-	return &hops
 }

@@ -160,6 +160,7 @@ func (l *link) beat(now int64) int64 {
 	}
 	ping, answered := l.transport.ping(nil)
 	if answered {
+		l.pinged.Store(now)
 		l.unponged.Add(1)
 	}
 	if len(ping) > 0 {

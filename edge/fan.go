@@ -64,7 +64,7 @@ func (f *fan) part(l *link) {
 
 // append adds a frame to the ring and has it swept. hub.mu is held.
 func (f *fan) append(workers []*worker, frame []byte, e *wire.Envelope) {
-	start, end := f.ring.Append(frame, e.Revision, e.Kind != wire.KindEvent)
+	start, end := f.ring.Append(frame, e.Revision, e.Kind != wire.KindEvent, ring.StampOf(e.Sent))
 	if start == end {
 		return // known already
 	}

@@ -159,8 +159,7 @@ func (h *hub) toOne(l *link, e *wire.Envelope) {
 	case wire.KindMessage, wire.KindPresenceChange, wire.KindStatus, wire.KindEvent:
 		l.pushFrame(l.here(), e, wire.FrameOptions{})
 	case wire.KindPong:
-		whole := h.edge.now()/1000 - int64(e.Command)
-		l.pushFrame(l.here(), e, wire.FrameOptions{EdgeUS: max(whole-e.Spent, 0)})
+		l.pushFrame(l.here(), e, h.edge.pong(e))
 	case wire.KindTerminate:
 		l.endAsTold(e)
 		h.forsake(l)
@@ -181,7 +180,7 @@ func (l *link) here() place {
 // no place: only a status goes out then. hub.mu is held.
 func (l *link) pushFrame(at place, e *wire.Envelope, o wire.FrameOptions) {
 	l.edge.count.framesOut.Add(1)
-	it := item{place: at, data: encode(l.transport, make([]byte, 0, 160+len(e.Data)), e, l.epoch, o)}
+	it := item{place: at, sent: ring.StampOf(e.Sent), data: encode(l.transport, make([]byte, 0, 160+len(e.Data)), e, l.epoch, o)}
 	if l.welcomed || e.Kind == wire.KindStatus {
 		l.push(it)
 		return

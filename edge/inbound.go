@@ -3,6 +3,7 @@ package edge
 import (
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/gobwas/ws"
 
@@ -166,6 +167,7 @@ func (in *inbound) line(line []byte) error {
 		if len(f.T) > wire.MaxPresenceBytes {
 			return in.tooLarge("the ping's t")
 		}
+		in.report(&f)
 		return in.forward(&wire.Envelope{Kind: wire.KindPing, Command: uint64(in.arrived / 1000)}, f.T)
 	}
 	return in.malformed("unknown type of frame")
@@ -199,7 +201,6 @@ func (in *inbound) request(f *wire.ClientFrame, within bool) error {
 		}
 		if f.Trace {
 			e.Flags |= wire.Trace
-			e.Spent = (in.edge.now() - in.arrived) / 1000
 		}
 	}
 	return in.forward(e, f.Data)
@@ -212,7 +213,12 @@ func (in *inbound) forward(e *wire.Envelope, data []byte) error {
 		return in.malformed("the data is no JSON")
 	}
 	e.Data = compact
-	if err := in.send(e); err != nil {
+	now := time.Now()
+	spent := in.leaves(now)
+	if e.Has(wire.Trace) {
+		e.Spent = max(spent.Microseconds(), 0)
+	}
+	if err := in.sendAt(now, e); err != nil {
 		switch {
 		case e.Kind == wire.KindCommand && in.mayRepeat(e.Command):
 			in.end(ending{code: wire.EndUnavailable, message: "the entity is not reachable", reconnect: true, spread: reconnectSpread})

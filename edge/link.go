@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tutti-rt/tutti/edge/internal/ring"
 	"github.com/tutti-rt/tutti/wire"
@@ -64,6 +65,7 @@ type link struct {
 
 	// Of whoever holds the link.
 	out      [][]byte   // gathered before: goes out before anything else
+	oldest   ring.Stamp // of what was gathered and is not known to be written; 0: of nothing that counts
 	now      []item     // next, in order
 	held     []item     // wait for their place in the ring, in order
 	ring     *ring.Ring // nil while the link does not follow one
@@ -84,6 +86,7 @@ type link struct {
 
 	// Times, ns since the edge was made. Zero: not.
 	waiting   atomic.Int64 // since when the owner owes a welcome or backlog
+	pinged    atomic.Int64 // of the last ping
 	unponged  atomic.Int32 // pings that the client has not answered
 	viewBytes atomic.Int64 // of the last state that it got
 
@@ -101,10 +104,11 @@ type item struct {
 	place        // in the ring that the link follows; zero: at once
 	until uint64 // not 0: no bytes; the ring's bytes from at to until are not for this link
 	data  []byte
-	more  [][]byte // of the same message
-	move  *move    // after the bytes
-	ask   uint64   // number of the link's request for a backlog that this answers; 0: none
-	free  bool     // not counted against the link's bounds: at most one is under way
+	more  [][]byte   // of the same message
+	move  *move      // after the bytes
+	ask   uint64     // number of the link's request for a backlog that this answers; 0: none
+	free  bool       // not counted against the link's bounds: at most one is under way
+	sent  ring.Stamp // when it left its owner; 0: not known
 	// counted means that it has been counted already.
 	counted bool
 }
@@ -152,10 +156,12 @@ func (v *verdict) problem() *problem {
 }
 
 // send numbers e and sends it to the owner.
-func (l *link) send(e *wire.Envelope) error {
+func (l *link) send(e *wire.Envelope) error { return l.sendAt(time.Now(), e) }
+
+func (l *link) sendAt(now time.Time, e *wire.Envelope) error {
 	e.Category, e.ID = l.hub.category, l.hub.id
 	e.Edge, e.Link, e.Conn = l.edge.name, l.number, l.conn
-	e.Sent = l.edge.clock().UnixMicro()
+	e.Sent = l.edge.wall(now).UnixMicro()
 	l.sendMu.Lock()
 	defer l.sendMu.Unlock()
 	e.Number = l.sent + 1

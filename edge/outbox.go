@@ -72,6 +72,9 @@ func (l *link) gather(bufs [][]byte, of *ring.Ring, v *ring.View) (_ [][]byte, m
 	if final != nil && !more {
 		g.last(final)
 	}
+	if g.first != 0 {
+		l.oldest = ring.Oldest(l.oldest, v.StampAt(g.first))
+	}
 	if g.frames > 0 {
 		l.discount(g.frames, g.bytes)
 	}
@@ -82,9 +85,10 @@ func (l *link) gather(bufs [][]byte, of *ring.Ring, v *ring.View) (_ [][]byte, m
 type gathering struct {
 	*link
 	bufs   [][]byte
-	room   int // bytes left
-	frames int // gathered that count against the link's bounds
-	bytes  int // of those frames
+	room   int    // bytes left
+	frames int    // gathered that count against the link's bounds
+	bytes  int    // of those frames
+	first  uint64 // position of the ring's first bytes gathered, of those that are new; 0: none
 	stale  bool
 }
 
@@ -106,6 +110,7 @@ func (g *gathering) item(it *item) {
 		g.frames++
 		g.bytes += it.size()
 	}
+	g.oldest = ring.Oldest(g.oldest, it.sent)
 }
 
 // immediate adds what waits for no place.
@@ -210,6 +215,8 @@ func (g *gathering) entries(v *ring.View, stop uint64) bool {
 		if from, to, ok = g.ring.NextDurable(g.pos, stop); !ok {
 			return false
 		}
+	} else if g.first == 0 {
+		g.first = from
 	}
 	before := len(g.bufs)
 	bufs, pos := v.Append(g.bufs, from, to, maxPieces-len(g.bufs), g.room)

@@ -1,6 +1,10 @@
 package edge
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/tutti-rt/tutti/internal/latency"
+)
 
 // Stats is what an edge has done since it was made, and what it holds.
 type Stats struct {
@@ -23,6 +27,9 @@ type Stats struct {
 	Backlogs      int64 // catch-ups from the journal
 	SlowConsumers int64 // links ended because they did not drain
 	RateLimited   int64 // frames refused and links ended because there were too many
+
+	Hops      Hops
+	RoundTrip latency.Distribution // of the heartbeats: from a ping to its pong
 }
 
 // counters are the parts of Stats that are counted as they happen.
@@ -50,5 +57,6 @@ func (e *Edge) Stats() Stats {
 		Sweeps: c.sweeps.Load(), Writes: c.writes.Load(), BytesOut: c.bytesOut.Load(),
 		Blocked: c.blocked.Load(), Conflations: c.conflations.Load(), Backlogs: c.backlogs.Load(),
 		SlowConsumers: c.slow.Load(), RateLimited: c.rateLimit.Load(),
+		Hops: e.hops.distributions(), RoundTrip: e.hops.roundTrip.Distribution(),
 	}
 }

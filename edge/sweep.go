@@ -48,6 +48,7 @@ type worker struct {
 	deadlines  deadlines
 	bufs       [][]byte
 	scratch    []*link
+	writes     writes
 }
 
 func newWorker(e *Edge, index int) *worker {
@@ -138,6 +139,7 @@ func (w *worker) flushLinks() {
 		l.queued.Store(false)
 		w.flush(l, nil, nil)
 	}
+	w.countWrites()
 	clear(links)
 	w.spareLinks = trim(links)
 }
@@ -203,6 +205,7 @@ func (w *worker) sweep(f *fan) {
 			w.flush(l, f.ring, &v)
 		}
 	}
+	w.countWrites()
 	clear(w.scratch)
 	w.scratch = trim(w.scratch)
 	w.edge.count.sweeps.Add(1)
@@ -238,8 +241,14 @@ func (w *worker) flush(l *link, of *ring.Ring, v *ring.View) {
 		if n < total {
 			l.out = append(remaining(bufs, n), l.out...)
 		}
+		if len(l.out) > 0 || l.socket.unsent() {
+			w.block(l)
+			return
+		}
+		w.wrote(l.oldest)
+		l.oldest = 0
 		switch {
-		case len(l.out) > 0 || left <= 0 || l.socket.unsent():
+		case left <= 0:
 			w.block(l)
 			return
 		case l.finished:
@@ -300,6 +309,7 @@ func (l *link) drain() {
 	patience := l.edge.timing.Drained
 	for {
 		if len(l.out) == 0 && !l.socket.unsent() {
+			l.delivered()
 			l.lookBehind()
 			var more bool
 			if l.out, more = l.gather(nil, nil, nil); len(l.out) == 0 {

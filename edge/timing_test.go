@@ -111,6 +111,7 @@ type pipeClient struct {
 	code  int
 	ended time.Duration // 0: not yet
 	deaf  bool          // pings are not answered
+	lag   time.Duration // before each frame is read, and before each pong
 
 	polite bool // a close frame is answered
 }
@@ -140,6 +141,10 @@ func (c *pipeClient) read(start time.Time) {
 		}
 	}
 	for {
+		c.mu.Lock()
+		lag := c.lag
+		c.mu.Unlock()
+		time.Sleep(lag)
 		h, err := ws.ReadHeader(c.conn)
 		p := make([]byte, h.Length)
 		if err == nil {
@@ -165,6 +170,7 @@ func (c *pipeClient) read(start time.Time) {
 			_, _ = c.conn.Write(masked(ws.OpClose, true, string(p)))
 		}
 		if h.OpCode == ws.OpPing && !deaf {
+			time.Sleep(lag)
 			_, _ = c.conn.Write(masked(ws.OpPong, true, ""))
 		}
 	}

@@ -123,7 +123,9 @@ func (d *webSocketDecoder) Ping(p []byte) error {
 
 // Pong answers a ping of ours.
 func (d *webSocketDecoder) Pong([]byte) error {
-	d.unponged.Store(0)
+	if d.unponged.Swap(0) > 0 {
+		d.edge.hops.roundTrip.Shard(d.worker.index).Add(time.Duration(d.arrived - d.pinged.Load()))
+	}
 	return nil
 }
 

@@ -56,7 +56,7 @@ func (c *collector[S]) Collect(out chan<- prometheus.Metric) {
 }
 
 func newEdgeMetrics(e *edge.Edge) *collector[edge.Stats] {
-	return newCollector("tutti_edge_", e.Stats, []metric[edge.Stats]{
+	c := newCollector("tutti_edge_", e.Stats, []metric[edge.Stats]{
 		{"links", "Open links.", gauge, func(s edge.Stats) float64 { return float64(s.Links) }},
 		{"entities", "Entities with a link.", gauge, func(s edge.Stats) float64 { return float64(s.Entities) }},
 		{"ring_bytes", "Bytes of all rings.", gauge, func(s edge.Stats) float64 { return float64(s.RingBytes) }},
@@ -75,6 +75,12 @@ func newEdgeMetrics(e *edge.Edge) *collector[edge.Stats] {
 		{"slow_consumers_total", "Links ended because they did not drain.", counter, func(s edge.Stats) float64 { return float64(s.SlowConsumers) }},
 		{"rate_limited_total", "Frames refused and links ended because there were too many.", counter, func(s edge.Stats) float64 { return float64(s.RateLimited) }},
 	})
+	c.hop("client_edge", func(s edge.Stats) latency.Distribution { return s.Hops.ClientEdge })
+	c.hop("edge", func(s edge.Stats) latency.Distribution { return s.Hops.Edge })
+	c.hop("fanout", func(s edge.Stats) latency.Distribution { return s.Hops.Fanout })
+	c.hop("edge_client", func(s edge.Stats) latency.Distribution { return s.Hops.EdgeClient })
+	c.timing("tutti_client_round_trip_seconds", "From a heartbeat's ping to its pong.", func(s edge.Stats) latency.Distribution { return s.RoundTrip })
+	return c
 }
 
 func newStateMetrics(n *state.Node) *collector[state.Stats] {

@@ -234,9 +234,10 @@ func (p *partition) refuse(env *wire.Envelope, code, message string) {
 
 // pong answers a ping for the state node.
 func (p *partition) pong(cat *category, env *wire.Envelope, arrived time.Time) {
+	now := time.Now()
 	p.node.send(cat.opt.Lane, edgeAddress(env.Edge), &wire.Envelope{
 		Kind: wire.KindPong, Category: env.Category, ID: env.ID, Edge: env.Edge, Link: env.Link,
-		Command: env.Command, Data: env.Data, Sent: env.Sent, Spent: time.Since(arrived).Microseconds(),
+		Command: env.Command, Data: env.Data, Sent: p.node.wall(now).UnixMicro(), Spent: now.Sub(arrived).Microseconds(),
 	})
 }
 

@@ -14,10 +14,16 @@ const (
 
 // mark says where an entry begins.
 type mark struct {
-	rev       uint64 // of the entry, or of the last durable one before an ephemeral entry
-	off       uint32 // in the chunk
-	ephemeral bool
+	rev  uint64 // of the entry, or of the last durable one before an ephemeral entry
+	off  uint32 // in the chunk
+	bits uint32 // its stamp, and whether it is ephemeral
 }
+
+const ephemeralBit = 1 << 31
+
+func (m mark) ephemeral() bool { return m.bits&ephemeralBit != 0 }
+
+func (m mark) stamp() Stamp { return Stamp(m.bits &^ ephemeralBit) }
 
 // chunk is a piece of the ring. data[:used] never changes once written.
 type chunk struct {
@@ -44,8 +50,12 @@ func (c *chunk) fits(n int) bool {
 	return len(c.data)-c.used >= n && len(c.marks) < max(len(c.data)/perMark, 1)
 }
 
-func (c *chunk) append(p []byte, rev uint64, ephemeral bool) {
-	c.marks = append(c.marks, mark{rev: rev, off: uint32(c.used), ephemeral: ephemeral})
+func (c *chunk) append(p []byte, rev uint64, ephemeral bool, at Stamp) {
+	m := mark{rev: rev, off: uint32(c.used), bits: uint32(at)}
+	if ephemeral {
+		m.bits |= ephemeralBit
+	}
+	c.marks = append(c.marks, m)
 	c.used += copy(c.data[c.used:], p)
 }
 

@@ -40,8 +40,8 @@ func New(b *Budget, max int, floor uint64) *Ring {
 // Append adds an entry with the bytes of p and returns where it begins and ends. A durable entry
 // whose revision is not above all before it is already known and is not added again: start and end
 // are then equal. rev is ignored for an ephemeral entry. When the ring is full, its oldest entries
-// make room.
-func (r *Ring) Append(p []byte, rev uint64, ephemeral bool) (start, end uint64) {
+// make room. at is what StampAt tells of the entry.
+func (r *Ring) Append(p []byte, rev uint64, ephemeral bool, at Stamp) (start, end uint64) {
 	r.used.Store(true)
 	r.mu.Lock()
 	start = r.head
@@ -68,7 +68,7 @@ func (r *Ring) Append(p []byte, rev uint64, ephemeral bool) (start, end uint64) 
 		}
 		grown = true
 	}
-	last.append(p, rev, ephemeral)
+	last.append(p, rev, ephemeral, at)
 	r.head += uint64(len(p))
 	end = r.head
 	r.mu.Unlock()
@@ -189,6 +189,17 @@ func (r *Ring) RevisionAt(pos uint64) (uint64, bool) {
 	return r.floor, true
 }
 
+// StampAt returns the stamp of the entry that begins at pos, and none where the ring does not hold it.
+func (r *Ring) StampAt(pos uint64) Stamp {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.find(pos)
+	if c == nil {
+		return 0
+	}
+	return c.marks[c.at(pos)].stamp()
+}
+
 // find returns the chunk that holds the byte at pos, or nil.
 func (r *Ring) find(pos uint64) *chunk {
 	for i := len(r.chunks) - 1; i >= 0; i-- {
@@ -225,9 +236,9 @@ func (r *Ring) NextDurable(from, to uint64) (start, end uint64, ok bool) {
 			switch {
 			case at >= to:
 				return start, end, true
-			case !c.marks[i].ephemeral && start == to:
+			case !c.marks[i].ephemeral() && start == to:
 				start, end = at, c.entryEnd(i)
-			case !c.marks[i].ephemeral:
+			case !c.marks[i].ephemeral():
 				end = c.entryEnd(i)
 			case start != to:
 				return start, end, true

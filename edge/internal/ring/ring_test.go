@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -14,6 +15,7 @@ type entry struct {
 	start, end uint64
 	rev        uint64
 	ephemeral  bool
+	at         ring.Stamp
 	data       []byte
 }
 
@@ -49,8 +51,9 @@ func TestRingAgreesWithAList(t *testing.T) {
 					if rapid.IntRange(0, 9).Draw(t, "repeat") == 0 {
 						e.rev, e.ephemeral = last, false
 					}
+					e.at = ring.StampOf(rapid.Int64().Draw(t, "at"))
 					e.data = bytes.Repeat([]byte{byte(len(all))}, rapid.SampledFrom([]int{30, 31, 100, 700, 5000}).Draw(t, "size"))
-					start, end := r.Append(e.data, e.rev, e.ephemeral)
+					start, end := r.Append(e.data, e.rev, e.ephemeral, e.at)
 					if !e.ephemeral && e.rev <= last {
 						if start != end {
 							t.Fatalf("Append of revision %d after %d added an entry", e.rev, last)
@@ -67,7 +70,7 @@ func TestRingAgreesWithAList(t *testing.T) {
 					all = append(all, e)
 				}
 			},
-			"crowd": func(t *rapid.T) { other.Append(make([]byte, rapid.IntRange(1, 4000).Draw(t, "size")), 0, true) },
+			"crowd": func(t *rapid.T) { other.Append(make([]byte, rapid.IntRange(1, 4000).Draw(t, "size")), 0, true, 0) },
 			"age":   func(*rapid.T) { budget.Age(1) },
 			"": func(t *rapid.T) {
 				check(t, r, all, last, floor)
@@ -87,6 +90,9 @@ func check(t *rapid.T, r *ring.Ring, all []entry, last, floor uint64) {
 	}
 	var want []byte
 	for _, e := range kept {
+		if got := v.StampAt(e.start); got != e.at {
+			t.Fatalf("StampAt(%d) = %d, want %d", e.start, got, e.at)
+		}
 		want = append(want, e.data...)
 	}
 	pieces, limit := rapid.IntRange(1, 3).Draw(t, "pieces"), rapid.SampledFrom([]int{1, 1000, 1 << 20}).Draw(t, "limit")
@@ -156,7 +162,7 @@ func TestBudgetBoundsAllRings(t *testing.T) {
 	p := make([]byte, 1000)
 	for n := range 200 {
 		for _, r := range rings {
-			r.Append(p, uint64(n+1), false)
+			r.Append(p, uint64(n+1), false, 0)
 			if used, _ := b.Used(); used > max+100<<10 {
 				t.Fatalf("rings hold %d bytes, want about %d at most", used, max)
 			}
@@ -181,9 +187,9 @@ func TestBudgetBoundsAllRings(t *testing.T) {
 func TestAgeEmptiesWhatIsIdle(t *testing.T) {
 	b := ring.NewBudget(1 << 20)
 	idle, busy := ring.New(b, 1<<20, 0), ring.New(b, 1<<20, 0)
-	idle.Append([]byte("x"), 1, false)
+	idle.Append([]byte("x"), 1, false, 0)
 	for n := range 3 {
-		busy.Append([]byte("x"), uint64(n+1), false)
+		busy.Append([]byte("x"), uint64(n+1), false, 0)
 		b.Age(2)
 	}
 	if v := idle.View(); v.Tail != v.Head {
@@ -200,10 +206,10 @@ func TestAgeEmptiesWhatIsIdle(t *testing.T) {
 func TestClosedRing(t *testing.T) {
 	b := ring.NewBudget(1 << 20)
 	r := ring.New(b, 1<<20, 0)
-	r.Append([]byte("x"), 1, false)
+	r.Append([]byte("x"), 1, false, 0)
 	before := r.View()
 	r.Close()
-	if start, end := r.Append([]byte("y"), 2, false); start != end {
+	if start, end := r.Append([]byte("y"), 2, false, 0); start != end {
 		t.Error("a closed ring takes entries")
 	}
 	if v := r.View(); v.Tail <= before.Head {
@@ -214,6 +220,26 @@ func TestClosedRing(t *testing.T) {
 	}
 }
 
+func TestStamp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		us := rapid.Int64Range(1, 1<<60).Draw(t, "us")
+		later := rapid.Int64Range(1, 1<<30-1).Draw(t, "later")
+		a, b := ring.StampOf(us), ring.StampOf(us+later)
+		if got, want := a.Age(b), time.Duration(later)*time.Microsecond; (got - want).Abs() > time.Microsecond {
+			t.Errorf("Age after %d µs = %v", later, got)
+		}
+		if got := b.Age(a); got != 0 && later > 1 {
+			t.Errorf("Age of what is to come = %v", got)
+		}
+		if later > 1 && (ring.Oldest(a, b) != a || ring.Oldest(b, a) != a) || ring.Oldest(0, b) != b || ring.Oldest(a, 0) != a {
+			t.Errorf("Oldest of %d and %d is another one", a, b)
+		}
+	})
+	if got := ring.StampOf(0); got != 0 {
+		t.Errorf("StampOf(0) = %d, want none", got)
+	}
+}
+
 func BenchmarkAppend(b *testing.B) {
 	r := ring.New(ring.NewBudget(64<<20), 4<<20, 0)
 	p := make([]byte, 200)
@@ -221,6 +247,6 @@ func BenchmarkAppend(b *testing.B) {
 	rev := uint64(0)
 	for b.Loop() {
 		rev++
-		r.Append(p, rev, false)
+		r.Append(p, rev, false, 0)
 	}
 }

@@ -5,13 +5,25 @@ type View struct {
 	chunks     []*chunk
 	Tail, Head uint64
 	Last       uint64 // revision of the newest durable entry before Head, or the ring's first floor
+
+	ring  *Ring
+	asked uint64 // position of stamp; 0: none
+	stamp Stamp
+}
+
+// StampAt is Ring.StampAt. Asked for the same position again, it does not look.
+func (v *View) StampAt(pos uint64) Stamp {
+	if v.asked != pos {
+		v.asked, v.stamp = pos, v.ring.StampAt(pos)
+	}
+	return v.stamp
 }
 
 // View returns what the ring holds.
 func (r *Ring) View() View {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	v := View{chunks: r.chunks, Tail: r.head, Head: r.head, Last: r.last}
+	v := View{chunks: r.chunks, Tail: r.head, Head: r.head, Last: r.last, ring: r}
 	if len(r.chunks) > 0 {
 		v.Tail = r.chunks[0].base
 	}
