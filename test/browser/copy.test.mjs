@@ -1,9 +1,10 @@
 // Copies of one text, kept by several people over links of any speed, end at the entity's text.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Copy } from '../../cmd/tutti/demo/page/copy.js';
-import { fromPatches } from '../../cmd/tutti/demo/page/ot.js';
 import { forAll, patches, plainly, text } from './random.mjs';
+import { load } from './source.mjs';
+
+const [{ Copy }, { fromPatches }] = await Promise.all([load('copy.ts'), load('ot.ts')]);
 
 // Entity applies an edit only to the revision that it expects, as the platform does.
 class Entity {

@@ -138,19 +138,26 @@ test('an edit whose answer was lost, and more missed than is sent again', async 
   await ann.page.keyboard.type('x1 ');
   await ben.until(() => document.querySelector('#pad-text').value.startsWith('x')); // stored, though ann does not know
   await ben.page.evaluate(async () => {
-    const { Connection } = await import('/tutti.js');
-    const link = new Connection({
-      url: `ws://${location.host}/v1/pad/far`,
-      conn: crypto.randomUUID(),
-      token: async () => sessionStorage.getItem('tutti.token'),
-    }).open();
+    const socket = new WebSocket(`ws://${location.host}/v1/pad/far?watch=0&conn=${crypto.randomUUID()}`, ['tutti.v1', `bearer.${sessionStorage.getItem('tutti.token')}`]);
     const end = [...document.querySelector('#pad-text').value].length;
     const long = 'z'.repeat(40_000);
-    const done = [link.send('edit', { patches: [[end, 0, long]] }).done];
-    for (let i = 0; i < 110; i++) done.push(link.send('edit', { patches: [[end, 40_000, long]] }).done);
-    done.push(link.send('edit', { patches: [[end, 40_000, 'end']] }).done);
-    await Promise.all(done);
-    link.leave();
+    const texts = [...Array(111).fill(long), 'end'];
+    let done = 0;
+    await new Promise((resolve, reject) => {
+      socket.onclose = () => reject(new Error(`closed after ${done} edits`));
+      socket.onmessage = ({ data }) => {
+        for (const frame of data.split('\n').map((line) => JSON.parse(line))) {
+          if (frame.type === 'welcome') {
+            for (const [i, text] of texts.entries()) {
+              const patches = [[end, i === 0 ? 0 : long.length, text]];
+              socket.send(JSON.stringify({ type: 'command', id: i + 1, name: 'edit', data: { patches } }));
+            }
+          }
+          if (frame.type === 'ack' && ++done === texts.length) resolve();
+        }
+      };
+    });
+    socket.send('{"type":"leave"}');
   });
   wire.cut();
   await ann.is('away');

@@ -1,8 +1,10 @@
 // Properties of the operations that the pad's page merges with, on random texts and edits.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { apply, compose, diff, fromPatches, inverse, isNothing, length, moved, pointAt, toPatches, transform, unitAt } from '../../cmd/tutti/demo/page/ot.js';
 import { forAll as each, patches, text } from './random.mjs';
+import { load } from './source.mjs';
+
+const { apply, compose, diff, fromPatches, inverse, isNothing, length, moved, pointAt, toPatches, transform, unitAt } = await load('ot.ts');
 
 const rounds = 3000;
 

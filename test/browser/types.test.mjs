@@ -1,4 +1,4 @@
-// The types that gen ts writes, as the compiler takes them.
+// The TypeScript of the repository's Go side, as the compiler takes it.
 import { execFile } from 'node:child_process';
 import path from 'node:path';
 import test from 'node:test';
@@ -6,12 +6,14 @@ import { promisify } from 'node:util';
 
 const here = import.meta.dirname;
 
-test('generated types take what they should and refuse what they should not', async () => {
-  const project = path.resolve(here, '../../internal/typescript/testdata');
+async function check(project) {
   const tsc = path.join(here, 'node_modules/typescript/bin/tsc');
   try {
-    await promisify(execFile)(process.execPath, [tsc, '-p', project]);
+    await promisify(execFile)(process.execPath, [tsc, '-p', path.resolve(here, '../..', project)]);
   } catch (e) {
     throw new Error(`tsc: ${e.stdout || e.message}`);
   }
-});
+}
+
+test('generated types take what they should and refuse what they should not', () => check('internal/typescript/testdata'));
+test('the page is what its types say', () => check('cmd/tutti/demo/web'));

@@ -12,6 +12,11 @@ import (
 	"strings"
 )
 
+// The page's program is written in web and built into page/app.js, together with the client.
+//
+//go:generate go run .. gen ts --out web/categories.ts
+//go:generate go tool -modfile=../../../tools/go.mod esbuild web/app.ts --bundle --format=esm --target=es2022 --minify --line-limit=160 --legal-comments=none --log-level=warning --outfile=page/app.js
+
 //go:embed page
 var pageFiles embed.FS
 

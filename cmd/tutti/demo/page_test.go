@@ -58,7 +58,7 @@ func TestPageLoadsOnlyItsOwnFiles(t *testing.T) {
 			todo = append(todo, "/"+strings.TrimPrefix(strings.TrimPrefix(target, "./"), "."))
 		}
 	}
-	for _, name := range []string{"/app.js", "/tutti.js", "/style.css", "/icon.svg"} {
+	for _, name := range []string{"/app.js", "/theme.js", "/style.css", "/icon.svg"} {
 		if !seen[name] {
 			t.Errorf("the page does not load %s", name)
 		}

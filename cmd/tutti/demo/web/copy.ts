@@ -10,7 +10,7 @@
 //
 // and whoever wins the race, everybody ends at the entity's text.
 
-import { apply, compose, diff, isNothing, length, toPatches, transform } from './ot.js';
+import { type Op, type Patch, apply, compose, diff, isNothing, length, toPatches, transform } from './ot.ts';
 
 const mostBytes = 48_000; // of one command's patches; the platform takes 64 KiB
 const patchBytes = 32; // of one patch beside what it inserts, at most
@@ -18,28 +18,28 @@ const patchBytes = 32; // of one patch beside what it inserts, at most
 export class Copy {
   text = ''; // what this person sees
   #shared = ''; // what everybody has agreed on
-  #sent = null; // the operation on its way
-  #behind = null;
+  #sent: Op | null = null; // the operation on its way
+  #behind: Op | null = null;
 
   /** pending reports whether anything is not agreed on yet. */
-  get pending() {
+  get pending(): boolean {
     return this.#sent !== null || this.#behind !== null;
   }
 
   /** waiting reports whether an edit is on its way. */
-  get waiting() {
+  get waiting(): boolean {
     return this.#sent !== null;
   }
 
   /** edit records an operation of this person. */
-  edit(op) {
+  edit(op: Op): void {
     if (isNothing(op)) return;
     this.text = apply(this.text, op);
     this.#behind = this.#behind ? compose(this.#behind, op) : op;
   }
 
   /** take returns the patches to send now, or null when there are none or some are on their way. */
-  take() {
+  take(): Patch[] | null {
     if (this.#sent || !this.#behind) return null;
     const [now, later] = portion(this.#behind);
     this.#behind = isNothing(later) ? null : later;
@@ -49,19 +49,19 @@ export class Copy {
   }
 
   /** agreed says that the edit on its way has become part of the shared text. */
-  agreed() {
-    this.#shared = apply(this.#shared, this.#sent);
+  agreed(): void {
+    if (this.#sent) this.#shared = apply(this.#shared, this.#sent);
     this.#sent = null;
   }
 
   /** refused says that the edit on its way changed nothing; take returns it again. */
-  refused() {
-    this.#behind = this.#behind ? compose(this.#sent, this.#behind) : this.#sent;
+  refused(): void {
+    this.#behind = this.#sent && this.#behind ? compose(this.#sent, this.#behind) : (this.#sent ?? this.#behind);
     this.#sent = null;
   }
 
   /** theirs takes an operation of somebody else, and returns what it does to this person's text. */
-  theirs(op) {
+  theirs(op: Op): Op {
     this.#shared = apply(this.#shared, op);
     let here = op;
     if (this.#sent) [here, this.#sent] = transform(here, this.#sent);
@@ -71,12 +71,12 @@ export class Copy {
   }
 
   /** restart takes a fresh shared text, as if one operation of somebody else had led to it. */
-  restart(shared) {
+  restart(shared: string): Op {
     return this.theirs(diff(this.#shared, shared));
   }
 
   /** giveUp drops all that is not agreed on, and returns what that does to this person's text. */
-  giveUp() {
+  giveUp(): Op {
     const op = diff(this.text, this.#shared);
     this.text = this.#shared;
     this.#sent = this.#behind = null;
@@ -85,9 +85,9 @@ export class Copy {
 }
 
 // portion splits an operation into one that fits a command and one that does the rest after it.
-function portion(op) {
-  const now = [];
-  const later = [];
+function portion(op: Op): [Op, Op] {
+  const now: Op = [];
+  const later: Op = [];
   let room = mostBytes;
   for (const c of op) {
     const full = room <= 0;
@@ -109,16 +109,16 @@ function portion(op) {
   return [now, later];
 }
 
-function add(op, c) {
+function add(op: Op, c: number | string): void {
   if (c !== 0 && c !== '') op.push(c);
 }
 
 // fitting returns the longest start of a text that has at most so many bytes as JSON, or nearly.
-function fitting(s, most) {
+function fitting(s: string, most: number): string {
   let n = Math.min(s.length, most);
   while (n > 1 && bytes(s.slice(0, n)) > most) n = Math.floor(n * 0.8);
-  return s.codePointAt(n - 1) > 0xffff ? s.slice(0, n + 1) : s.slice(0, n); // never half a pair
+  return (s.codePointAt(n - 1) ?? 0) > 0xffff ? s.slice(0, n + 1) : s.slice(0, n); // never half a pair
 }
 
 const encoder = new TextEncoder();
-const bytes = (s) => encoder.encode(JSON.stringify(s)).length;
+const bytes = (s: string) => encoder.encode(JSON.stringify(s)).length;

@@ -6,9 +6,13 @@
 // and while an input method composes a word the field must not be touched. Undoing takes back one's
 // own edits only, however much others have written since.
 
-import { Carets } from './carets.js';
-import { Copy } from './copy.js';
-import { apply, compose, diff, fromPatches, inverse, isNothing, length, moved, pointAt, transform, unitAt } from './ot.js';
+import { type Event, Rejected, Unknown } from '@tutti-rt/client';
+import { Carets } from './carets.ts';
+import type { Edited } from './categories.ts';
+import { Copy } from './copy.ts';
+import { type At, type Desk, find, stateOf } from './desk.ts';
+import { type Op, apply, compose, diff, fromPatches, inverse, isNothing, length, moved, pointAt, transform, unitAt } from './ot.ts';
+import { personOf } from './people.ts';
 
 const retryAfter = 500; // ms
 const caretEvery = 120;
@@ -16,116 +20,116 @@ const oneEditWithin = 800; // typing that is undone at once
 const mostUndo = 300;
 const long = 20_000; // UTF-16 units: from here on the field is not drawn for every event
 
+type Edit = Event<'edited', Edited>;
+
+interface Held {
+  text: string;
+  rev: number;
+  events: Edit[];
+}
+
 export class PadPanel {
-  link = null;
-  members = null;
+  readonly #entity: At<'pad'>;
+  readonly #desk: Desk;
+  readonly #field = find<HTMLTextAreaElement>('#pad-text');
+  readonly #status = find('#pad-status');
+  readonly #size = find('#pad-size');
+  readonly #carets: Carets;
 
   #copy = new Copy();
   #rev = 0; // of the shared text
-  #sentID = 0; // the edit on its way
-  #held = null; // {text, rev, frames}: a fresh text that waits for the fate of the edit on its way
+  #sent = ''; // the edit on its way, as JSON
+  #held: Held | null = null; // a fresh text that waits for the fate of the edit on its way
   #drawn = ''; // the text that the field shows
-  #undrawn = null; // the operation from there to the copy's text
+  #undrawn: Op | null = null; // the operation from there to the copy's text
   #drawTimer = 0;
   #composing = false; // an input method is at work
-  #undo = [];
-  #redo = [];
+  #undo: Op[] = [];
+  #redo: Op[] = [];
   #typedAt = 0;
   #caretTold = 0;
   #caretTimer = 0;
 
-  constructor(notify) {
-    this.notify = notify;
-    this.field = document.querySelector('#pad-text');
-    this.status = document.querySelector('#pad-status');
-    this.size = document.querySelector('#pad-size');
-    this.carets = new Carets(this.field, document.querySelector('#carets'), (m) => this.members.person(m));
+  constructor(entity: At<'pad'>, desk: Desk) {
+    this.#entity = entity;
+    this.#desk = desk;
+    this.#carets = new Carets(this.#field, find('#carets'), (m) => personOf(entity, m));
     this.#listen();
+    entity.updates.subscribe((u) => (u.type === 'state' ? this.#fresh(u.state.text, u.rev) : this.#take(u.event)));
+    entity.messages.subscribe(({ name, by, data }) => name === 'caret' && by && this.#carets.put(by, data?.at ?? -1, this.#copy.text));
+    entity.members.subscribe(({ list }) => this.#carets.keep((m) => list.has(m)));
+    entity.status.subscribe(() => {
+      this.#flush();
+      this.#showStatus();
+    });
   }
 
-  get handlers() {
-    return {
-      snapshot: (state, frame) => this.#take({ fresh: state.text, rev: frame.rev }),
-      event: (frame) => this.#take({ frame, rev: frame.rev }),
-      message: (frame) => frame.name === 'caret' && this.carets.put(frame.by, frame.data?.at ?? -1, this.#copy.text),
-      change: () => {
-        this.#flush();
-        this.#showStatus();
-      },
-    };
-  }
-
-  get pending() {
+  /** pending reports whether something of this person is not in everybody's text. */
+  get pending(): boolean {
     return this.#copy.pending;
-  }
-
-  /** forget removes the carets of those who left. */
-  forget() {
-    this.carets.keep((m) => this.members.has(m));
   }
 
   // From the entity.
 
-  #take({ fresh, frame, rev }) {
-    if (fresh !== undefined) {
-      // Whether the fresh text has the edit on its way in it only that edit's answer says.
-      this.#held = { text: fresh, rev, frames: [] };
-      if (!this.#copy.waiting) this.#release();
-      return;
-    }
-    const mine = frame.mine && frame.mine === this.#sentID;
-    if (this.#held && !mine) return this.#held.frames.push(frame);
+  #fresh(text: string, rev: number): void {
+    // Whether the fresh text has the edit on its way in it only that edit's answer says.
+    this.#held = { text, rev, events: [] };
+    if (!this.#copy.waiting) this.#release();
+  }
+
+  #take(event: Edit): void {
+    const mine = event.mine && JSON.stringify(event.data.patches) === this.#sent;
+    if (this.#held && !mine) return void this.#held.events.push(event);
     if (this.#held) this.#release();
-    this.#rev = rev;
-    if (frame.name !== 'edited') return;
-    const op = fromPatches(frame.data.patches);
+    this.#rev = event.rev;
+    const op = fromPatches(event.data.patches);
     if (mine) {
       this.#copy.agreed();
-      this.#sentID = 0;
+      this.#sent = '';
     } else {
       const here = this.#change(() => this.#copy.theirs(op));
       this.#rebaseUndo(here);
-      this.carets.edited(frame.by, here, this.#copy.text);
+      this.#carets.edited(event.by ?? '', here, this.#copy.text);
     }
     this.#flush();
     this.#showStatus();
   }
 
   // release shows the fresh text that was held.
-  #release() {
-    const { text, rev, frames } = this.#held;
+  #release(): void {
+    if (!this.#held) return;
+    const { text, rev, events } = this.#held;
     this.#held = null;
     this.#rev = rev;
     this.#rebaseUndo(this.#change(() => this.#copy.restart(text)));
-    for (const frame of frames) this.#take({ frame, rev: frame.rev });
+    for (const event of events) this.#take(event);
     this.#flush();
     this.#showStatus();
   }
 
-  #flush() {
-    if (this.#held || this.link?.state !== 'live') return;
+  #flush(): void {
+    if (this.#held || stateOf(this.#entity.status.value) !== 'live') return;
     const patches = this.#copy.take();
     if (!patches) return;
     const expect = this.#rev;
-    const { id, done } = this.link.send('edit', { patches }, { expect, trace: this.trace?.() });
-    this.#sentID = id;
-    done.then(
-      (ack) => {
-        this.traced?.(ack);
-        if (this.#sentID === id) {
+    const sent = JSON.stringify(patches);
+    this.#sent = sent;
+    this.#desk.follow(this.#entity.send('edit', { patches }, { expect, trace: this.#desk.wantsTrace() })).then(
+      () => {
+        if (this.#sent === sent) {
           this.#copy.agreed(); // a fresh state has brought it, not an event
-          this.#sentID = 0;
+          this.#sent = '';
         }
         this.#settled(0);
       },
-      (why) => this.#refused(why, expect),
+      (why: Error) => this.#refused(why, expect),
     );
   }
 
-  #refused(why, expect) {
-    if (why.code === 'ended') return;
-    this.#sentID = 0;
-    switch (why.code) {
+  #refused(why: Error, expect: number): void {
+    if (this.#entity.status.value.phase === 'closed') return;
+    this.#sent = '';
+    switch (why instanceof Rejected ? why.code : why instanceof Unknown ? 'unknown' : '') {
       case 'conflict': // somebody was faster: what they wrote came first and is merged by now
         this.#copy.refused();
         return this.#settled(this.#rev === expect && !this.#held ? retryAfter : 0);
@@ -143,12 +147,12 @@ export class PadPanel {
         this.#change(() => this.#copy.giveUp());
         this.#undo = [];
         this.#redo = [];
-        this.notify(`The pad refused the edit: ${why.message}`);
+        this.#desk.notify(`The pad refused the edit: ${why.message}`);
         this.#settled(0);
     }
   }
 
-  #settled(delay) {
+  #settled(delay: number): void {
     if (this.#held) return this.#release();
     if (delay > 0) setTimeout(() => this.#flush(), delay);
     else this.#flush();
@@ -156,7 +160,7 @@ export class PadPanel {
   }
 
   // change lets the copy take an operation and shows it.
-  #change(take) {
+  #change(take: () => Op): Op {
     const op = take();
     if (isNothing(op)) return op;
     this.#undrawn = this.#undrawn ? compose(this.#undrawn, op) : op;
@@ -167,13 +171,13 @@ export class PadPanel {
   }
 
   // draw brings the field up to date, without moving what the person looks at.
-  #draw() {
+  #draw(): void {
     clearTimeout(this.#drawTimer);
     this.#drawTimer = 0;
     if (!this.#undrawn || this.#composing) return;
-    const f = this.field;
+    const f = this.#field;
     const [op, before, after] = [this.#undrawn, this.#drawn, this.#copy.text];
-    const place = (unit) => unitAt(after, moved(op, pointAt(before, unit)));
+    const place = (unit: number) => unitAt(after, moved(op, pointAt(before, unit)));
     const [start, end, direction, top] = [place(f.selectionStart), place(f.selectionEnd), f.selectionDirection, f.scrollTop];
     f.value = shown(after);
     if (document.activeElement === f) f.setSelectionRange(start, end, direction);
@@ -184,9 +188,9 @@ export class PadPanel {
 
   // From the person.
 
-  #listen() {
-    const f = this.field;
-    f.addEventListener('input', (e) => !e.isComposing && this.#read());
+  #listen(): void {
+    const f = this.#field;
+    f.addEventListener('input', (e) => !(e as InputEvent).isComposing && this.#read());
     f.addEventListener('compositionstart', () => (this.#composing = true));
     f.addEventListener('compositionend', () => {
       this.#composing = false;
@@ -207,12 +211,12 @@ export class PadPanel {
       this.#goBack(e.inputType === 'historyRedo');
     });
     document.addEventListener('selectionchange', () => document.activeElement === f && this.#tellCaret());
-    f.addEventListener('blur', () => this.link.signal('caret', null));
+    f.addEventListener('blur', () => this.#entity.signal('caret', null));
   }
 
   // read finds out what the person did to the field.
-  #read() {
-    const f = this.field;
+  #read(): void {
+    const f = this.#field;
     if (!wellFormed(f.value)) {
       const at = f.selectionStart;
       f.value = f.value.toWellFormed();
@@ -227,24 +231,24 @@ export class PadPanel {
     this.#edit(op);
   }
 
-  #edit(op) {
+  #edit(op: Op): void {
     this.#copy.edit(op);
-    this.carets.edited('', op, this.#copy.text);
+    this.#carets.edited('', op, this.#copy.text);
     this.#flush();
     this.#showStatus();
   }
 
-  #remember(back) {
+  #remember(back: Op): void {
     const now = performance.now();
     const typing = now - this.#typedAt < oneEditWithin && this.#undo.length > 0;
     this.#typedAt = now;
-    if (typing) this.#undo.push(compose(back, this.#undo.pop()));
+    if (typing) this.#undo.push(compose(back, this.#undo.pop() ?? []));
     else this.#undo.push(back);
     if (this.#undo.length > mostUndo) this.#undo.shift();
   }
 
   // goBack undoes, or does again, the last edit.
-  #goBack(forward) {
+  #goBack(forward: boolean): void {
     if (this.#composing) return;
     const op = (forward ? this.#redo : this.#undo).pop();
     if (!op) return;
@@ -253,46 +257,46 @@ export class PadPanel {
     this.#typedAt = 0;
     this.#edit(op);
     this.#drawn = this.#copy.text;
-    this.field.value = shown(this.#drawn);
+    this.#field.value = shown(this.#drawn);
     const at = unitAt(this.#copy.text, endOf(op));
-    this.field.setSelectionRange(at, at);
+    this.#field.setSelectionRange(at, at);
   }
 
   // rebaseUndo makes what can be undone fit the text after an operation of somebody else. The last
   // entry is for the present text, each earlier one for the text after the one behind it.
-  #rebaseUndo(op) {
+  #rebaseUndo(op: Op): void {
     for (const stack of [this.#undo, this.#redo]) {
       let theirs = op;
-      for (let i = stack.length - 1; i >= 0; i--) [theirs, stack[i]] = transform(theirs, stack[i]);
+      for (let i = stack.length - 1; i >= 0; i--) [theirs, stack[i]] = transform(theirs, stack[i] as Op);
     }
   }
 
   // A caret is told when it moves by itself; where it is after an edit the edit says.
-  #tellCaret() {
+  #tellCaret(): void {
     clearTimeout(this.#caretTimer);
     const wait = this.#caretTold + caretEvery - performance.now();
-    if (wait > 0) return (this.#caretTimer = setTimeout(() => this.#tellCaret(), wait));
+    if (wait > 0) return void (this.#caretTimer = setTimeout(() => this.#tellCaret(), wait));
     this.#caretTold = performance.now();
-    if (!this.#copy.pending && !this.#undrawn) this.link.signal('caret', { at: pointAt(this.#copy.text, this.field.selectionEnd) });
+    if (!this.#copy.pending && !this.#undrawn) this.#entity.signal('caret', { at: pointAt(this.#copy.text, this.#field.selectionEnd) });
   }
 
-  #showStatus() {
-    const away = this.link.state !== 'live';
+  #showStatus(): void {
+    const away = stateOf(this.#entity.status.value) !== 'live';
     const [state, words] = !this.#copy.pending ? ['saved', 'Saved'] : away ? ['kept', 'Kept here until you are back'] : ['sending', 'Saving'];
-    this.status.dataset.state = state;
-    if (this.status.textContent !== words) this.status.textContent = words;
+    this.#status.dataset.state = state;
+    if (this.#status.textContent !== words) this.#status.textContent = words;
     const n = length(this.#copy.text);
-    this.size.textContent = `${n.toLocaleString()} ${n === 1 ? 'character' : 'characters'}`;
+    this.#size.textContent = `${n.toLocaleString()} ${n === 1 ? 'character' : 'characters'}`;
   }
 }
 
 // A text field turns carriage returns into line feeds. Shown as a symbol they stay what they are.
-const shown = (s) => s.replaceAll('\r', '\u240d');
+const shown = (s: string) => s.replaceAll('\r', '\u240d');
 
-const wellFormed = (s) => s.isWellFormed?.() ?? true;
+const wellFormed = (s: string) => s.isWellFormed?.() ?? true;
 
 // endOf returns where the last change of an operation ends in the new text.
-function endOf(op) {
+function endOf(op: Op): number {
   let at = 0;
   let end = 0;
   for (const c of op) {

@@ -3,13 +3,17 @@
 // A pixel shows its new color at once. What the entity has stored and what is still on its way are
 // kept apart, so that a command that fails, or somebody else's later color, shows as it should.
 
-import { hue } from './identity.js';
+import type { Event } from '@tutti-rt/client';
+import type { Painted, Picture, Pointer } from './categories.ts';
+import { type At, type Desk, find } from './desk.ts';
+import { hue } from './identity.ts';
+import { personOf } from './people.ts';
 
 const side = 256;
 const pointerEvery = 40; // ms
 const pointerGone = 5_000;
 
-export const palette = [
+export const palette: readonly (readonly [name: string, light: string, dark: string])[] = [
   ['paper', '#fffdf9', '#15171c'],
   ['ink', '#1d2129', '#eceef3'],
   ['slate', '#8b93a7', '#8b93a7'],
@@ -28,44 +32,47 @@ export const palette = [
   ['brown', '#a1704b', '#a1704b'],
 ];
 
-export class BoardPanel {
-  link = null; // set by whoever makes the connection
-  members = null;
+interface Place {
+  x: number;
+  y: number;
+}
 
-  #stored = new Uint8Array(side * side);
-  #waiting = new Map(); // pixel → {id, color} on its way
+export class BoardPanel {
+  readonly #entity: At<'board'>;
+  readonly #desk: Desk;
+  readonly #canvas = find<HTMLCanvasElement>('#canvas');
+  readonly #layer = find('#pointers');
+  readonly #cross = find('#cross');
+  readonly #spot = find('#board-spot');
+  readonly #context = this.#canvas.getContext('2d', { alpha: false }) as CanvasRenderingContext2D;
+  #stored: Uint8Array = new Uint8Array(side * side);
+  #waiting = new Map<number, { color: number }>(); // by pixel, on its way
   #image = new ImageData(side, side);
   #words = new Uint32Array(this.#image.data.buffer);
   #colors = new Uint32Array(palette.length);
   #dirty = false;
   #color = 10;
   #brush = 3;
-  #last = null; // of the stroke
+  #last: Place | null = null; // of the stroke
   #told = 0; // when the pointer was last told
-  #pointers = new Map(); // member → {element, timer}
+  #pointers = new Map<string, { element: HTMLElement; timer?: number }>(); // by member
   #cursor = { x: 128, y: 128 }; // of the keyboard
 
-  constructor() {
-    this.canvas = document.querySelector('#canvas');
-    this.layer = document.querySelector('#pointers');
-    this.cross = document.querySelector('#cross');
-    this.spot = document.querySelector('#board-spot');
-    this.context = this.canvas.getContext('2d', { alpha: false });
+  constructor(entity: At<'board'>, desk: Desk) {
+    this.#entity = entity;
+    this.#desk = desk;
     this.#makePalette();
     this.#listen();
     this.recolor();
-  }
-
-  get handlers() {
-    return {
-      snapshot: (state) => this.#snapshot(state),
-      event: (frame) => this.#painted(frame),
-      message: (frame) => frame.name === 'pointer' && this.#pointer(frame),
-    };
+    entity.updates.subscribe((u) => (u.type === 'state' ? this.#fresh(u.state) : this.#painted(u.event)));
+    entity.messages.subscribe(({ name, by, data }) => name === 'pointer' && by && this.#pointer(by, data));
+    entity.members.subscribe(({ list }) => {
+      for (const member of this.#pointers.keys()) if (!list.has(member)) this.#dropPointer(member);
+    });
   }
 
   /** recolor draws everything again, for another theme. */
-  recolor() {
+  recolor(): void {
     const dark = document.documentElement.dataset.theme === 'dark';
     palette.forEach(([, light, night], i) => {
       const c = Number.parseInt((dark ? night : light).slice(1), 16);
@@ -75,40 +82,36 @@ export class BoardPanel {
   }
 
   /** colorAt returns the color that a pixel shows. */
-  colorAt(x, y) {
-    const i = y * side + x;
-    return this.#waiting.get(i)?.color ?? this.#stored[i];
+  colorAt(x: number, y: number): number {
+    return this.#shown(y * side + x);
   }
 
-  /** forget removes the pointers of those who left. */
-  forget() {
-    for (const member of this.#pointers.keys()) if (!this.members.has(member)) this.#dropPointer(member);
+  #shown(i: number): number {
+    return this.#waiting.get(i)?.color ?? (this.#stored[i] as number);
   }
 
-  #snapshot(state) {
-    this.#stored = Uint8Array.from(atob(state.pixels), (c) => c.charCodeAt(0));
+  #fresh({ pixels }: Picture): void {
+    this.#stored = Uint8Array.from(atob(pixels ?? ''), (c) => c.charCodeAt(0));
     for (let i = 0; i < this.#stored.length; i++) this.#put(i);
   }
 
-  #painted({ name, data, mine }) {
-    if (name !== 'painted') return;
+  #painted({ data }: Event<'painted', Painted>): void {
     const i = data.y * side + data.x;
     this.#stored[i] = data.color;
-    if (mine && this.#waiting.get(i)?.id === mine) this.#waiting.delete(i);
     this.#put(i);
   }
 
-  #put(i) {
-    this.#words[i] = this.#colors[this.#waiting.get(i)?.color ?? this.#stored[i]];
+  #put(i: number): void {
+    this.#words[i] = this.#colors[this.#shown(i)] as number;
     if (this.#dirty) return;
     this.#dirty = true;
     requestAnimationFrame(() => {
       this.#dirty = false;
-      this.context.putImageData(this.#image, 0, 0);
+      this.#context.putImageData(this.#image, 0, 0);
     });
   }
 
-  #paint(x, y) {
+  #paint(x: number, y: number): void {
     const r = this.#brush / 2;
     const near = Math.floor(r);
     for (let dy = -near; dy <= near; dy++) {
@@ -118,22 +121,23 @@ export class BoardPanel {
     }
   }
 
-  #paintPixel(x, y) {
+  #paintPixel(x: number, y: number): void {
     if (x < 0 || y < 0 || x >= side || y >= side || this.colorAt(x, y) === this.#color) return;
     const i = y * side + x;
-    const { id, done } = this.link.send('paint', { x, y, color: this.#color }, { trace: this.trace?.() });
-    if (id) this.#waiting.set(i, { id, color: this.#color });
+    const own = { color: this.#color };
+    this.#waiting.set(i, own);
     this.#put(i);
     const settled = () => {
-      if (this.#waiting.get(i)?.id !== id) return;
+      if (this.#waiting.get(i) !== own) return; // painted over
       this.#waiting.delete(i);
       this.#put(i);
     };
-    done.then((ack) => (settled(), this.traced?.(ack)), settled);
+    const data = { x, y, color: this.#color };
+    this.#desk.follow(this.#entity.send('paint', data, { trace: this.#desk.wantsTrace() })).then(settled, settled);
   }
 
   // stroke paints from the last place to this one without gaps.
-  #stroke(x, y) {
+  #stroke(x: number, y: number): void {
     const from = this.#last ?? { x, y };
     const steps = Math.max(Math.abs(x - from.x), Math.abs(y - from.y), 1);
     for (let s = this.#last ? 1 : 0; s <= steps; s++) {
@@ -142,8 +146,8 @@ export class BoardPanel {
     this.#last = { x, y };
   }
 
-  #listen() {
-    const c = this.canvas;
+  #listen(): void {
+    const c = this.#canvas;
     c.addEventListener('pointerdown', (e) => {
       if (e.button !== 0) return;
       c.setPointerCapture(e.pointerId);
@@ -161,30 +165,31 @@ export class BoardPanel {
       }
       this.#tell(this.#place(e));
     });
-    for (const end of ['pointerup', 'pointercancel']) c.addEventListener(end, () => (this.#last = null));
-    c.addEventListener('pointerleave', () => this.link.signal('pointer', null));
+    for (const end of ['pointerup', 'pointercancel'] as const) c.addEventListener(end, () => (this.#last = null));
+    c.addEventListener('pointerleave', () => this.#entity.signal('pointer', null));
     c.addEventListener('keydown', (e) => this.#key(e));
     c.addEventListener('focus', () => this.#moveCross(false));
   }
 
   // place returns where on the board an event is, exactly and as a pixel.
-  #place(e) {
-    const box = this.canvas.getBoundingClientRect();
+  #place(e: PointerEvent): Place & { px: number; py: number } {
+    const box = this.#canvas.getBoundingClientRect();
     const x = ((e.clientX - box.left) / box.width) * side;
     const y = ((e.clientY - box.top) / box.height) * side;
     return { x, y, px: Math.floor(x), py: Math.floor(y) };
   }
 
-  #tell({ x, y }) {
+  #tell({ x, y }: Place): void {
     const now = performance.now();
     if (now - this.#told < pointerEvery) return;
     this.#told = now;
-    this.link.signal('pointer', { x: Math.round(x * 10) / 10, y: Math.round(y * 10) / 10, color: this.#color });
+    this.#entity.signal('pointer', { x: Math.round(x * 10) / 10, y: Math.round(y * 10) / 10, color: this.#color });
   }
 
-  #key(e) {
+  #key(e: KeyboardEvent): void {
     const step = e.shiftKey ? 8 : 1;
-    const move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[e.key];
+    const moves: Record<string, [number, number]> = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    const move = moves[e.key];
     if (move) {
       this.#cursor.x = Math.min(side - 1, Math.max(0, this.#cursor.x + move[0]));
       this.#cursor.y = Math.min(side - 1, Math.max(0, this.#cursor.y + move[1]));
@@ -195,36 +200,37 @@ export class BoardPanel {
     this.#moveCross(true);
   }
 
-  #moveCross(say) {
+  #moveCross(say: boolean): void {
     const { x, y } = this.#cursor;
-    this.cross.style.setProperty('--x', (x + 0.5) / side);
-    this.cross.style.setProperty('--y', (y + 0.5) / side);
-    if (say) this.spot.textContent = `${x}, ${y}: ${palette[this.colorAt(x, y)][0]}`;
+    this.#cross.style.setProperty('--x', String((x + 0.5) / side));
+    this.#cross.style.setProperty('--y', String((y + 0.5) / side));
+    if (say) this.#spot.textContent = `${x}, ${y}: ${palette[this.colorAt(x, y)]?.[0]}`;
   }
 
   // Other people's pointers.
 
-  #pointer({ by, data }) {
+  #pointer(by: string, data: Pointer | null): void {
     if (!data) return this.#dropPointer(by);
-    let p = this.#pointers.get(by);
-    if (!p) this.#pointers.set(by, (p = { element: this.#makePointer(by) }));
-    p.element.style.setProperty('--x', clamp(data.x / side));
-    p.element.style.setProperty('--y', clamp(data.y / side));
+    const p: { element: HTMLElement; timer?: number } = this.#pointers.get(by) ?? { element: this.#makePointer(by) };
+    this.#pointers.set(by, p);
+    p.element.style.setProperty('--x', String(clamp(data.x / side)));
+    p.element.style.setProperty('--y', String(clamp(data.y / side)));
     p.element.classList.toggle('right', data.x > side * 0.72); // the name stays on the board
     clearTimeout(p.timer);
     p.timer = setTimeout(() => this.#dropPointer(by), pointerGone);
   }
 
-  #makePointer(by) {
-    const { name } = this.members.person(by);
-    const e = document.querySelector('#pointer-shape').content.firstElementChild.cloneNode(true);
-    e.style.setProperty('--hue', hue(name));
-    e.querySelector('.pointer-name').textContent = name;
-    this.layer.append(e);
+  #makePointer(by: string): HTMLElement {
+    const { name } = personOf(this.#entity, by);
+    const shape = find<HTMLTemplateElement>('#pointer-shape').content.firstElementChild as HTMLElement;
+    const e = shape.cloneNode(true) as HTMLElement;
+    e.style.setProperty('--hue', String(hue(name)));
+    (e.querySelector('.pointer-name') as HTMLElement).textContent = name;
+    this.#layer.append(e);
     return e;
   }
 
-  #dropPointer(member) {
+  #dropPointer(member: string): void {
     const p = this.#pointers.get(member);
     if (!p) return;
     clearTimeout(p.timer);
@@ -232,26 +238,26 @@ export class BoardPanel {
     this.#pointers.delete(member);
   }
 
-  #makePalette() {
-    const box = document.querySelector('#palette');
-    palette.forEach(([name], i) => {
+  #makePalette(): void {
+    const box = find('#palette');
+    palette.forEach(([name, light, dark], i) => {
       const label = document.createElement('label');
       label.className = 'swatch';
       label.title = name;
       const input = document.createElement('input');
-      Object.assign(input, { type: 'radio', name: 'color', value: i, checked: i === this.#color });
+      Object.assign(input, { type: 'radio', name: 'color', value: String(i), checked: i === this.#color });
       input.setAttribute('aria-label', name);
       input.addEventListener('change', () => (this.#color = i));
       const chip = document.createElement('span');
-      chip.style.setProperty('--light', palette[i][1]);
-      chip.style.setProperty('--dark', palette[i][2]);
+      chip.style.setProperty('--light', light);
+      chip.style.setProperty('--dark', dark);
       label.append(input, chip);
       box.append(label);
     });
-    for (const input of document.querySelectorAll('input[name=brush]')) {
+    for (const input of document.querySelectorAll<HTMLInputElement>('input[name=brush]')) {
       input.addEventListener('change', () => (this.#brush = Number(input.value)));
     }
   }
 }
 
-const clamp = (v) => Math.min(1, Math.max(0, Number(v) || 0));
+const clamp = (v: number) => Math.min(1, Math.max(0, Number(v) || 0));

@@ -4,10 +4,15 @@
 // keeps n code points, n < 0 deletes -n of them, a string inserts itself. Positions count code
 // points, as the protocol's patches do, never the UTF-16 units of JavaScript strings.
 
+/** Op is an operation. */
+export type Op = (number | string)[];
+/** Patch replaces deleted code points by text. */
+export type Patch = [at: number, deleted: number, inserted: string];
+
 const surrogate = /[\ud800-\udfff]/;
 
 /** length returns the number of code points of a string. */
-export function length(s) {
+export function length(s: string): number {
   if (!surrogate.test(s)) return s.length;
   let n = 0;
   for (const _ of s) n++;
@@ -15,42 +20,43 @@ export function length(s) {
 }
 
 /** unitAt returns the UTF-16 index of code point number n of a string, counted from index from. */
-export function unitAt(s, n, from = 0) {
+export function unitAt(s: string, n: number, from = 0): number {
   if (!surrogate.test(s)) return Math.min(from + n, s.length);
   let i = from;
-  for (; n > 0 && i < s.length; n--) i += s.codePointAt(i) > 0xffff ? 2 : 1;
+  for (; n > 0 && i < s.length; n--) i += (s.codePointAt(i) as number) > 0xffff ? 2 : 1;
   return i;
 }
 
 /** pointAt returns the number of the code point at a UTF-16 index. */
-export function pointAt(s, unit) {
+export function pointAt(s: string, unit: number): number {
   return length(s.slice(0, unit));
 }
 
 // push adds a component, joined with the last one where that is of its kind. Of an insertion and a
 // deletion at one place the insertion comes first, so that equal operations look equal.
-function push(op, c) {
+function push(op: Op, c: number | string): void {
   if (c === 0 || c === '') return;
   const last = op.at(-1);
   if (typeof c === 'string') {
     if (typeof last === 'string') op[op.length - 1] = last + c;
-    else if (last < 0 && typeof op.at(-2) === 'string') op[op.length - 2] += c;
-    else if (last < 0) op.splice(-1, 0, c);
+    else if (isDeletion(last) && typeof op.at(-2) === 'string') op[op.length - 2] += c;
+    else if (isDeletion(last)) op.splice(-1, 0, c);
     else op.push(c);
   } else if (typeof last === 'number' && last > 0 === c > 0) op[op.length - 1] = last + c;
   else op.push(c);
 }
 
 // keeps reports whether a component keeps code points. An inserted '7' does not, though '7' > 0.
-const keeps = (c) => typeof c === 'number' && c > 0;
+const isDeletion = (c: number | string | undefined) => typeof c === 'number' && c < 0;
+const keeps = (c: number | string | undefined): c is number => typeof c === 'number' && c > 0;
 
 /** isNothing reports whether an operation changes nothing. */
-export function isNothing(op) {
+export function isNothing(op: Op): boolean {
   return op.every(keeps);
 }
 
 /** apply returns the text after an operation. */
-export function apply(text, op) {
+export function apply(text: string, op: Op): string {
   const plain = !surrogate.test(text);
   let out = '';
   let i = 0;
@@ -66,26 +72,26 @@ export function apply(text, op) {
 }
 
 // reader hands out the components of an operation in parts.
-function reader(op) {
+function reader(op: Op) {
   let i = 0;
-  let c = op[0];
+  let c: number | string | undefined = op[0];
   const next = () => (c = op[++i]);
   return {
-    get insert() {
+    get insert(): string | undefined {
       return typeof c === 'string' ? c : undefined;
     },
-    get done() {
+    get done(): boolean {
       return c === undefined;
     },
-    get kept() {
+    get kept(): boolean {
       return keeps(c);
     },
-    get left() {
+    get left(): number {
       return c === undefined ? Infinity : typeof c === 'string' ? length(c) : Math.abs(c);
     },
     skip: next,
     // take consumes n code points and returns the component that they are.
-    take(n) {
+    take(n: number): number | string {
       if (c === undefined) return n; // what an operation does not mention it keeps
       if (typeof c === 'string') {
         const cut = unitAt(c, n);
@@ -103,8 +109,8 @@ function reader(op) {
 }
 
 /** compose returns the operation that does first a, then b. */
-export function compose(a, b) {
-  const out = [];
+export function compose(a: Op, b: Op): Op {
+  const out: Op = [];
   const [x, y] = [reader(a), reader(b)];
   while (!x.done || !y.done) {
     if (x.left !== Infinity && !x.kept && x.insert === undefined) push(out, x.take(x.left));
@@ -127,8 +133,8 @@ export function compose(a, b) {
  * transform takes two operations made for the same text and returns [a2, b2] such that a then b2
  * gives the same text as b then a2. Where both insert at one place, a's text comes first.
  */
-export function transform(a, b) {
-  const [a2, b2] = [[], []];
+export function transform(a: Op, b: Op): [Op, Op] {
+  const [a2, b2]: [Op, Op] = [[], []];
   const [x, y] = [reader(a), reader(b)];
   while (!x.done || !y.done) {
     if (x.insert !== undefined) {
@@ -141,7 +147,7 @@ export function transform(a, b) {
       y.skip();
     } else {
       const n = Math.min(x.left, y.left);
-      const [p, q] = [x.take(n), y.take(n)];
+      const [p, q] = [x.take(n) as number, y.take(n) as number]; // neither inserts
       if (p > 0 && q > 0) {
         push(a2, n);
         push(b2, n);
@@ -153,7 +159,7 @@ export function transform(a, b) {
 }
 
 /** moved returns where a position is after an operation. At an insertion it stays before it. */
-export function moved(op, position) {
+export function moved(op: Op, position: number): number {
   let before = 0; // how far the operation is in the old text
   let after = 0; // and in the new one
   for (const c of op) {
@@ -170,8 +176,8 @@ export function moved(op, position) {
 }
 
 /** inverse returns the operation that takes op back; text is what op was made for. */
-export function inverse(op, text) {
-  const out = [];
+export function inverse(op: Op, text: string): Op {
+  const out: Op = [];
   let i = 0;
   for (const c of op) {
     if (typeof c === 'string') push(out, -length(c));
@@ -185,9 +191,9 @@ export function inverse(op, text) {
 }
 
 /** fromPatches returns the operation of patches, which are applied one after the other. */
-export function fromPatches(patches) {
-  return patches.reduce((op, [at, deleted, inserted]) => {
-    const one = [];
+export function fromPatches(patches: Patch[]): Op {
+  return patches.reduce<Op>((op, [at, deleted, inserted]) => {
+    const one: Op = [];
     push(one, at);
     push(one, inserted);
     push(one, -deleted);
@@ -196,10 +202,10 @@ export function fromPatches(patches) {
 }
 
 /** toPatches returns the patches of an operation. */
-export function toPatches(op) {
-  const patches = [];
+export function toPatches(op: Op): Patch[] {
+  const patches: Patch[] = [];
   let at = 0;
-  let open = null; // the patch at this place
+  let open: Patch | null = null; // the patch at this place
   for (const c of op) {
     if (keeps(c)) {
       at += c;
@@ -216,7 +222,7 @@ export function toPatches(op) {
 }
 
 /** diff returns an operation that makes one text of the other: one replaced stretch. */
-export function diff(before, after) {
+export function diff(before: string, after: string): Op {
   const most = Math.min(before.length, after.length);
   let start = 0;
   while (start < most && before.charCodeAt(start) === after.charCodeAt(start)) start++;
@@ -224,12 +230,12 @@ export function diff(before, after) {
   let end = 0;
   while (end < most - start && before.charCodeAt(before.length - 1 - end) === after.charCodeAt(after.length - 1 - end)) end++;
   if (end > 0 && isLow(before.charCodeAt(before.length - end))) end--;
-  const op = [];
+  const op: Op = [];
   push(op, pointAt(before, start));
   push(op, after.slice(start, after.length - end));
   push(op, -length(before.slice(start, before.length - end)));
   return op;
 }
 
-const isHigh = (c) => c >= 0xd800 && c <= 0xdbff;
-const isLow = (c) => c >= 0xdc00 && c <= 0xdfff;
+const isHigh = (c: number) => c >= 0xd800 && c <= 0xdbff;
+const isLow = (c: number) => c >= 0xdc00 && c <= 0xdfff;
