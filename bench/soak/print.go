@@ -47,6 +47,9 @@ func (r *Result) Print(to io.Writer, m bench.Machine) error {
 	if n := &r.Network; n.Connections > 0 {
 		line("network", "%d TCP connections, %d cut at some byte, %d of them silently; %d stalls", n.Connections, n.Cuts, n.Silences, n.Stalls)
 	}
+	if r.Called > 0 {
+		line("without a connection", "%d commands with keys acknowledged, %d sent again afterwards; %d views", r.Called, r.Twice, r.Views)
+	}
 	line("ends", "%d kills, %d of them while it started; %d drains", r.Kills, r.KillAgain, r.Drains)
 	line("kill to first acknowledgement", "%s", r.Pause)
 	line("kill to listening", "%s", r.Start)
@@ -61,6 +64,9 @@ func (r *Result) Print(to io.Writer, m bench.Machine) error {
 	line("acknowledged commands", "%d, each stored once, at its revision, as it was sent", v.Acked)
 	line("rejected commands", "%d, none stored", v.Rejected)
 	line("commands of unknown fate", "%d, %d of them stored, once", v.Unknown, v.Carried)
+	if v.Called > 0 {
+		line("commands with keys", "%d, each stored once", v.Called)
+	}
 	line("delivered events", "%d, each as it is stored, none missing, none twice", v.Deliveries)
 	line("states shown", "%d, each the fold of the events up to its revision", v.States)
 	line("transfers", "%d taken once, %d returned; %d deposited, and held in the end", v.Transfers, v.Returned, v.Money)

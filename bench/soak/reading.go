@@ -15,6 +15,7 @@ type reading struct {
 	answer func(a answer)
 	state  func(s shown)
 	events func(conn uint32, first uint64, sums []uint32)
+	call   func(k call)
 	end    func(revision uint64)
 
 	r   *bufio.Reader
@@ -74,6 +75,12 @@ func (r *reading) entry(kind byte) {
 			sums[i] = binary.LittleEndian.Uint32(b[4*i:])
 		}
 		r.events(conn, first, sums)
+	case entryCall:
+		k := call{outcome: uint8(r.uvarint()), revision: uint32(r.uvarint())}
+		if b := r.bytes(4); r.call != nil && r.err == nil {
+			k.fact = binary.LittleEndian.Uint32(b)
+			r.call(k)
+		}
 	case entryEnd:
 		if rev := r.uvarint(); r.end != nil && r.err == nil {
 			r.end(rev)

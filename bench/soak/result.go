@@ -46,6 +46,9 @@ type Result struct {
 	Streams int64        `json:"event_streams,omitempty"` // of the links
 	Polls   int64        `json:"polls,omitempty"`
 	Posts   int64        `json:"posts,omitempty"`
+	Views   int64        `json:"views,omitempty"`
+	Called  int64        `json:"called,omitempty"` // commands with a key that were acknowledged
+	Twice   int64        `json:"called_twice,omitempty"`
 	Network relay.Counts `json:"network,omitzero"`
 
 	Events    int64 `json:"events_seen"`
@@ -106,6 +109,7 @@ func (r *run) finish() {
 	s.Joined, s.Left, s.Events, s.States = n.joined.Load(), n.left.Load(), n.events.Load(), n.states.Load()
 	s.Messages, s.Presences, s.Signals = n.messages.Load(), n.presences.Load(), n.signals.Load()
 	s.Streams, s.Polls, s.Posts = n.streams.Load(), n.polls.Load(), n.posts.Load()
+	s.Views, s.Called, s.Twice = n.views.Load(), n.called[acked].Load(), n.calledTwice.Load()
 	for _, one := range r.network {
 		s.Network.Add(one.Counts())
 	}
@@ -131,6 +135,7 @@ func (r *run) compareCounts() {
 		{"rejected commands", r.result.Refused, int64(v.Rejected)},
 		{"commands of unknown fate", r.result.Unknown, int64(v.Unknown)},
 		{"events seen", r.result.Events, int64(v.Deliveries)},
+		{"commands with a key", r.result.Called, int64(v.Called)},
 		{"states seen", r.result.States, int64(v.States)},
 	} {
 		if c.counted != c.proven {

@@ -39,6 +39,8 @@ type Config struct {
 	// Network says how bad the network is that most links go through. Its Target is the node's. Nil: all is well.
 	Network *relay.Config
 
+	// Visitors is how many there are who send commands with keys and look at views, without a connection.
+	Visitors int
 	// Guests are clients of others that take part.
 	Guests []Guests
 
@@ -145,6 +147,9 @@ func (r *run) load(ctx context.Context) (err error) {
 	var working crewOf
 	for i, crew := range r.cast.crews {
 		working.Go(func() { crew.work(r.world, r.random(uint64(i)+1<<51), stop) })
+	}
+	for _, v := range r.cast.visitors() {
+		working.Go(func() { v.run(ctx, stop) })
 	}
 	ending := make(chan error, 1)
 	helpers.Go(func() { ending <- r.supervisor.run(ctx, stop) })

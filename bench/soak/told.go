@@ -40,6 +40,7 @@ const (
 	entryAnswer = 'a' // conn, id, outcome, revision; fact in 4 bytes
 	entryState  = 's' // conn, revision; sum in 8 bytes
 	entryEvents = 'e' // conn, first revision, count; the eventSum of each in 4 bytes
+	entryCall   = 'k' // outcome, revision; fact in 4 bytes
 	entryEnd    = 'z' // revision of the last event, as a client saw it once all was quiet
 )
 
@@ -90,6 +91,13 @@ func (n *notebook) answer(a answer) {
 	n.put(func(b []byte) []byte {
 		b = uvarints(append(b, entryAnswer), uint64(a.conn), a.id, uint64(a.outcome), uint64(a.revision))
 		return binary.LittleEndian.AppendUint32(b, a.fact)
+	})
+}
+
+func (n *notebook) call(k call) {
+	n.put(func(b []byte) []byte {
+		b = uvarints(append(b, entryCall), uint64(k.outcome), uint64(k.revision))
+		return binary.LittleEndian.AppendUint32(b, k.fact)
 	})
 }
 

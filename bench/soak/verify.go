@@ -23,6 +23,7 @@ type Verified struct {
 	Rejected   int `json:"rejected"`       // none found
 	Unknown    int `json:"unknown"`        // of connections that went before the answer
 	Carried    int `json:"unknown_stored"` // those of them that were found, once
+	Called     int `json:"called"`         // commands with a key, each found once
 	States     int `json:"states"`         // each the fold of the events up to its revision
 	Deliveries int `json:"deliveries"`     // of events, each what is stored
 	Transfers  int `json:"transfers"`      // each taken once

@@ -17,6 +17,7 @@ type check struct {
 
 	conns   map[string]*conn // by member
 	answers []answer         // by connection and id
+	calls   []call           // that have not been found yet
 	states  []shown          // by revision
 	sums    []uint32         // of the journal's events, by revision - 1
 	ended   bool
@@ -51,6 +52,7 @@ func (v *verifier) entity(ctx context.Context, e journal.Entity, path string) er
 			c.missing(&conn.rest[i])
 		}
 	}
+	c.missingCalls()
 	for _, s := range c.states {
 		c.fail(uint64(s.revision), "a state that was shown is stored", fmt.Sprintf("state shown to connection %d", s.conn), fmt.Sprintf("ends at revision %d", len(c.sums)))
 	}
@@ -80,6 +82,7 @@ func (c *check) readAnswers(path string) error {
 		member: func(conn uint32, member string) { members[conn] = member },
 		answer: func(a answer) { c.answers = append(c.answers, a) },
 		state:  func(s shown) { c.states = append(c.states, s) },
+		call:   func(k call) { c.calls = append(c.calls, k) },
 		end:    func(revision uint64) { c.ended, c.end = true, revision },
 	})
 	if err != nil {
@@ -121,12 +124,19 @@ func (c *check) replay(ctx context.Context, e journal.Entity, w *written) error 
 			return err
 		}
 		sum, mark = digest(sum, &r), r.Mark()
-		if r.Command > 0 {
+		commanded := r.Command > 0 || r.By != ""
+		switch {
+		case r.Command > 0:
 			c.command(&r)
+		case commanded && len(r.Events) == 1:
+			e := r.Events[0]
+			c.verifyCall(r.Revision, r.By, factSum(e.Name, e.Data), fmt.Sprintf("%s %.200s", e.Name, e.Data))
+		case commanded:
+			c.fail(r.Revision, "a command has one event here", "", fmt.Sprintf("%d of %s", len(r.Events), r.By))
 		}
 		for i, event := range r.Events {
 			c.sums = append(c.sums, eventSum(event.Name, event.Data, r.By, r.Command, r.At))
-			f := fact{name: event.Name, data: event.Data, at: r.At, commanded: r.Command > 0}
+			f := fact{name: event.Name, data: event.Data, at: r.At, commanded: commanded}
 			if err := c.fold.apply(&f); err != nil {
 				c.fail(r.RevisionOf(i), err.Error(), "", string(event.Data))
 			}

@@ -36,6 +36,8 @@ type counts struct {
 	joined, left                                 atomic.Int64
 	events, states, messages, presences, signals atomic.Int64
 	streams, polls, posts, nameless              atomic.Int64
+	called                                       [3]atomic.Int64 // by outcome
+	calledAgain, calledTwice, views              atomic.Int64
 }
 
 // refusals counts rejections by their code.

@@ -41,6 +41,7 @@ func benchContinuityCommand() *cobra.Command {
 	f.DurationVar(&r.config.KillEvery, "kill-every", 10*time.Second, "how long the node lives, from half of it to half as much again (0: it is not ended)")
 	f.Uint64Var(&r.config.Seed, "seed", 0, "seed of all choices (default: a new one, printed)")
 	f.Float64Var(&r.config.Rate, "rate", 400, "commands/s of all connections together")
+	f.IntVar(&r.config.Visitors, "visitors", 20, "who send commands with keys and look at views, without a connection")
 	f.IntVar(&r.clients, "clients", 100, "clients of the Go package")
 	f.IntVar(&r.tsClients, "ts-clients", 0, "clients of the TypeScript package, in a process of Node.js")
 	f.StringVar(&r.module, "ts-module", "clients/ts/dist/tutti.js", "the built TypeScript package")
