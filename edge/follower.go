@@ -24,9 +24,9 @@ const (
 	maxAhead = 1000
 )
 
-// follower keeps the edge's terminations: a link within the process to the entity that has them all. It numbers its
-// envelopes like any link, so that an owner that has lost one, or is another one, says so when it is pinged. While it is not
-// sure to be told of everything the terminations are not current.
+// follower keeps the edge's terminations: a link within the process to the entity that has them all. Now and then it asks for
+// the revision, so that it learns of what was lost on the way. It numbers its envelopes like any link, so that an owner that
+// has lost one, or is another one, says so then. While it is not in touch with the owner the terminations are not current.
 type follower struct {
 	edge  *Edge
 	lane  string
@@ -43,6 +43,7 @@ type follower struct {
 	until    uint64           // up to which there is something to know
 	ahead    []*wire.Envelope // events beyond revision, or from before the welcome
 	asked    bool             // for what is missing
+	beat     uint64           // number of the last query
 	changed  bool             // there are terminations that links have not been held against
 }
 
@@ -103,7 +104,8 @@ func (f *follower) next(beat bool) *wire.Envelope {
 		f.asked = true
 		return f.numbered(&wire.Envelope{Kind: wire.KindBacklog, Revision: f.revision, Until: f.until})
 	case f.welcomed && beat:
-		return f.numbered(&wire.Envelope{Kind: wire.KindPing})
+		f.beat++
+		return f.numbered(&wire.Envelope{Kind: wire.KindQuery, Command: f.beat, Name: "head", Data: []byte("{}")})
 	}
 	return nil
 }
@@ -202,6 +204,9 @@ func (f *follower) handle(env *wire.Envelope) error {
 		if !env.Has(wire.More) {
 			f.revision, f.asked = max(f.revision, env.Revision), false
 		}
+		return f.catchUp()
+	case wire.KindAnswer:
+		f.until = max(f.until, env.Revision)
 		return f.catchUp()
 	case wire.KindTerminate:
 		f.forget()

@@ -58,14 +58,18 @@ type List struct {
 	Terminations []Termination `json:"terminations"`
 }
 
+// Head asks for nothing: the answer's revision says whether whoever asks has everything.
+type Head struct{}
+
 // Revocations are the terminations.
 var Revocations = tutti.NewCategory(Prefix+"revocation",
+	tutti.OnQuery(func(*tutti.Turn[List], Head) (struct{}, error) { return struct{}{}, nil }, tutti.Name("head")),
 	tutti.OnCommand(terminate, tutti.Name("terminate")),
 	tutti.OnEvent(func(s *List, e Terminated) { s.Apply(e.Termination) }, tutti.Name("terminated")),
 )
 
 func terminate(t *tutti.Turn[List], c Terminate) error {
-	c.At = t.Now().UTC().Truncate(time.Millisecond)
+	c.At = t.Now().UTC().Round(0)
 	if n, bytes := t.State().standing(c.At, c.Key()); n >= MaxTerminations || bytes+c.bytes() > maxListBytes {
 		return tutti.Reject(CodeFull, "as many terminations stand as may")
 	}
