@@ -173,6 +173,16 @@ func (e *Edge) Pass() {
 	}
 }
 
+// Redeem uses a ticket for a connection, and returns the status of the refusal, 0 for none.
+func (e *Edge) Redeem(ctx context.Context, category, id, conn, ticket string) (status int) {
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/", nil)
+	x := &exchange{edge: e, r: r, request: &request{category: e.categories[category], id: id, conn: conn}}
+	if _, p := x.redeem(ticket); p != nil {
+		return p.status
+	}
+	return 0
+}
+
 // Parse returns the entity's id and the connection that a request names, or the status of its refusal.
 func (e *Edge) Parse(r *http.Request) (id, conn string, status int) {
 	if !e.allowed(r) {

@@ -25,6 +25,7 @@ var limitFlags = []struct {
 	{"max-bytes-per-second", "bytes a second of one link (default 16 MiB)", func(l *edge.Limits) *int { return &l.LinkBytes }},
 	{"max-sub-frames-per-second", "frames a second of one subject (default 200000)", func(l *edge.Limits) *int { return &l.SubFrames }},
 	{"max-sub-bytes-per-second", "bytes a second of one subject (default 64 MiB)", func(l *edge.Limits) *int { return &l.SubBytes }},
+	{"max-sub-tickets-per-minute", "tickets a minute that one subject may make or bind (default 600)", func(l *edge.Limits) *int { return &l.SubTickets }},
 	{"max-handshakes-per-second", "handshakes a second of this node with a valid token (default 10000)", func(l *edge.Limits) *int { return &l.Handshakes }},
 }
 

@@ -108,6 +108,7 @@ func (o *options) serve(cmd *cobra.Command, names []string, categories []*tutti.
 		return err
 	}
 	o.secret, o.adminToken = os.Getenv("TUTTI_JWT_SECRET"), os.Getenv("TUTTI_ADMIN_TOKEN")
+	o.ticketSecret = os.Getenv("TUTTI_TICKET_SECRET")
 	if o.dev && !cmd.Flags().Changed("listen") {
 		o.listen = "127.0.0.1:8080"
 	}

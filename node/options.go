@@ -19,6 +19,7 @@ import (
 type options struct {
 	listen, admin         string
 	adminTokenFile        string
+	ticketSecretFile      string
 	adminHosts, origins   []string
 	data                  string
 	memory                string
@@ -32,6 +33,7 @@ type options struct {
 	logLevel, logFormat   string
 	dev, devAnywhere      bool
 	secret, adminToken    string // from the environment alone
+	ticketSecret          string // from the environment alone
 }
 
 // register declares the flags of serve and returns their names.
@@ -47,6 +49,8 @@ func (o *options) register(cmd *cobra.Command) []string {
 	f.StringVar(&o.issuer, "jwt-issuer", "", "issuer that tokens must have")
 	f.StringSliceVar(&o.audience, "jwt-audience", nil, "audiences of which tokens must have one")
 
+	f.StringVar(&o.ticketSecretFile, "ticket-secret-file", "", "file with the secret that seals tickets, 32 bytes at least (or TUTTI_TICKET_SECRET: the secret; default: derived from the journal)")
+
 	f.StringVar(&o.certFile, "tls-cert", "", "PEM file with the certificate, read again when it changes")
 	f.StringVar(&o.keyFile, "tls-key", "", "PEM file with the certificate's key")
 	f.StringSliceVar(&o.origins, "allow-origin", nil, "origins of pages on other hosts, as https://app.example")
@@ -54,7 +58,7 @@ func (o *options) register(cmd *cobra.Command) []string {
 	f.DurationVar(&o.drainSpread, "drain-spread", 5*time.Second, "time over which clients come back when the node ends")
 	names := o.limits.register(cmd)
 
-	f.StringVar(&o.admin, "admin", "", "address for the operator: probes, metrics, profiles (needs TUTTI_ADMIN_TOKEN)")
+	f.StringVar(&o.admin, "admin", "", "address for the operator: probes, metrics, profiles, forced logout (needs TUTTI_ADMIN_TOKEN)")
 	f.StringVar(&o.adminTokenFile, "admin-token-file", "", "file with the operator's token (or TUTTI_ADMIN_TOKEN: the token)")
 	f.StringSliceVar(&o.adminHosts, "admin-host", nil, "host names that the operator's address is called by")
 
@@ -64,7 +68,7 @@ func (o *options) register(cmd *cobra.Command) []string {
 	f.BoolVar(&o.devAnywhere, "dev-anywhere", false, "let --dev listen at addresses that others can reach")
 
 	return append(names, "listen", "data", "memory", "jwt-secret-file", "jwt-public-key", "jwt-jwks", "jwt-issuer",
-		"jwt-audience", "tls-cert", "tls-key", "allow-origin", "max-connections", "drain-spread", "admin",
+		"jwt-audience", "ticket-secret-file", "tls-cert", "tls-key", "allow-origin", "max-connections", "drain-spread", "admin",
 		"admin-token-file", "admin-host", "log-level", "log-format", "dev", "dev-anywhere")
 }
 
@@ -91,12 +95,14 @@ func (o *options) config(categories []*tutti.Category, log *slog.Logger) (Config
 	errs := []error{err}
 	token, err := o.operatorToken()
 	errs = append(errs, err)
+	tickets, err := o.ticketKey()
+	errs = append(errs, err)
 	c := Config{
 		Categories: categories,
 		Listen:     o.listen, CertFile: o.certFile, KeyFile: o.keyFile, Connections: o.connections,
 		Auth:    auth.Config{Keys: o.keys(), Issuer: o.issuer, Audience: o.audience},
 		Origins: o.origins, Limits: o.limits.edge(), DrainSpread: o.drainSpread,
-		Data: o.data, Memory: memory,
+		Data: o.data, Memory: memory, TicketSecret: tickets,
 		Admin: o.admin, AdminToken: token, AdminHosts: o.adminHosts,
 		Logger: log,
 	}
@@ -127,6 +133,17 @@ func (o *options) keys() []auth.Source {
 		keys = append(keys, auth.JWKS(o.jwks))
 	}
 	return keys
+}
+
+func (o *options) ticketKey() ([]byte, error) {
+	if o.ticketSecretFile == "" {
+		return []byte(o.ticketSecret), nil
+	}
+	secret, err := auth.ReadSecret(o.ticketSecretFile)
+	if err != nil {
+		return nil, fmt.Errorf("--ticket-secret-file: %w", err)
+	}
+	return secret, nil
 }
 
 func (o *options) operatorToken() (string, error) {

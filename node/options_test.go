@@ -30,6 +30,7 @@ func parse(t *testing.T, args []string, variables map[string]string) Config {
 		t.Fatal(err)
 	}
 	o.secret, o.adminToken = variables["TUTTI_JWT_SECRET"], variables["TUTTI_ADMIN_TOKEN"]
+	o.ticketSecret = variables["TUTTI_TICKET_SECRET"]
 	c, err := o.config(nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -47,6 +48,7 @@ func TestOptions(t *testing.T) {
 		"max-links": "10", "max-links-per-sub": "11", "max-frame-bytes": "12", "max-command-bytes": "13", "max-unanswered": "14",
 		"max-frames-per-second": "15", "max-bytes-per-second": "16", "max-sub-frames-per-second": "17",
 		"max-sub-bytes-per-second": "18", "max-handshakes-per-second": "19",
+		"max-sub-tickets-per-minute": "20",
 	}
 	want := Config{
 		Listen: "127.0.0.1:1", Data: "there", Memory: 3 << 20,
@@ -56,13 +58,13 @@ func TestOptions(t *testing.T) {
 		},
 		CertFile: "cert.pem", KeyFile: "key.pem", Origins: []string{"https://a.example", "https://b.example"},
 		Connections: 7, DrainSpread: 9 * time.Second,
-		Admin: "127.0.0.1:2", AdminToken: "a token", AdminHosts: []string{"x", "y"},
+		Admin: "127.0.0.1:2", AdminToken: "a token", AdminHosts: []string{"x", "y"}, TicketSecret: []byte("a ticket secret"),
 		Limits: edge.Limits{
 			Links: 10, SubLinks: 11, Frame: 12, CommandData: 13, Unanswered: 14,
-			LinkFrames: 15, LinkBytes: 16, SubFrames: 17, SubBytes: 18, Handshakes: 19,
+			LinkFrames: 15, LinkBytes: 16, SubFrames: 17, SubBytes: 18, Handshakes: 19, SubTickets: 20,
 		},
 	}
-	secrets := map[string]string{"TUTTI_JWT_SECRET": "a secret", "TUTTI_ADMIN_TOKEN": "a token"}
+	secrets := map[string]string{"TUTTI_JWT_SECRET": "a secret", "TUTTI_ADMIN_TOKEN": "a token", "TUTTI_TICKET_SECRET": "a ticket secret"}
 	compare := cmp.Options{
 		cmpopts.IgnoreFields(Config{}, "Logger"),
 		// Functions are not compared; the rest of a source tells the sources apart.

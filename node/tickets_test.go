@@ -24,14 +24,14 @@ func TestTicketIsForOne(t *testing.T) {
 	s, _ := v.socket("/v1/hall/a?conn="+connA, "ticket."+ticket)
 	s.until(`"welcome"`)
 	for path, what := range map[string]string{
-		"/v1/hall/a?conn=" + connB + "&ticket=" + ticket:                                            "another connection",
-		"/v1/hall/b?conn=" + connA + "&ticket=" + ticket:                                            "another entity",
-		"/v1/tally/a?conn=" + connA + "&ticket=" + ticket:                                           "another category",
-		"/v1/hall/a?conn=" + connA + "&ticket=" + ticket[:len(ticket)-1]:                            "a cut ticket",
-		"/v1/hall/a?conn=" + connA + "&ticket=" + ticket[:40] + "AAAA" + ticket[44:]:                "a forged ticket",
-		"/v1/hall/a?conn=" + connA + "&ticket=x":                                                    "no ticket at all",
-		"/v1/hall/a?conn=" + connA + "&ticket=":                                                     "an empty ticket",
-		"/v1/hall/a?conn=" + connA + "&ticket=" + strings.Repeat("A", 20_000):                       "a long text",
+		"/v1/hall/a?conn=" + connB + "&ticket=" + ticket:                                             "another connection",
+		"/v1/hall/b?conn=" + connA + "&ticket=" + ticket:                                             "another entity",
+		"/v1/tally/a?conn=" + connA + "&ticket=" + ticket:                                            "another category",
+		"/v1/hall/a?conn=" + connA + "&ticket=" + ticket[:len(ticket)-1]:                             "a cut ticket",
+		"/v1/hall/a?conn=" + connA + "&ticket=" + ticket[:40] + "AAAA" + ticket[44:]:                 "a forged ticket",
+		"/v1/hall/a?conn=" + connA + "&ticket=x":                                                     "no ticket at all",
+		"/v1/hall/a?conn=" + connA + "&ticket=":                                                      "an empty ticket",
+		"/v1/hall/a?conn=" + connA + "&ticket=" + strings.Repeat("A", 20_000):                        "a long text",
 		"/v1/hall/a?conn=" + connA + "&ticket=" + strings.Repeat("A", len(ticket)-3) + "&presence=1": "no ticket of ours",
 	} {
 		for range 2 { // the second time it is known here
