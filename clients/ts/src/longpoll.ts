@@ -4,7 +4,6 @@ import { bearer, type Dial, type Hears, type Link } from './link.ts';
 import { Post } from './post.ts';
 
 const wait = 25; // s that the server holds an answer back
-const slack = 10_000; // ms that it may take beyond
 
 /** openLongPoll asks again and again, and sends by POST. */
 export function openLongPoll(dial: Dial, hears: Hears): Link {
@@ -45,24 +44,11 @@ export function openLongPoll(dial: Dial, hears: Hears): Link {
   };
 }
 
-/** poll returns an answer of the server with status 200 or 204. */
-async function poll({ token, fetch }: Dial, url: URL, stop: AbortSignal): Promise<Response> {
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(new Lost('a poll was not answered')), wait * 1000 + slack);
-  const stopped = () => late.abort();
-  stop.addEventListener('abort', stopped);
-  try {
-    const response = await fetch(url, {
-      headers: { ...bearer(token()), accept: 'application/json', prefer: `wait=${wait}` },
-      signal: late.signal,
-      credentials: 'omit',
-      cache: 'no-store',
-    });
-    const json = response.headers.get('content-type')?.startsWith('application/json');
-    if (response.status !== 204 && !(response.ok && json)) throw await refusal(response);
-    return response;
-  } finally {
-    clearTimeout(timer);
-    stop.removeEventListener('abort', stopped);
-  }
+/** poll returns an answer of the server with status 200 or 204. Whoever waits too long for it stops it. */
+async function poll({ token, fetch }: Dial, url: URL, signal: AbortSignal): Promise<Response> {
+  const headers = { ...bearer(token()), accept: 'application/json', prefer: `wait=${wait}` };
+  const response = await fetch(url, { headers, signal, credentials: 'omit', cache: 'no-store' });
+  const json = response.headers.get('content-type')?.startsWith('application/json');
+  if (response.status !== 204 && !(response.ok && json)) throw await refusal(response);
+  return response;
 }
