@@ -164,7 +164,8 @@ class Run {
 
   #read(): void {
     for (const frame of this.#socket.received()) {
-      this.#pending.set((frame['data'] as { key: string }).key, frame.id as number);
+      const { key } = frame['data'] as { key: string };
+      if (this.#pending.has(key)) this.#pending.set(key, frame.id as number);
       this.#inbox.push(frame);
     }
   }
