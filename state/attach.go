@@ -14,7 +14,10 @@ func (e *entity) attach(m *message) {
 	env := m.env
 	l := &link{
 		key: linkKey{env.Edge, env.Link}, addr: bus.Edge(env.Edge),
-		watch: env.Has(wire.Watch), presence: env.Has(wire.Watch | wire.Presence),
+		watch: env.Has(wire.Watch), presence: env.Has(wire.Watch | wire.Presence), sender: env.Has(wire.Sender),
+	}
+	if l.sender {
+		l.watch, l.presence = false, false
 	}
 	defer e.conclude(nil, nil)
 	var claims turn.Claims
@@ -33,6 +36,10 @@ func (e *entity) attach(m *message) {
 	if e.live.ledger.crowded() {
 		e.forgetConns()
 	}
+	if env.Has(wire.Observer) {
+		e.observe(l, env, claims)
+		return
+	}
 	id := e.part.node.ids.member(e.id, env.Conn)
 	here := e.attendance()
 	known := here.members[id]
@@ -43,19 +50,12 @@ func (e *entity) attach(m *message) {
 	}
 	fresh, err := e.newMember(id, claims)
 	if err != nil {
-		e.part.log.Error("member not made", "entity", e.id.String(), "err", err)
-		e.refuse(l, wire.Reconnect, wire.CodeInternal, "the entity failed to look at the claims")
-		e.leaveEmpty()
+		e.memberFailed(l, err)
 		return
 	}
-	e.linksOf(id, func(old *link) {
-		here.drop(old)
-		e.send(old, &wire.Envelope{
-			Kind: wire.KindTerminate, Code: wire.EndReplaced,
-			Message: "another link of this connection has come",
-		})
-	})
-	if known == nil {
+	e.replace(id, l)
+	switch {
+	case known == nil:
 		if err := e.connect(fresh); err != nil {
 			e.refuse(l, wire.Refused, endCode(err), err.Message)
 			e.leaveEmpty()
@@ -63,11 +63,14 @@ func (e *entity) attach(m *message) {
 		}
 		known = fresh
 		here.enter(known)
-	} else {
+	case !l.sender || known.links == 0:
 		here.renew(known, fresh)
 		if known.unseen {
 			here.enter(known)
 		}
+	}
+	if l.sender {
+		l.own = &fresh.claims
 	}
 	e.see(known.audience)
 	l.member = known
@@ -75,6 +78,13 @@ func (e *entity) attach(m *message) {
 	here.add(l)
 	e.welcome(l, env)
 	e.announceSoon()
+}
+
+// memberFailed refuses a link of whose claims no member can be made.
+func (e *entity) memberFailed(l *link, err error) {
+	e.part.log.Error("member not made", "entity", e.id.String(), "err", err)
+	e.refuse(l, wire.Reconnect, wire.CodeInternal, "the entity failed to look at the claims")
+	e.leaveEmpty()
 }
 
 // belongsToOther reports whether c is known to be another subject's.
@@ -142,7 +152,7 @@ func (e *entity) cut(l *link) {
 // lose takes a link away. If it was the last one of its connection, that has its grace period from now on.
 func (e *entity) lose(l *link) {
 	e.here.drop(l)
-	if l.member.links == 0 {
+	if l.member.links == 0 && !l.observes() {
 		e.here.miss(l.member, e.part.node.passed())
 		e.part.remind(e, l.member.away+int64(e.cat.opt.Grace))
 	}
@@ -160,6 +170,13 @@ func (e *entity) detach(env *wire.Envelope) {
 		return
 	}
 	e.here.drop(l)
+	if l.observes() {
+		e.leaveEmpty()
+		return
+	}
+	if env.Has(wire.Leave) {
+		e.partWith(l.member)
+	}
 	if l.member.links > 0 {
 		return
 	}

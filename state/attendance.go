@@ -1,7 +1,6 @@
 package state
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -43,6 +42,8 @@ type link struct {
 	next     *link // of the same member
 	watch    bool
 	presence bool
+	sender   bool
+	own      *turn.Claims // of a sender's token; nil: those of the member
 	// awaited says that the link's first welcome is being made. What its client sends meanwhile is
 	// set aside, so that the welcome comes first.
 	awaited bool
@@ -235,14 +236,4 @@ func (a *attendance) renew(m, fresh *member) {
 	if shown {
 		a.update(m)
 	}
-}
-
-// refreshClaims takes the claims of a fresh token. What the member sees stays as it was when it
-// attached: another audience takes a new link.
-func (e *entity) refreshClaims(l *link, data []byte) {
-	var claims turn.Claims
-	if err := json.Unmarshal(data, &claims); err != nil || claims.Subject != l.member.sub {
-		return // the edge has verified it; this is another edge's defect
-	}
-	l.member.claims = claims
 }

@@ -36,7 +36,7 @@ func (e *entity) command(m *message, l *link) {
 	}
 	what := cause{
 		kind: turn.KindCommand, name: env.Name, by: l.member.id, command: env.Command,
-		claims: l.member.claims, sentAt: time.UnixMicro(env.Sent), began: started,
+		claims: l.bearer(), sentAt: time.UnixMicro(env.Sent), began: started,
 	}
 	if c.sub == "" {
 		what.notes = appendNote(nil, note{kind: noteSub, name: l.member.sub})
@@ -53,10 +53,11 @@ func (e *entity) command(m *message, l *link) {
 		e.remember(l.member, outcome{id: env.Command, revision: e.written.Revision, reply: what.reply})
 	}
 	ack := &wire.Envelope{Kind: wire.KindAck, Command: env.Command, Revision: e.written.Revision, Data: what.reply, Hops: hops}
-	e.send(l, ack)
+	at := len(e.out)
+	e.answer(l, ack)
 	if hops != nil {
 		hops.Handler = e.decided.Sub(started).Microseconds()
-		e.out[len(e.out)-1].decided = e.decided
+		e.out[at].decided = e.decided
 	}
 	e.conclude(r, e.snapshot())
 }
@@ -110,7 +111,7 @@ func (e *entity) repeat(l *link, c *conn, id uint64) {
 	case o.rejected:
 		e.reject(l, id, o.code, o.message)
 	default:
-		e.send(l, &wire.Envelope{Kind: wire.KindAck, Command: id, Revision: o.revision, Data: o.reply})
+		e.answer(l, &wire.Envelope{Kind: wire.KindAck, Command: id, Revision: o.revision, Data: o.reply})
 	}
 }
 
@@ -133,7 +134,7 @@ func (e *entity) expected(env *wire.Envelope, audience string) error {
 }
 
 func (e *entity) reject(l *link, id uint64, code, message string) {
-	e.send(l, &wire.Envelope{Kind: wire.KindReject, Command: id, Code: code, Message: message})
+	e.answer(l, &wire.Envelope{Kind: wire.KindReject, Command: id, Code: code, Message: message})
 }
 
 // query answers a query: a turn that changes nothing. The answer waits for what it depends on.
@@ -146,7 +147,7 @@ func (e *entity) query(m *message, l *link) {
 	}
 	what := cause{
 		kind: turn.KindQuery, name: env.Name, by: l.member.id,
-		claims: l.member.claims, sentAt: time.UnixMicro(env.Sent), began: e.waited(m),
+		claims: l.bearer(), sentAt: time.UnixMicro(env.Sent), began: e.waited(m),
 	}
 	var answer []byte
 	_, err := e.decide(&what, func(t *turn.Turn, state any) (err error) {
@@ -163,7 +164,7 @@ func (e *entity) query(m *message, l *link) {
 		e.reject(l, env.Command, rejection.Code, rejection.Message)
 		return
 	}
-	e.send(l, &wire.Envelope{Kind: wire.KindAnswer, Command: env.Command, Revision: e.written.Revision, Data: answer})
+	e.answer(l, &wire.Envelope{Kind: wire.KindAnswer, Command: env.Command, Revision: e.written.Revision, Data: answer})
 }
 
 // signal hands an ephemeral message to the others at the entity, or to the category's handler. Signals are
@@ -184,7 +185,7 @@ func (e *entity) signal(m *message, l *link) {
 	}
 	what := cause{
 		kind: turn.KindSignal, name: env.Name, by: l.member.id,
-		claims: l.member.claims, sentAt: time.UnixMicro(env.Sent), began: e.waited(m),
+		claims: l.bearer(), sentAt: time.UnixMicro(env.Sent), began: e.waited(m),
 	}
 	_, _ = e.decide(&what, func(t *turn.Turn, state any) error { return s.Handle(t, state, env.Data) })
 }

@@ -43,6 +43,9 @@ func (p *partition) deliver(env *wire.Envelope) {
 	}
 	switch env.Kind {
 	case wire.KindPing:
+		if e := p.entities[id]; e != nil && p.streams[linkKey{env.Edge, env.Link}].sender && !e.full(0) {
+			break // the answer is for the connection's other link, too
+		}
 		p.mu.Unlock()
 		p.pong(cat, env, arrived)
 		return
@@ -89,13 +92,13 @@ func (p *partition) inOrder(env *wire.Envelope) order {
 	}
 	key := linkKey{env.Edge, env.Link}
 	s, ok := p.streams[key]
-	next := stream{entity: turn.Entity{Category: env.Category, ID: env.ID}, number: env.Number, repeats: s.repeats}
+	next := stream{entity: turn.Entity{Category: env.Category, ID: env.ID}, number: env.Number, repeats: s.repeats, sender: s.sender}
 	switch {
 	case env.Kind == wire.KindDetach:
 		delete(p.streams, key)
 		return orderNext
 	case env.Kind == wire.KindAttach && !ok:
-		next.repeats = math.MaxUint64
+		next.repeats, next.sender = math.MaxUint64, env.Has(wire.Sender)
 		p.streams[key] = next
 		return orderNext
 	case ok && (s.broken || env.Number <= s.number):

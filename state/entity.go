@@ -150,6 +150,10 @@ func (e *entity) take(m *message) {
 			e.setAside(l, m)
 			return
 		}
+		if l.observes() {
+			e.takeObserved(m, l)
+			return
+		}
 		switch m.env.Kind {
 		case wire.KindCommand, wire.KindQuery, wire.KindSignal, wire.KindPresence:
 			e.acted(l.member)
@@ -167,6 +171,8 @@ func (e *entity) take(m *message) {
 			e.refreshClaims(l, m.env.Claims)
 		case wire.KindRefresh:
 			e.refresh(l, wire.Refresh|wire.Known)
+		case wire.KindPing:
+			e.pong(m, l)
 		}
 	}
 }

@@ -126,7 +126,7 @@ func (w *world) take(e *wire.Envelope) {
 		return
 	}
 	for _, l := range w.links {
-		if l.category == e.Category && l.id == e.ID && l.watch && l.member() != e.Except {
+		if l.category == e.Category && l.id == e.ID && l.watch && (l.conn == "" || l.member() != e.Except) {
 			l.got = append(l.got, e)
 		}
 	}
@@ -287,6 +287,10 @@ func brief(e *wire.Envelope) string {
 		return fmt.Sprintf("message %s %s", e.Name, e.Data)
 	case wire.KindPresenceChange:
 		return "presence"
+	case wire.KindPong:
+		return "pong"
+	case wire.KindExpires:
+		return fmt.Sprintf("expires %s", e.Claims)
 	case wire.KindTerminate:
 		return fmt.Sprintf("terminate %s", e.Code)
 	case wire.KindBacklogPart:

@@ -58,6 +58,7 @@ type stream struct {
 	entity turn.Entity
 	number uint64
 	broken bool // a gap was found; nothing more is taken
+	sender bool
 	// repeats is the highest id of a command that may have been carried out before the link was
 	// welcomed: it is not refused as if it had not.
 	repeats uint64

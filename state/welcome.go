@@ -117,7 +117,7 @@ func (e *entity) viewFailed(l *link, err error) {
 func (e *entity) knows(l *link, env *wire.Envelope) wire.Flags {
 	id := l.member.id
 	switch {
-	case !env.Has(wire.HasCursor):
+	case !env.Has(wire.HasCursor), l.observes():
 		return wire.Known
 	case env.Epoch == e.epoch(l.member.audience) && e.live.ledger.known(id, env.Revision):
 		return wire.Known

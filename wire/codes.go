@@ -16,6 +16,7 @@ const (
 
 // WebSocket close codes.
 const (
+	CloseNormal        = 1000 // as the client wished
 	CloseBinary        = 1003 // a binary message
 	CloseUTF8          = 1007 // text that is not UTF-8
 	CloseBadFrame      = 4400
@@ -68,6 +69,7 @@ const (
 	EndSlowConsumer   = "slow_consumer"
 	EndSessionTimeout = "session_timeout" // the connection did nothing for as long as its category allows
 	EndTerminated     = "terminated"      // an operator has ended it
+	EndLeft           = "left"            // its client has said so beside this link
 )
 
 // States of a status frame.
@@ -98,6 +100,8 @@ func CloseCode(end string) int {
 		return CloseDraining
 	case EndSlowConsumer:
 		return CloseSlowConsumer
+	case EndLeft:
+		return CloseNormal
 	}
 	return CloseRefused
 }

@@ -73,7 +73,7 @@ const (
 	// KindSight answers KindView: Command; Epoch, Revision and Data, the state, which is absent with Resumed: the client
 	// has it; or with Refused: Code and Message.
 	KindSight
-	// KindExpires tells a link that its connection has brought a fresh token over another one: At is when it expires, 0 for never.
+	// KindExpires tells a link that its connection has brought a fresh token over another one: Claims.
 	KindExpires
 )
 
