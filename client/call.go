@@ -27,7 +27,8 @@ type Ack struct {
 	ID       uint64 // of the command, as the events it caused name it
 	Revision uint64 // of the entity's last event then
 	Reply    json.RawMessage
-	Hops     *wire.Hops // with Command.Trace
+	Hops     *wire.Hops // with Command.Trace: as the server says
+	Latency  Latency    // with Command.Trace; zero where the command was answered before
 }
 
 // Answer is the answer to a query. It reflects every command acknowledged to anybody before.
@@ -46,6 +47,7 @@ type Call struct {
 	// Guarded by Client.mu.
 	frame     wire.ClientFrame // whose id is the call's key in Client.calls
 	sent      bool             // it may have reached the server
+	sentAt    int64            // when it was written last, by the client's clock; with Trace
 	abandoned bool             // nobody waits for it
 }
 
@@ -199,7 +201,7 @@ func (c *Client) answered(f *wire.ServerFrame) {
 		p.settle(Ack{}, &Rejected{Code: f.Code, Message: f.Message})
 		return
 	}
-	p.settle(Ack{ID: f.ID, Revision: f.Revision, Reply: slices.Clone(f.Data), Hops: f.Hops}, nil)
+	p.settle(Ack{ID: f.ID, Revision: f.Revision, Reply: slices.Clone(f.Data), Hops: f.Hops, Latency: c.traced(p, f.Hops)}, nil)
 }
 
 // resend queues everything that has had no answer for the new link l: commands in their order,

@@ -22,6 +22,7 @@ type Client struct {
 	slots   chan struct{} // one token for each unanswered command or query
 	ended   chan struct{} // closed when no link follows
 	stop    context.CancelFunc
+	made    time.Time
 	leaving atomic.Bool    // no link follows the present one
 	running sync.WaitGroup // the goroutine of run
 	opened  chan struct{}  // closed by the first welcome
@@ -30,7 +31,9 @@ type Client struct {
 	link       *link            // the present one, once it was welcomed
 	calls      map[uint64]*Call // unanswered, by id
 	nextID     uint64
-	pings      map[uint64]chan<- wire.ServerFrame
+	pings      map[uint64]ping
+	clock      edgeClock
+	measured   wire.ClientFrame // what the next ping reports: its Up and Down
 	nextPing   uint64
 	transports []Transport // set by SetTransports, until they are taken; nil: nobody did
 	presence   []byte      // what others shall see, nil: nothing
@@ -62,11 +65,12 @@ func Open(ctx context.Context, entity string, config Config) (*Client, error) {
 		updates: newUpdateQueue(&config),
 		status:  statusBoard{changed: make(chan struct{})},
 		slots:   make(chan struct{}, config.InFlight),
+		made:    time.Now(),
 		ended:   make(chan struct{}),
 		opened:  make(chan struct{}),
 		calls:   make(map[uint64]*Call),
 		nextID:  first,
-		pings:   make(map[uint64]chan<- wire.ServerFrame),
+		pings:   make(map[uint64]ping),
 		epoch:   config.Cursor.Epoch,
 		last:    config.Cursor.Revision,
 	}

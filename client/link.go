@@ -129,6 +129,7 @@ func (c *Client) cursor() wire.Cursor {
 func (c *Client) attached(l *link, f *wire.ServerFrame, forgotten bool) {
 	c.mu.Lock()
 	c.member = f.Member
+	c.newEdge()
 	c.nextID = max(c.nextID, f.Acked+1)
 	failed := c.resend(l, forgotten)
 	if c.presence != nil {
@@ -149,8 +150,8 @@ func (c *Client) detach(l *link) {
 	if c.link == l {
 		c.link = nil
 	}
-	for n, pong := range c.pings {
-		close(pong)
+	for n, p := range c.pings {
+		close(p.pong)
 		delete(c.pings, n)
 	}
 }
@@ -210,6 +211,9 @@ func (c *Client) fill(buf []byte, batch []outgoing) (message []byte, taken int) 
 		}
 		if o.call != nil {
 			o.call.sent = true
+			if o.call.frame.Trace {
+				o.call.sentAt = c.sinceMade()
+			}
 			buf = wire.AppendClientFrame(buf, o.call.frame)
 		} else {
 			buf = append(buf, o.frame...)

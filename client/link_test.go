@@ -293,29 +293,6 @@ func TestSetToken(t *testing.T) {
 	})
 }
 
-func TestLatency(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		c, l := s.open(client.Config{}, welcome(5, "{}"))
-		go func() {
-			f := l.frame()
-			time.Sleep(20 * time.Millisecond)
-			l.send(`{"type":"pong","t":"of another","edge_us":1,"state_us":1}`, fmt.Sprintf(`{"type":"pong","t":%s,"edge_us":300,"state_us":12}`, f.T))
-		}()
-		got, err := c.Latency(t.Context())
-		if want := (client.Latency{RoundTrip: 20 * time.Millisecond, Edge: 300 * time.Microsecond, State: 12 * time.Microsecond}); err != nil || got != want {
-			t.Errorf("Latency = %+v, %v, want %+v", got, err, want)
-		}
-		go func() {
-			l.frame()
-			l.drop()
-		}()
-		if _, err := c.Latency(t.Context()); !errors.Is(err, client.ErrOffline) {
-			t.Errorf("Latency over a link that breaks = %v, want ErrOffline", err)
-		}
-	})
-}
-
 func TestSignalAndPresence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)

@@ -9,42 +9,57 @@ import (
 	"github.com/tutti-rt/tutti/wire"
 )
 
-// Latency is how long one ping took.
+// Latency is where the time of one round trip went, of a ping or of a command with Trace. The hops together are RoundTrip.
 type Latency struct {
-	RoundTrip   time.Duration // the whole way to the entity's state node and back
-	Edge, State time.Duration // of that, what those two say they took
+	RoundTrip time.Duration // the whole way to the entity and back
+
+	// ClientEdge is the way to the edge and EdgeClient the way back. What divides them is an estimate of the edge's clock
+	// by the fastest of the last pings; before the first one, and where the two ways differ by nature, they are halves.
+	ClientEdge, EdgeClient time.Duration
+
+	Edge  time.Duration // in the edge; of a ping with the bus, there and back
+	State time.Duration // of a ping: in the state node
+
+	// Of a command: to the entity's owner, waiting for the entity, in the turn, until it was durable, and from then until
+	// the ack was made at the edge.
+	Bus, Mailbox, Handler, Journal, Fanout time.Duration
 }
 
-// Latency measures the way to the entity and back. Without a link it is ErrOffline.
+// Latency measures the way to the entity and back, and tells the server what was measured before. Without a link
+// it is ErrOffline.
 func (c *Client) Latency(ctx context.Context) (Latency, error) {
-	pong := make(chan wire.ServerFrame, 1)
+	pong := make(chan Latency, 1)
 	c.mu.Lock()
 	c.nextPing++
 	n := c.nextPing
-	c.pings[n] = pong
+	c.pings[n] = ping{pong, c.sinceMade()}
+	f := c.measured
+	c.measured = wire.ClientFrame{}
 	c.mu.Unlock()
 	defer func() {
 		c.mu.Lock()
 		delete(c.pings, n)
 		c.mu.Unlock()
 	}()
-	start := time.Now()
-	if err := c.post(wire.ClientFrame{Type: wire.TypePing, T: strconv.AppendUint(nil, n, 10)}, nil); err != nil {
+	f.Type, f.T = wire.TypePing, strconv.AppendUint(nil, n, 10)
+	if err := c.post(f, nil); err != nil {
 		return Latency{}, fmt.Errorf("ping: %w", err)
 	}
 	select {
-	case f, ok := <-pong:
+	case l, ok := <-pong:
 		if !ok {
 			return Latency{}, fmt.Errorf("ping: %w", ErrOffline)
 		}
-		return Latency{
-			RoundTrip: time.Since(start),
-			Edge:      time.Duration(f.EdgeUS) * time.Microsecond,
-			State:     time.Duration(f.StateUS) * time.Microsecond,
-		}, nil
+		return l, nil
 	case <-ctx.Done():
 		return Latency{}, ctx.Err()
 	}
+}
+
+// ping is one that waits for its pong.
+type ping struct {
+	pong chan<- Latency // has room for one
+	sent int64          // by the client's clock
 }
 
 // ponged hands a pong to who waits for it.
@@ -54,13 +69,16 @@ func (c *Client) ponged(f *wire.ServerFrame) {
 		return // none of ours
 	}
 	c.mu.Lock()
-	pong := c.pings[n]
-	delete(c.pings, n)
-	c.mu.Unlock()
-	if pong != nil {
-		f.Data = nil // shares the reader's memory
-		pong <- *f   // has room for one, and is sent to once
+	defer c.mu.Unlock()
+	p, ok := c.pings[n]
+	if !ok {
+		return
 	}
+	delete(c.pings, n)
+	whole := c.sinceMade() - p.sent
+	l := Latency{RoundTrip: micros(whole), Edge: micros(f.EdgeUS), State: micros(f.StateUS)}
+	l.ClientEdge, l.EdgeClient = c.divide(p.sent, max(whole-f.EdgeUS-f.StateUS, 0), f.At, true)
+	p.pong <- l // is sent to once
 }
 
 // Signal sends something ephemeral to the others at the entity. It is not repeated, and so the
