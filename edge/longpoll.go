@@ -188,6 +188,7 @@ func (q *poll) wait() *problem {
 	}
 	begun := time.Now()
 	q.lasts(q.patience + pollOwed)
+	defer noteWaiting(q.r.Context())()
 	limit := time.NewTimer(q.patience)
 	defer limit.Stop()
 	for {

@@ -63,7 +63,9 @@ func bubble(t *testing.T, change func(*edge.Config), test func(t *testing.T, p *
 		done := make(chan error, 1)
 		go func() { done <- e.Run(ctx) }()
 		p.stop = sync.OnceFunc(func() { cancel(); <-done })
-		l, s := p.pipes, &http.Server{Handler: e, ReadHeaderTimeout: time.Minute}
+		l, s := p.pipes, &http.Server{
+			Handler: e, ReadHeaderTimeout: time.Minute, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
+		}
 		served := make(chan struct{})
 		go func() { defer close(served); _ = s.Serve(l) }()
 		t.Cleanup(func() { p.stop(); _ = s.Close(); <-served })

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// connections are those of one server that are no WebSockets. When there are too many, the one that has waited longest
+// connections are those of one server that are no links. When there are too many, the one that has waited longest
 // without a request makes room, so that connections that never come to a request do not keep out those that do: whoever
 // wants to would have to open as many as may be there in the time of one handshake.
 type connections struct {
@@ -21,6 +21,19 @@ type connections struct {
 
 func newConnections(most int) *connections {
 	return &connections{most: most, open: make(map[net.Conn]*list.Element)}
+}
+
+// waits leaves c out while its request waits as a link, and counts it in again.
+func (s *connections) waits(c net.Conn, waits bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !waits {
+		s.open[c] = nil
+		return
+	}
+	if at, known := s.open[c]; known && at == nil {
+		delete(s.open, c)
+	}
 }
 
 // see is what http.Server.ConnState calls. A connection that has to go is closed before anything more becomes of it.

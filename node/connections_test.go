@@ -1,10 +1,13 @@
 package node_test
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -90,4 +93,52 @@ func TestBodiesThatNobodyWantsMakeRoom(t *testing.T) {
 		<-begun
 	}
 	eventually(t, "room for another connection", func() bool { return served(connect(t, n, ""), half+rest) })
+}
+
+// Long polls that wait are links, and keep nobody out; when they are answered their connections count again.
+func TestPollsThatWaitMakeRoom(t *testing.T) {
+	c := config()
+	c.Connections = 3
+	c.Admin, c.AdminToken = "127.0.0.1:0", adminToken
+	n := start(t, c)
+	links := func(want int) func() bool {
+		return func() bool {
+			_, body := get(t, "http://"+n.AdminAddr().String()+"/metrics", "Authorization", "Bearer "+adminToken)
+			return strings.Contains(body, fmt.Sprintf("tutti_edge_links %d\n", want))
+		}
+	}
+	poll := "GET /v1/tally/a?conn=0123456789abcde%d&cursor=%s HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nPrefer: wait=20\r\nAuthorization: Bearer " +
+		token(t, "ann", time.Hour) + "\r\n\r\n"
+	first := connect(t, n, "")
+	if !served(first, fmt.Sprintf(poll, 0, "-:0")) {
+		t.Fatal("no answer to the first poll")
+	}
+	head, err := http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader([]byte("HTTP/1.1")), first)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cursor := head.Header.Get("Tutti-Cursor")
+	var polls []net.Conn
+	for i := range 10 {
+		polls = append(polls, connect(t, n, fmt.Sprintf(poll, i, cursor)))
+		eventually(t, "a link of the poll", links(len(polls)))
+	}
+	tallyOf := mustOpen(t, n)
+	if got := sum(t, tallyOf, 1); got != 1 {
+		t.Errorf("the tally is %d, want 1", got)
+	}
+	answered := 0
+	for _, conn := range polls {
+		if served(conn, "") {
+			answered++
+		}
+	}
+	if answered != len(polls) {
+		t.Errorf("%d of %d polls were answered, want all", answered, len(polls))
+	}
+	for range 3 {
+		if !served(connect(t, n, ""), half+rest) {
+			t.Error("a client was not served beside connections that wait")
+		}
+	}
 }

@@ -21,11 +21,11 @@ const (
 	bodyWait = time.Second
 )
 
-// server is one HTTP listener with its limits. WebSockets leave it when they are accepted.
+// server is one HTTP listener with its limits. WebSockets and streams of events leave it when they are accepted.
 type server struct {
 	handler     http.Handler
 	certificate *certificate // nil: plain HTTP
-	connections int          // that may be open at once, WebSockets not counted; 0: any number
+	connections int          // that may be open at once, links not counted; 0: any number
 	writing     time.Duration
 	log         *slog.Logger
 }
@@ -74,7 +74,11 @@ func (s *server) build(ctx context.Context) *http.Server {
 	}
 	h.Protocols.SetHTTP1(true) // WebSockets are upgraded from HTTP/1.1
 	if s.connections > 0 {
-		h.ConnState = newConnections(s.connections).see
+		c := newConnections(s.connections)
+		h.ConnState = c.see
+		h.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+			return edge.WithWaiting(ctx, func(waits bool) { c.waits(conn, waits) })
+		}
 	}
 	return h
 }
