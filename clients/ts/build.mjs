@@ -1,4 +1,4 @@
-// Builds dist: one ES module, and its types.
+// Builds dist: the client as one ES module, the React hooks as another beside it, and their types.
 import { execFileSync } from 'node:child_process';
 import { build } from 'esbuild';
 
@@ -6,6 +6,16 @@ await build({
   entryPoints: ['src/index.ts'],
   outfile: 'dist/tutti.js',
   bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  minify: true,
+  sourcemap: true,
+});
+await build({
+  entryPoints: ['src/react.ts'],
+  outfile: 'dist/react.js',
+  bundle: true,
+  external: ['react', '@tutti-rt/client'],
   format: 'esm',
   target: 'es2022',
   minify: true,
