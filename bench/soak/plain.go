@@ -29,6 +29,8 @@ type plainHTTP struct {
 	token  string
 	over   atomic.Bool // a deadline has passed
 
+	anonymous bool // a ticket says who reads
+
 	mu      sync.Mutex
 	end     *time.Timer // of read
 	queue   [][]byte
@@ -78,7 +80,9 @@ func (p *plainHTTP) get(query url.Values, header map[string]string) (*http.Respo
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Authorization", "Bearer "+p.token)
+	if !p.anonymous {
+		r.Header.Set("Authorization", "Bearer "+p.token)
+	}
 	for k, v := range header {
 		r.Header.Set(k, v)
 	}
@@ -219,7 +223,16 @@ func (s *session) dialEvents(ctx context.Context, base, token string, query url.
 	if err := e.until(time.Now().Add(dialTime)); err != nil {
 		return nil, err
 	}
+	var shown *ticket
 	var err error
+	if s.number%2 == 0 { // as in a browser
+		if shown, err = e.ticketFor(base); err != nil {
+			e.close()
+			return nil, err
+		}
+		query.Set("ticket", shown.text)
+		e.anonymous = true
+	}
 	if e.response, err = e.get(query, header); err != nil {
 		e.close()
 		return nil, err
@@ -230,6 +243,9 @@ func (s *session) dialEvents(ctx context.Context, base, token string, query url.
 	}
 	if got := e.response.Header.Get("Content-Type"); got != "text/event-stream" {
 		s.fail(s.place, 0, "a stream of events says that it is one", got)
+	}
+	if shown != nil {
+		shown.bound = true
 	}
 	e.r = bufio.NewReaderSize(e.response.Body, socketBuffer)
 	return e, nil

@@ -42,7 +42,7 @@ func (r *Result) Print(to io.Writer, m bench.Machine) error {
 	line("load", "%.0f s, %g commands/s asked for, %.0f/s answered", r.Seconds, r.Rate, float64(r.Acked+r.Refused)/r.Seconds)
 	line("clients", "%d connections at %d entities over %d links: %d dropped, %d ended by the node, %d resumed, %d too far behind for it", r.Connections, r.Places, r.Links, r.Dropped, r.Ended, r.Resumed, r.Anew)
 	if r.Posts > 0 {
-		line("of them without WebSocket", "%d streams of events, %d polls; %d POSTs", r.Streams, r.Polls, r.Posts)
+		line("of them without WebSocket", "%d streams of events, for which %d tickets were given; %d polls; %d POSTs", r.Streams, r.Tickets, r.Polls, r.Posts)
 	}
 	if n := &r.Network; n.Connections > 0 {
 		line("network", "%d TCP connections, %d cut at some byte, %d of them silently; %d stalls", n.Connections, n.Cuts, n.Silences, n.Stalls)

@@ -46,6 +46,7 @@ type Result struct {
 	Streams int64        `json:"event_streams,omitempty"` // of the links
 	Polls   int64        `json:"polls,omitempty"`
 	Posts   int64        `json:"posts,omitempty"`
+	Tickets int64        `json:"tickets,omitempty"`
 	Views   int64        `json:"views,omitempty"`
 	Called  int64        `json:"called,omitempty"` // commands with a key that were acknowledged
 	Twice   int64        `json:"called_twice,omitempty"`
@@ -109,6 +110,7 @@ func (r *run) finish() {
 	s.Joined, s.Left, s.Events, s.States = n.joined.Load(), n.left.Load(), n.events.Load(), n.states.Load()
 	s.Messages, s.Presences, s.Signals = n.messages.Load(), n.presences.Load(), n.signals.Load()
 	s.Streams, s.Polls, s.Posts = n.streams.Load(), n.polls.Load(), n.posts.Load()
+	s.Tickets = n.tickets.Load()
 	s.Views, s.Called, s.Twice = n.views.Load(), n.called[acked].Load(), n.calledTwice.Load()
 	for _, one := range r.network {
 		s.Network.Add(one.Counts())

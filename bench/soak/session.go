@@ -57,7 +57,10 @@ type session struct {
 	run     []uint32 // sums of events since first, not noted yet
 	first   uint64
 	present chan int // first count of members of a link, where somebody waits for it
-	heard   bool     // of this link
+	heard   bool     // of who is here, since the last welcome
+	roster  map[string]bool
+
+	ticket *ticket // of the goroutine that runs it
 }
 
 // sent is a command or query without an answer.
@@ -73,7 +76,7 @@ type sent struct {
 // newSession makes a connection, which starts with run.
 func (w *world) newSession(p *place, m manner) *session {
 	n := w.numbers.Add(1)
-	s := &session{world: w, place: p, manner: m, number: n, rng: w.random(uint64(n)), quit: make(chan struct{}), again: make(map[uint64]string)}
+	s := &session{world: w, place: p, manner: m, number: n, rng: w.random(uint64(n)), quit: make(chan struct{}), again: make(map[uint64]string), roster: make(map[string]bool)}
 	s.conn = "soak-" + token(n, w.config.Seed) + "-connection"
 	s.sub = "sub-" + string(rune('a'+n%16))
 	return s
@@ -253,7 +256,6 @@ func (s *session) follow(ctx context.Context, sock *socket, floor uint64) (after
 		}
 		s.note()
 	}()
-	s.heard = false
 	drop := time.Now().Add(24 * time.Hour)
 	if s.manner.drops > 0 {
 		drop = time.Now().Add(time.Duration(s.rng.ExpFloat64() * float64(s.manner.drops)))

@@ -112,22 +112,29 @@ func (r *run) roll(ctx context.Context, until time.Time) {
 			case <-time.After(5 * time.Second):
 			case <-ctx.Done():
 			}
-			want := 1
+			s.mu.Lock()
+			newcomer := s.member
+			s.mu.Unlock()
+			want, lists := 1, make(map[string]int)
 			for _, other := range r.cast.here() {
 				select {
 				case <-other.quit:
 				default:
 					if other.place == p {
 						want++
+						if other.driver == nil && other.manner.presence {
+							lists[fmt.Sprint(other.sees(newcomer))]++
+						}
 					}
 				}
 			}
 			s.end(true)
-			if there != want {
+			ok := there == want && len(lists) <= 1
+			if !ok {
 				time.Sleep(500 * time.Millisecond)
 			}
-			return there == want, func() {
-				r.fail(p, p.floor.Load(), fmt.Sprintf("who is there is known: %d", want), fmt.Sprint(there))
+			return ok, func() {
+				r.fail(p, p.floor.Load(), fmt.Sprintf("who is there is known, and to all: %d", want), fmt.Sprintf("%d, and lists %v", there, lists))
 			}
 		})
 	}

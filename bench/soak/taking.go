@@ -61,14 +61,7 @@ func (s *session) takeFrame(l *linkState, f *wire.ServerFrame) error {
 	case wire.TypeMessage:
 		s.counts.messages.Add(1)
 	case wire.TypePresence:
-		s.counts.presences.Add(1)
-		if s.present != nil && !s.heard {
-			select {
-			case s.present <- f.Presence.Count:
-			default:
-			}
-		}
-		s.heard = true
+		s.takePresence(f.Presence)
 	}
 	return nil
 }
@@ -113,6 +106,7 @@ func (s *session) takeWelcome(l *linkState, f *wire.ServerFrame) error {
 		}
 		s.takeState(f.Revision, f.Data)
 	}
+	s.heard = false
 	s.place.reveal(f.Revision)
 	if l.welcomed {
 		s.counts.conflated.Add(1)

@@ -37,7 +37,7 @@ type counts struct {
 	events, states, messages, presences, signals atomic.Int64
 	streams, polls, posts, nameless              atomic.Int64
 	called                                       [3]atomic.Int64 // by outcome
-	calledAgain, calledTwice, views              atomic.Int64
+	calledAgain, calledTwice, views, tickets     atomic.Int64
 }
 
 // refusals counts rejections by their code.
