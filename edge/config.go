@@ -47,6 +47,9 @@ type Config struct {
 	// is measured without it, so that setting the clock breaks no link.
 	Clock func() time.Time
 
+	// Online says who may ask which subjects are online, and tells the directory of this edge's.
+	Online Online
+
 	Limits Limits
 	Timing Timing
 	Memory Memory
@@ -71,6 +74,8 @@ type Limits struct {
 	Handshakes     int // handshakes a second with a valid token (default 10,000)
 	SubHandshakes  int // handshakes a second of a subject (default 500, and 2,000 at once)
 	TokenRefreshes int // auth frames a minute of a link (default 60)
+	Onlookers      int // streams that tell who is online (default 1,000)
+	SubOnlookers   int // such streams of a subject (default 16)
 	SubTickets     int // tickets a minute of a subject, made or used for the first time (default 600)
 
 	Calls    int // calls, views and posts that wait for an answer (default 10,000)
@@ -174,6 +179,8 @@ func (l *Limits) fill() {
 	fill(&l.Handshakes, 10_000)
 	fill(&l.SubHandshakes, 500)
 	fill(&l.TokenRefreshes, 60)
+	fill(&l.Onlookers, 1_000)
+	fill(&l.SubOnlookers, 16)
 	fill(&l.SubTickets, 600)
 	fill(&l.Calls, 10_000)
 	fill(&l.SubCalls, 1_000)
@@ -225,6 +232,8 @@ func (c *Config) numbers() []named {
 		{"Limits.Handshakes", int64(l.Handshakes)},
 		{"Limits.SubHandshakes", int64(l.SubHandshakes)},
 		{"Limits.TokenRefreshes", int64(l.TokenRefreshes)},
+		{"Limits.Onlookers", int64(l.Onlookers)},
+		{"Limits.SubOnlookers", int64(l.SubOnlookers)},
 		{"Limits.SubTickets", int64(l.SubTickets)},
 		{"Limits.Calls", int64(l.Calls)},
 		{"Limits.SubCalls", int64(l.SubCalls)},

@@ -64,6 +64,9 @@ type Edge struct {
 	opening  sync.RWMutex
 	draining bool
 
+	online    Online
+	onlookers onlookers
+
 	seed maphash.Seed
 	hubs [hubShards]hubTable
 }
@@ -84,7 +87,7 @@ func New(c Config) (*Edge, error) {
 	}
 	e := &Edge{
 		name: c.Name, bus: c.Bus, verifier: c.Verifier, partitions: c.Partitions, log: c.Logger, clock: c.Clock, ownClock: ownClock,
-		limits: c.Limits, timing: c.Timing, memory: c.Memory,
+		limits: c.Limits, timing: c.Timing, memory: c.Memory, online: c.Online,
 		categories: make(map[string]Category), origins: make(map[string]bool),
 		start: time.Now(), budget: ring.NewBudget(c.Memory.Rings), buffers: newBuffers(),
 		ready: make(chan struct{}), seed: maphash.MakeSeed(), terminations: newTerminations(),
@@ -108,6 +111,7 @@ func New(c Config) (*Edge, error) {
 		e.hubs[i].hubs = make(map[hubKey]*hub)
 	}
 	e.subjects.byName = make(map[string]*subject)
+	e.onlookers.close = make(chan struct{})
 	return e, nil
 }
 
@@ -200,6 +204,7 @@ func (e *Edge) drain() {
 	e.opening.Lock()
 	e.draining = true
 	e.opening.Unlock()
+	close(e.onlookers.close)
 	links := e.links()
 	e.log.Info("edge drains", "links", len(links))
 	for _, l := range links {

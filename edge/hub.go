@@ -230,6 +230,7 @@ func (h *hub) welcome(l *link, e *wire.Envelope) {
 	}
 	l.push(it)
 	l.welcomed = true
+	l.isOnline()
 	l.pushEarly()
 	l.decide(verdict{}) // last: what the client sends first may end the link, behind the welcome
 }

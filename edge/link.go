@@ -49,6 +49,7 @@ type link struct {
 	member   string
 	epoch    string // of the welcome
 	welcomed bool
+	online   bool   // the directory of subjects counts it
 	early    []item // what came before the welcome
 	audience string
 	backlogs int  // asked for since the link last followed its ring
@@ -284,6 +285,7 @@ func (l *link) abandon() {
 
 func (l *link) remove() {
 	member := l.edge.leave(l)
+	l.isGone()
 	l.worker.ended()
 	l.edge.subjects.leave(l.sub)
 	l.mu.Lock()

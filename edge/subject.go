@@ -107,6 +107,13 @@ func (s *subjects) answered(sub *subject) {
 	sub.questions--
 }
 
+// takeHandshake counts a request of the subject like one for a link.
+func (s *subjects) takeHandshake(name string, now int64, l *Limits) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.find(name, now, l).handshakes.take(now, 1, l.SubHandshakes, handshakeBurst(l))
+}
+
 // enter counts a link of the subject.
 func (s *subjects) enter(name string, now int64, l *Limits) (*subject, int) {
 	s.mu.Lock()

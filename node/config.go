@@ -44,6 +44,9 @@ type Config struct {
 	// TicketSecret seals tickets, 32 bytes at least. Nil: one derived from the journal's ID, which whoever reads the
 	// journal, or a copy of it, knows.
 	TicketSecret []byte
+	// OnlineClaim is the claim that lets its bearer ask which subjects are online, as "name=value": a claim of that value, or
+	// a list that has it. Empty: nobody may ask, and nobody keeps count.
+	OnlineClaim string
 	// Limits bound what clients may do.
 	Limits edge.Limits
 	// DrainSpread is the time over which clients are told to come back when the node ends (default 5 s).

@@ -35,6 +35,7 @@ type Node struct {
 	verifier    *auth.Verifier
 	certificate *certificate // nil: no TLS
 	edge        *edge.Edge
+	online      *directory // nil: nobody asks who is online
 	metrics     *prometheus.Registry
 
 	started atomic.Bool
@@ -61,7 +62,7 @@ func New(c Config) (*Node, error) {
 	if err := n.checkState(); err != nil {
 		errs = append(errs, err)
 	} else {
-		errs = append(errs, n.makeEdge())
+		errs = append(errs, n.makeDirectory(), n.makeEdge())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func (n *Node) makeEdge() (err error) {
 		Name: n.c.Name, Bus: n.c.Bus, Verifier: n.verifier, Categories: addresses(n.c.Categories),
 		Partitions: n.c.Partitions, Origins: n.c.Origins, Limits: n.c.Limits,
 		Timing: edge.Timing{Spread: n.c.DrainSpread, Drain: drainWait, Heartbeat: n.c.Heartbeat}, Logger: n.c.Logger,
-		Clock: n.c.Clock,
+		Clock: n.c.Clock, Online: n.online.forEdge(),
 	})
 	return err
 }

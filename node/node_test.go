@@ -175,6 +175,7 @@ func TestNewRefuses(t *testing.T) {
 		{"no certificate", func(c *node.Config) { c.CertFile, c.KeyFile = "missing.pem", "missing.key" }, "missing.pem"},
 		{"short operator's token", func(c *node.Config) { c.Admin, c.AdminToken = ":0", "short" }, "at least 16"},
 		{"two journals", func(c *node.Config) { c.Data, c.Journal = "x", memjournal.New() }, "there is a journal"},
+		{"a claim that is none", func(c *node.Config) { c.OnlineClaim = "role" }, "name=value"},
 		{"negative", func(c *node.Config) { c.DrainSpread = -1 }, "negative"},
 		{"bad origin", func(c *node.Config) { c.Origins = []string{"example"} }, "example"},
 		{"partitions", func(c *node.Config) { c.Partitions = 5000 }, "partitions"},

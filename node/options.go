@@ -28,6 +28,7 @@ type options struct {
 	audience              []string
 	certFile, keyFile     string
 	drainSpread           time.Duration
+	onlineClaim           string
 	connections           int
 	limits                limitOptions
 	logLevel, logFormat   string
@@ -56,6 +57,7 @@ func (o *options) register(cmd *cobra.Command) []string {
 	f.StringSliceVar(&o.origins, "allow-origin", nil, "origins of pages on other hosts, as https://app.example")
 	f.IntVar(&o.connections, "max-connections", 16384, "TCP connections that are not yet WebSockets")
 	f.DurationVar(&o.drainSpread, "drain-spread", 5*time.Second, "time over which clients come back when the node ends")
+	f.StringVar(&o.onlineClaim, "online-claim", "", "claim that lets its bearer ask who is online, as name=value (default: nobody may)")
 	names := o.limits.register(cmd)
 
 	f.StringVar(&o.admin, "admin", "", "address for the operator: probes, metrics, profiles, forced logout (needs TUTTI_ADMIN_TOKEN)")
@@ -68,7 +70,7 @@ func (o *options) register(cmd *cobra.Command) []string {
 	f.BoolVar(&o.devAnywhere, "dev-anywhere", false, "let --dev listen at addresses that others can reach")
 
 	return append(names, "listen", "data", "memory", "jwt-secret-file", "jwt-public-key", "jwt-jwks", "jwt-issuer",
-		"jwt-audience", "ticket-secret-file", "tls-cert", "tls-key", "allow-origin", "max-connections", "drain-spread", "admin",
+		"jwt-audience", "ticket-secret-file", "tls-cert", "tls-key", "allow-origin", "max-connections", "drain-spread", "online-claim", "admin",
 		"admin-token-file", "admin-host", "log-level", "log-format", "dev", "dev-anywhere")
 }
 
@@ -101,7 +103,7 @@ func (o *options) config(categories []*tutti.Category, log *slog.Logger) (Config
 		Categories: categories,
 		Listen:     o.listen, CertFile: o.certFile, KeyFile: o.keyFile, Connections: o.connections,
 		Auth:    auth.Config{Keys: o.keys(), Issuer: o.issuer, Audience: o.audience},
-		Origins: o.origins, Limits: o.limits.edge(), DrainSpread: o.drainSpread,
+		Origins: o.origins, Limits: o.limits.edge(), DrainSpread: o.drainSpread, OnlineClaim: o.onlineClaim,
 		Data: o.data, Memory: memory, TicketSecret: tickets,
 		Admin: o.admin, AdminToken: token, AdminHosts: o.adminHosts,
 		Logger: log,

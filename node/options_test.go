@@ -44,7 +44,7 @@ func TestOptions(t *testing.T) {
 		"listen": "127.0.0.1:1", "data": "there", "memory": "3MiB",
 		"jwt-public-key": "keys.pem", "jwt-jwks": "https://id.example/keys", "jwt-issuer": "us", "jwt-audience": "a,b",
 		"tls-cert": "cert.pem", "tls-key": "key.pem", "allow-origin": "https://a.example,https://b.example",
-		"max-connections": "7", "drain-spread": "9s", "admin": "127.0.0.1:2", "admin-host": "x,y",
+		"max-connections": "7", "drain-spread": "9s", "online-claim": "role=desk", "admin": "127.0.0.1:2", "admin-host": "x,y",
 		"max-links": "10", "max-links-per-sub": "11", "max-frame-bytes": "12", "max-command-bytes": "13", "max-unanswered": "14",
 		"max-frames-per-second": "15", "max-bytes-per-second": "16", "max-sub-frames-per-second": "17",
 		"max-sub-bytes-per-second": "18", "max-handshakes-per-second": "19",
@@ -57,7 +57,7 @@ func TestOptions(t *testing.T) {
 			Issuer: "us", Audience: []string{"a", "b"},
 		},
 		CertFile: "cert.pem", KeyFile: "key.pem", Origins: []string{"https://a.example", "https://b.example"},
-		Connections: 7, DrainSpread: 9 * time.Second,
+		Connections: 7, DrainSpread: 9 * time.Second, OnlineClaim: "role=desk",
 		Admin: "127.0.0.1:2", AdminToken: "a token", AdminHosts: []string{"x", "y"}, TicketSecret: []byte("a ticket secret"),
 		Limits: edge.Limits{
 			Links: 10, SubLinks: 11, Frame: 12, CommandData: 13, Unanswered: 14,

@@ -89,6 +89,10 @@ func (p *parts) start(ctx context.Context, begin func(string, func(context.Conte
 		connections: p.c.Connections, writing: time.Minute, log: p.c.Logger,
 	}
 	begin("listener", func(ctx context.Context) error { return s.serve(ctx, clients) })
+	if p.online != nil {
+		begin("directory", p.online.shards.Run)
+		begin("reports of who is online", p.online.agent.Run)
+	}
 	begin("edge", p.edge.Run)
 	return nil
 }

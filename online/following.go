@@ -55,7 +55,7 @@ func (f *Following) tell(name string, since int64, first bool) {
 // those who are online. The error is that of ctx.
 func (f *Following) Next(ctx context.Context) ([]wire.Subject, error) {
 	for {
-		if all, ok := f.changes(); ok {
+		if all, ok := f.Changes(); ok {
 			return all, nil
 		}
 		select {
@@ -66,7 +66,11 @@ func (f *Following) Next(ctx context.Context) ([]wire.Subject, error) {
 	}
 }
 
-func (f *Following) changes() (all []wire.Subject, ok bool) {
+// Ready holds a token when Changes may have something.
+func (f *Following) Ready() <-chan struct{} { return f.ready }
+
+// Changes returns what Next would, if it would not have to wait.
+func (f *Following) Changes() (all []wire.Subject, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.unknown > 0 || f.begun && len(f.pending) == 0 {
