@@ -74,6 +74,12 @@ type victim struct {
 
 func startDemo(t *testing.T) *victim {
 	t.Helper()
+	return startDemoWith(t, nil, nil)
+}
+
+// startDemoWith starts it with further flags and variables.
+func startDemoWith(t *testing.T, flags, variables []string) *victim {
+	t.Helper()
 	if testing.CoverMode() != "" {
 		t.Log("the program under test is built without coverage")
 	}
@@ -91,8 +97,8 @@ func startDemo(t *testing.T) *victim {
 	}
 	d := &victim{url: "http://" + address, data: t.TempDir(), output: &output{}, signer: signer}
 	d.config = process.Config{
-		Program: path, Args: []string{"demo", "--listen", address, "--data", d.data},
-		Env: []string{"TUTTI_JWT_SECRET=" + secret}, Output: d.output, Address: address,
+		Program: path, Args: append([]string{"demo", "--listen", address, "--data", d.data}, flags...),
+		Env: append([]string{"TUTTI_JWT_SECRET=" + secret}, variables...), Output: d.output, Address: address,
 	}
 	if d.node, err = process.Start(t.Context(), d.config); err != nil {
 		t.Fatalf("%v\n%s", err, d.output)
