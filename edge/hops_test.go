@@ -103,6 +103,29 @@ func TestFanoutEndsAtTheSocket(t *testing.T) {
 	})
 }
 
+// TestFanoutOverSockets: each link's write counts, also where workers write themselves.
+func TestFanoutOverSockets(t *testing.T) {
+	both(t, func(t *testing.T, start starter) {
+		p := start(t, nil)
+		const links, ago = 100, 300 * time.Millisecond
+		var clients []*client
+		for i := range links {
+			clients = append(clients, p.dial(t, "1", i, "", "ann"))
+			clients[i].want(`"welcome"`)
+		}
+		p.owner.tell("room", "1", wire.Envelope{
+			Kind: wire.KindMessage, Name: "said", Data: []byte("1"), Sent: time.Now().Add(-ago).UnixMicro(),
+		})
+		for _, c := range clients {
+			c.want(`"message"`)
+		}
+		waitFor(t, func() bool { return p.edge.Stats().Hops.Fanout.Count == links })
+		if d := p.edge.Stats().Hops.Fanout; d.Sum < links*ago {
+			t.Errorf("Fanout = %d times, %v together, want %d of %v at least", d.Count, d.Sum, links, ago)
+		}
+	})
+}
+
 func epochOf(c *pipeClient) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
