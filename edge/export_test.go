@@ -137,11 +137,20 @@ func (s *FakeSocket) close() {
 
 // Open opens a link on a socket of the test, as an accepted upgrade does.
 func (e *Edge) Open(ctx context.Context, category, id, conn, query string, c tutti.Claims, s *FakeSocket) error {
+	return e.openOver(ctx, webSocket{}, category, id, conn, query, c, s)
+}
+
+// OpenStream opens a link for server-sent events.
+func (e *Edge) OpenStream(ctx context.Context, category, id, conn, query string, c tutti.Claims, s *FakeSocket) error {
+	return e.openOver(ctx, eventStream{}, category, id, conn, query, c, s)
+}
+
+func (e *Edge) openOver(ctx context.Context, over transport, category, id, conn, query string, c tutti.Claims, s *FakeSocket) error {
 	q := &request{category: e.categories[category], id: id}
 	if p := q.parseQuery("conn="+conn+query, true); p != nil {
 		return errors.New(p.detail)
 	}
-	l, p := e.admit(webSocket{}, q, c)
+	l, p := e.admit(over, q, c)
 	if p != nil {
 		return errors.New(p.detail)
 	}
@@ -217,4 +226,22 @@ func (e *Edge) Waiting() (n int) {
 		}
 	}
 	return n
+}
+
+// Negotiate returns the media type that an Accept header gets, and how long a Prefer header has a poll wait.
+func Negotiate(accept, prefer string) (media string, wait time.Duration, asked, ok bool) {
+	wait, asked, ok = preferredWait([]string{prefer})
+	return preferred([]string{accept}), wait, asked, ok
+}
+
+// LastEvent returns the cursor that a Last-Event-ID header means, or the status of its refusal; "" where there is none.
+func LastEvent(id string) (cursor string, status int) {
+	x := &exchange{r: &http.Request{Header: http.Header{"Last-Event-Id": {id}}}, request: &request{}}
+	if p := x.parseLastEvent(); p != nil {
+		return "", p.status
+	}
+	if x.cursor == nil {
+		return "", 0
+	}
+	return x.cursor.String(), 0
 }

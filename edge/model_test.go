@@ -13,7 +13,6 @@ import (
 	"github.com/gobwas/ws"
 	"pgregory.net/rapid"
 
-	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/bus/localbus"
 	"github.com/tutti-rt/tutti/edge"
 	"github.com/tutti-rt/tutti/wire"
@@ -21,9 +20,12 @@ import (
 
 // fakeClient is a client on a FakeSocket, and what the protocol promises it.
 type fakeClient struct {
+	kind   kind
+	edge   *edge.Edge
 	conn   string
-	socket *edge.FakeSocket
-	bytes  []byte // that are no whole frame yet
+	socket *edge.FakeSocket // of a poll: never used
+	bytes  []byte           // that are no whole frame yet
+	cursor string           // of a poll: to come back with; of a stream: of its last id line
 
 	welcomed    bool
 	rev         uint64 // of the last welcome or event
@@ -46,8 +48,14 @@ type world struct {
 
 type fataler interface{ Fatalf(string, ...any) }
 
-// frames takes whole server frames from b and returns the payloads of text frames.
+// frames returns the frames that have come as a whole.
 func (c *fakeClient) frames(t fataler) []string {
+	switch c.kind {
+	case events:
+		return c.streamed(t)
+	case polls:
+		return c.polled(t)
+	}
 	c.bytes = append(c.bytes, c.socket.Got()...)
 	var all []string
 	for {
@@ -141,16 +149,20 @@ func (c *fakeClient) look(t *rapid.T) {
 			c.ended = f.Code
 		}
 	}
+	if c.welcomed && c.kind != socket && c.cursor != fmt.Sprintf("e1:%d", c.rev) {
+		t.Fatalf("%s: the cursor is %s at revision %d", c.conn, c.cursor, c.rev)
+	}
 }
 
 func (w *world) join(t *rapid.T, query string, rev uint64, room int) {
 	w.made++
 	c := &fakeClient{
-		conn: conn(w.made), socket: edge.NewFakeSocket(), rev: rev,
-		undisturbed: room == unlimited && w.roomy, heard: w.said,
+		kind: rapid.SampledFrom([]kind{socket, socket, events, polls}).Draw(t, "kind"),
+		edge: w.edge, conn: conn(w.made), socket: edge.NewFakeSocket(), rev: rev, heard: w.said,
 	}
+	c.undisturbed = room == unlimited && w.roomy && c.kind != polls
 	c.socket.Allow(room)
-	if err := w.edge.Open(t.Context(), "room", "1", c.conn, query, tutti.Claims{Subject: "ann"}, c.socket); err != nil {
+	if err := c.open(t.Context(), query); err != nil {
 		t.Fatal(err)
 	}
 	w.clients = append(w.clients, c)
@@ -239,6 +251,9 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		},
 		"command": func(t *rapid.T) {
 			c := w.pick(t)
+			if c.kind != socket {
+				t.Skip("says nothing")
+			}
 			for range rapid.IntRange(1, 5).Draw(t, "count") {
 				c.commands++
 				c.socket.Send(text(fmt.Sprintf(`{"type":"command","id":%d,"name":"say","data":1}`, c.commands)))
@@ -246,7 +261,11 @@ func (w *world) actions() map[string]func(*rapid.T) {
 			synctest.Wait()
 		},
 		"signal": func(t *rapid.T) {
-			w.pick(t).socket.Send(text(`{"type":"signal","name":"typing","data":{}}`))
+			c := w.pick(t)
+			if c.kind != socket {
+				t.Skip("says nothing")
+			}
+			c.socket.Send(text(`{"type":"signal","name":"typing","data":{}}`))
 			synctest.Wait()
 		},
 		"join": func(t *rapid.T) { w.join(t, "", 0, unlimited) },
