@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -12,7 +13,7 @@ type crewOf = sync.WaitGroup
 
 // settle waits until all is answered and seen, looks at everything once more after a last kill, and stops the node.
 func (r *run) settle(ctx context.Context) error {
-	until := time.Now().Add(settleTime)
+	until := time.Now().Add(cmp.Or(r.config.Settle, settleTime))
 	r.now("answers")
 	unsettled := func(f func(s *session) bool) (n int, one *session) {
 		for _, s := range r.cast.here() {
@@ -36,7 +37,7 @@ func (r *run) settle(ctx context.Context) error {
 		}
 	})
 	r.now("rooms")
-	r.roll(ctx, time.Now().Add(rollTime))
+	r.roll(ctx, time.Now().Add(min(rollTime, cmp.Or(r.config.Settle, rollTime))))
 	r.now("rest")
 	r.rest(ctx)
 	r.now("last look")
@@ -193,7 +194,7 @@ func (r *run) lastLook(ctx context.Context) error {
 		sessions = append(sessions, s)
 		s.start(ctx)
 	}
-	r.await(ctx, time.Now().Add(settleTime), func() (bool, func()) {
+	r.await(ctx, time.Now().Add(cmp.Or(r.config.Settle, settleTime)), func() (bool, func()) {
 		for _, s := range sessions {
 			if !s.settled() {
 				return false, func() { r.fail(s.place, s.place.floor.Load(), "an entity is shown after the last start", s.String()) }

@@ -44,6 +44,9 @@ type Config struct {
 	// Guests are clients of others that take part.
 	Guests []Guests
 
+	// Settle is how long the node may take to answer everything once no more is sent (default 90 s).
+	Settle time.Duration
+
 	// Goroutines asks the node how many goroutines it has. Nil: nobody asks.
 	Goroutines func(ctx context.Context) (int, error)
 	// Progress is told how it goes, every second. Nil: nobody is.
@@ -71,7 +74,7 @@ type Progress struct {
 	Failures int
 }
 
-// settleTime is how long the node may take to answer everything once no more is sent.
+// settleTime is how long the node may take by default to answer everything once no more is sent.
 const settleTime = 90 * time.Second
 
 // Check returns every mistake in the settings.

@@ -215,12 +215,27 @@ func (s *session) takeAnswer(l *linkState, f *wire.ServerFrame) {
 		s.fail(s.place, f.Revision, fmt.Sprintf("answers come in the order of commands: %d came before", l.answered), told)
 	}
 	if !early {
-		l.answered = f.ID
+		l.answered = max(l.answered, f.ID)
+		s.checkOrder(f, told)
 	}
 	if f.Type == wire.TypeAck {
 		s.pauses.acked(l.socket.generation)
 	}
 	s.takeOutcome(&q, f, told, s.manner.watch)
+}
+
+// checkOrder sees that no command before f's was left out: answers come in the order of commands.
+func (s *session) checkOrder(f *wire.ServerFrame, told string) {
+	for i := range s.waiting {
+		q := &s.waiting[i]
+		if q.id >= f.ID {
+			return
+		}
+		if _, again := s.again[q.id]; !q.query && !again {
+			s.fail(s.place, f.Revision, fmt.Sprintf("answers come in the order of commands: there is none to %d", q.id), told)
+			return
+		}
+	}
 }
 
 // takeOutcome takes what became of a command. With after the events that it caused have come before.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,7 @@ type continuityRun struct {
 	module             string
 	transports         []string
 	cutAfter           int
+	lie                string
 
 	goClients *continuity.GoClients
 	node      *continuity.NodeClients
@@ -50,6 +52,7 @@ func benchContinuityCommand() *cobra.Command {
 	f.StringVar(&r.data, "data", "", "directory for the journal and for what clients are told, kept (default: a new one, removed unless something is wrong)")
 	f.StringSliceVar(&r.transports, "transports", []string{"websocket", "sse", "longpoll"}, "what links choose from")
 	f.BoolVar(&r.json, "json", false, "print the result as JSON")
+	f.StringVar(&r.lie, "lie", "", "have the relays tell this lie, which has to be found: one of "+strings.Join(continuity.Lies(), ", "))
 	f.BoolVar(&r.brief, "brief", false, "allow any time, for tests")
 	_ = f.MarkHidden("brief") // it exists
 	return cmd
@@ -73,6 +76,14 @@ func (r *continuityRun) run(cmd *cobra.Command) (err error) {
 	r.config.DrainsIn = 3
 	r.config.Network = &relay.Config{
 		CutAfter: r.cutAfter, Silent: 0.2, Stall: 3 * time.Second, StallEvery: 400, Delay: 5 * time.Millisecond,
+	}
+	if r.lie != "" {
+		alter, err := continuity.Lie(r.lie)
+		if err != nil {
+			return err
+		}
+		r.config.Network.Alter = alter
+		r.config.Settle = 5 * time.Second
 	}
 	r.soakRun.node = []string{"--heartbeat", "2s"} // so that silence is noticed soon
 	r.goClients = continuity.NewGoClients(r.clients, r.transports)
