@@ -62,7 +62,8 @@ func (r *Refused) Error() string {
 	return fmt.Sprintf("refused with status %d: %s", r.Status, r.Detail)
 }
 
-// final reports whether another attempt would get the same answer.
+// final reports whether another attempt would get the same answer. A conflict is with another request of the connection, such
+// as one that was given up and came late.
 func (r *Refused) final() bool {
-	return r.Status >= 300 && r.Status < 500 && r.Status != 408 && r.Status != 425 && r.Status != 429
+	return r.Status >= 300 && r.Status < 500 && r.Status != 408 && r.Status != 409 && r.Status != 425 && r.Status != 429
 }

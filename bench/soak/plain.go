@@ -257,6 +257,7 @@ func (s *session) refused(response *http.Response) error {
 	_ = response.Body.Close()                                   // nothing else of it is wanted
 	switch response.StatusCode {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+	case http.StatusConflict: // a request that was given up has come late, after this one
 	default:
 		s.fail(s.place, s.last, "a link is accepted", fmt.Sprintf("%s to connection %d: %s", response.Status, s.number, body))
 	}

@@ -53,7 +53,7 @@ func (s *session) takeFrame(l *linkState, f *wire.ServerFrame) error {
 	case wire.TypeAck, wire.TypeReject, wire.TypeAnswer:
 		s.takeAnswer(l, f)
 	case wire.TypeTerminate:
-		if !f.Reconnect {
+		if !f.Reconnect && !s.gone {
 			s.fail(s.place, s.last, "no link is ended for good", f.Code+": "+f.Message)
 		}
 		l.after = time.Duration(f.After) * time.Millisecond
