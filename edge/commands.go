@@ -1,6 +1,9 @@
 package edge
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+)
 
 // postCommands carries out what the body asks for: one command, or frames of a connection that the query names.
 func (x *exchange) postCommands() *problem {
@@ -10,5 +13,8 @@ func (x *exchange) postCommands() *problem {
 	if x.conn == "" {
 		return x.postCall()
 	}
-	return refuse(http.StatusNotFound, "frames are not taken here")
+	if x.r.Header.Get("Idempotency-Key") != "" {
+		return refuse(http.StatusBadRequest, "the commands of a connection have ids and no key")
+	}
+	return x.ask(func(ctx context.Context, q *question) *problem { return q.postFrames(ctx) })
 }

@@ -51,6 +51,7 @@ type Edge struct {
 	handshakes gate
 	subjects   subjects
 	lastLink   atomic.Uint64
+	posts      posts
 	cut        cut // what ends when the edge has no more time
 
 	shared       Shared
@@ -256,6 +257,9 @@ func (e *Edge) take(env *wire.Envelope) {
 	switch {
 	case env.Kind == wire.KindResult || env.Kind == wire.KindSight:
 		e.asks.take(env)
+		return
+	case env.Link&postLink != 0:
+		e.posts.take(env)
 		return
 	case e.follower.follows(env):
 		e.follower.take(env)

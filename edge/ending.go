@@ -1,9 +1,11 @@
 package edge
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"time"
 
+	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/wire"
 )
 
@@ -127,6 +129,16 @@ func (l *link) expireAt(at int64) {
 	if at > 0 && !l.expiring.Swap(true) {
 		l.worker.schedule(deadline{when: l.edge.tokenDeadline(at), link: l, what: deadlineToken})
 	}
+}
+
+// extend takes what its connection's fresh token says, which was brought beside the link.
+func (l *link) extend(e *wire.Envelope) {
+	var claims tutti.Claims
+	if err := json.Unmarshal(e.Claims, &claims); err != nil {
+		return // the edge that has verified it could read it
+	}
+	l.issued.Store(issued(claims))
+	l.expireAt(expiry(claims))
 }
 
 // expired ends a link whose token has expired. It reports whether it has.

@@ -165,6 +165,8 @@ func (h *hub) toOne(l *link, e *wire.Envelope) {
 		h.forsake(l)
 	case wire.KindBacklogPart:
 		h.backlog(l, e)
+	case wire.KindExpires:
+		l.extend(e)
 	}
 }
 

@@ -342,3 +342,10 @@ func (o *owner) linkOf(conn string) uint64 {
 	}
 	return 0
 }
+
+// silence has the owner not answer envelopes of that kind.
+func (o *owner) silence(k wire.Kind) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.silent[k] = true
+}

@@ -45,12 +45,12 @@ func (e *Edge) beginQuestion(claims tutti.Claims) (*subject, *problem) {
 	e.opening.RLock()
 	defer e.opening.RUnlock()
 	if e.draining {
-		return nil, refuse(http.StatusServiceUnavailable, "the node stops").retry(e.timing.Spread)
+		return nil, refuse(http.StatusServiceUnavailable, "the node stops").coded(wire.CodeUnavailable).retry(e.timing.Spread)
 	}
 	if e.count.questions.Add(1) > int64(e.limits.Calls) {
 		e.count.questions.Add(-1)
 		e.count.rateLimit.Add(1)
-		return nil, unavailable("too many requests are under way")
+		return nil, unavailable("too many requests are under way").coded(wire.CodeOverloaded)
 	}
 	sub, ok := e.subjects.ask(claims.Subject, e.now(), &e.limits)
 	if !ok {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/tutti-rt/tutti"
-	"github.com/tutti-rt/tutti/auth"
 	"github.com/tutti-rt/tutti/node"
 )
 
@@ -62,16 +61,8 @@ func (n *running) do(t *testing.T, method, path, sub, body string, header ...str
 
 func tokenOf(t *testing.T, c tutti.Claims) string {
 	t.Helper()
-	signer, err := auth.NewSigner(secret)
-	if err != nil {
-		t.Fatal(err)
-	}
 	c.ExpiresAt = time.Now().Add(time.Hour)
-	token, err := signer.Sign(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+	return signed(t, c)
 }
 
 func (n *running) call(t *testing.T, entity, sub, body string, header ...string) answer {

@@ -40,8 +40,8 @@ func (e *entity) answer(l *link, env *wire.Envelope) {
 		return
 	}
 	e.linksOf(l.member.id, func(other *link) {
-		if other.sender {
-			return
+		if other.sender || env.Kind == wire.KindPong && other.addr != l.addr {
+			return // another edge cannot tell how long the ping took
 		}
 		again := *env
 		again.Hops = nil // which are completed on the way of one
