@@ -33,6 +33,8 @@ type Target struct {
 	TLS   *tls.Config                      // for https; nil trusts what the system trusts
 	Token func(sub string) (string, error) // signs a token
 	From  net.IP                           // address to dial from; nil: any
+
+	presence bool // links ask who is here
 }
 
 // link is one WebSocket at one entity. One goroutine reads; any may send.
@@ -78,6 +80,9 @@ func connect(ctx context.Context, t Target, entity, sub, conn string, watch bool
 	query := url.Values{"conn": {conn}}
 	if !watch {
 		query.Set("watch", "0")
+	}
+	if t.presence {
+		query.Set("presence", "1")
 	}
 	if cursor != "" {
 		query.Set("cursor", cursor)
