@@ -282,22 +282,20 @@ export class Connection {
       attempt = this.#current as Attempt;
       this.#drop(attempt);
     }
-    this.#current = undefined;
     this.#tokens.stop();
     clearTimeout(this.#upgrade);
+    this.#current = this.#candidate;
+    this.#candidate = undefined;
+    if (this.#current) {
+      // Another link is on its way already. That may be why this one has ended: it was replaced.
+      return this.#show({ phase: 'connecting', transport: this.#current.transport, error, recovering: false });
+    }
     const lived = attempt.welcomedAt && Date.now() - attempt.welcomedAt;
     if (lived > steady) this.#backoff.reset();
     const delay = wait ?? this.#consequence(attempt, error, lived);
     if (delay === undefined) return this.close(error);
     this.#show({ phase: 'waiting', error, retryAt: Date.now() + delay, recovering: false });
     this.#retry = setTimeout(() => this.connect(), delay);
-    if (this.#candidate) {
-      // It was on its way already: it is the next attempt.
-      clearTimeout(this.#retry);
-      this.#current = this.#candidate;
-      this.#candidate = undefined;
-      this.#show({ phase: 'connecting', transport: this.#current.transport, retryAt: undefined });
-    }
   }
 
   /** consequence returns after how many ms to come back, undefined for never. */
@@ -326,6 +324,7 @@ export class Connection {
     }
     // A WebSocket does not tell whether it was the token.
     if (attempt.transport === 'websocket' && !this.#choice.hasFallback) this.#tokens.expired();
+    if (attempt.transport !== this.#choice.present) return this.#backoff.next();
     return this.#choice.failed(error instanceof Lost && error.unreachable) ? 0 : this.#backoff.next();
   }
 }

@@ -213,6 +213,24 @@ test('use changes the transport while running, and loses nothing', async () => {
   expect([stream.aborted, desk.status.value.transport]).toEqual([true, 'websocket']);
 });
 
+test('the old link may end before the new one is welcomed, as replaced or otherwise', async () => {
+  for (const replaced of [true, false]) {
+    const { fake, http } = start();
+    (await fake.next()).accept(welcome());
+    await settled();
+    desk.use('sse');
+    await settled();
+    if (replaced) fake.last.say({ type: 'terminate', code: 'replaced', reconnect: false });
+    else fake.last.drop();
+    expect(desk.status.value).toMatchObject({ phase: 'connecting', transport: 'sse' });
+    http.take().stream('text/event-stream').event(resumed());
+    await settled();
+    expect(desk.status.value).toMatchObject({ phase: 'online', transport: 'sse', error: undefined });
+    expect([fake.sockets.length, http.has()]).toEqual([1, false]);
+    desk.close();
+  }
+});
+
 test('a transport that is asked for and does not come costs the old one', async () => {
   const { fake, http } = start();
   (await fake.next()).accept(welcome());

@@ -101,4 +101,4 @@ var Desks = tutti.NewCategory("desk",
 	tutti.Relay("typing"),
 )
 
-func main() { node.Main(Desks) }
+func main() { node.Main(Desks, Counters, Rooms) }
