@@ -4,7 +4,7 @@ import { type Desk, openDesk } from './desk.ts';
 import { Fake, settled, welcome } from './fake.ts';
 import { token } from './server.ts';
 
-beforeEach(() => void vi.useFakeTimers());
+beforeEach(() => void vi.useFakeTimers({ now: 1_800_000_000_000 }));
 afterEach(() => void vi.useRealTimers());
 let desk: Entity<Desk>;
 afterEach(() => desk.close());
