@@ -101,7 +101,13 @@ func (f *onlooker) serve() {
 	expire := time.NewTimer(time.Duration(e.tokenDeadline(expires) - e.now()))
 	defer expire.Stop()
 	for {
+		terminations := e.terminations.next()
+		if one, ok := e.terminated(f.bearer(f.claims)); ok {
+			f.end(wire.EndTerminated, farewell(&one), 0)
+			return
+		}
 		select {
+		case <-terminations:
 		case <-f.r.Context().Done():
 			return
 		case <-e.onlookers.close:
@@ -114,10 +120,6 @@ func (f *onlooker) serve() {
 			}
 			expire.Reset(time.Duration(e.tokenDeadline(expires) - e.now()))
 		case <-beat.C:
-			if p := e.notTerminated(f.r.Context(), f.bearer(f.claims)); p != nil {
-				f.end(wire.EndToken, p.detail, 0)
-				return
-			}
 			beat, _ := eventStream{}.ping(nil)
 			if !f.write(beat) {
 				return

@@ -19,12 +19,13 @@ type terminations struct {
 	entities map[hubKey]int // how many there are of members of an entity
 	current  chan struct{}  // closed while the edge is told of every one
 	told     bool           // current is closed
+	news     chan struct{}  // closed when something is added
 }
 
 func newTerminations() *terminations {
 	return &terminations{
 		standing: make(map[platform.Key]platform.Termination), entities: make(map[hubKey]int),
-		current: make(chan struct{}),
+		current: make(chan struct{}), news: make(chan struct{}),
 	}
 }
 
@@ -37,12 +38,27 @@ func (t *terminations) replace(list []platform.Termination) {
 	for _, one := range list {
 		t.put(one)
 	}
+	t.tell()
 }
 
 func (t *terminations) add(one platform.Termination) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.put(one)
+	t.tell()
+}
+
+// tell wakes those who wait for news. mu is held.
+func (t *terminations) tell() {
+	close(t.news)
+	t.news = make(chan struct{})
+}
+
+// next returns what is closed when something is added.
+func (t *terminations) next() <-chan struct{} {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.news
 }
 
 // put notes a termination. mu is held.
@@ -203,13 +219,20 @@ func (e *Edge) endTerminated() {
 	}
 }
 
-func (l *link) endTerminated(why *platform.Termination) {
-	l.leaves.Store(true)
-	message := why.Message
-	if message == "" {
-		message = "an operator has ended it"
+// farewell is what a client is told.
+func farewell(t *platform.Termination) string {
+	if t.Message == "" {
+		return "an operator has ended it"
 	}
-	l.end(ending{code: wire.EndTerminated, message: message, close: wire.CloseRefused})
+	return t.Message
+}
+
+func (l *link) endTerminated(why *platform.Termination) {
+	if l.leaves.Swap(true) {
+		return
+	}
+	l.end(ending{code: wire.EndTerminated, message: farewell(why), close: wire.CloseRefused})
+	l.detach(true) // now, not when the client has gone
 }
 
 // Terminate has the cluster end the links of a subject, or the connection of a member, and refuse tokens issued before. It

@@ -45,7 +45,9 @@ func (r *record) String() string {
 }
 
 // gatherings is an application that tells who comes and goes.
-func gatherings() *tutti.Category {
+func gatherings() *tutti.Category { return gatheringsWith(tutti.Options{Grace: time.Hour}) }
+
+func gatheringsWith(o tutti.Options) *tutti.Category {
 	type came struct{ Who string }
 	type gone struct{ Who string }
 	type hall struct{ Log []string }
@@ -54,7 +56,7 @@ func gatherings() *tutti.Category {
 		tutti.OnDisconnect(func(t *tutti.Turn[hall]) error { t.Emit(gone{t.Claims().Subject}); return nil }),
 		tutti.OnEvent(func(s *hall, e came) { s.Log = append(s.Log, "+"+e.Who) }),
 		tutti.OnEvent(func(s *hall, e gone) { s.Log = append(s.Log, "-"+e.Who) }),
-		tutti.With(tutti.Options{Grace: time.Hour}),
+		tutti.With(o),
 	)
 }
 
@@ -142,6 +144,7 @@ type events struct {
 	t      *testing.T
 	lines  *bufio.Reader
 	status int
+	close  func() error
 }
 
 // events opens a stream. A status that is not 200 is for the caller to look at.
@@ -160,7 +163,7 @@ func (v *venue) events(path string, header ...string) *events {
 		v.t.Fatal(err)
 	}
 	v.t.Cleanup(func() { response.Body.Close() })
-	return &events{v.t, bufio.NewReader(response.Body), response.StatusCode}
+	return &events{v.t, bufio.NewReader(response.Body), response.StatusCode, response.Body.Close}
 }
 
 // next returns the next frame, "" at the stream's end.
