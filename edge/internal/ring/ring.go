@@ -197,6 +197,12 @@ func (r *Ring) StampAt(pos uint64) Stamp {
 	if c == nil {
 		return 0
 	}
+	const near = 8 // most often it is one of the newest
+	for i := len(c.marks) - 1; i >= max(len(c.marks)-near, 0); i-- {
+		if c.base+uint64(c.marks[i].off) == pos {
+			return c.marks[i].stamp()
+		}
+	}
 	return c.marks[c.at(pos)].stamp()
 }
 

@@ -250,3 +250,17 @@ func BenchmarkAppend(b *testing.B) {
 		r.Append(p, rev, false, 0)
 	}
 }
+
+func BenchmarkStampAt(b *testing.B) {
+	r := ring.New(ring.NewBudget(1<<30), 1<<20, 0)
+	p := make([]byte, 150)
+	var pos []uint64
+	for n := range 5000 {
+		start, _ := r.Append(p, uint64(n+1), false, 1)
+		pos = append(pos, start)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.StampAt(pos[len(pos)-3])
+	}
+}
