@@ -120,12 +120,12 @@ func (a *attendance) miss(m *member, now int64) {
 
 // remove takes a member away who has no link.
 func (a *attendance) remove(m *member) {
+	a.absences.remove(m, byAbsence)
+	a.idle.remove(m, byIdleness)
 	if a.members[m.id] != m {
 		return
 	}
 	delete(a.members, m.id)
-	a.absences.remove(m, byAbsence)
-	a.idle.remove(m, byIdleness)
 	if m.unseen {
 		return
 	}
