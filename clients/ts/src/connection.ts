@@ -166,12 +166,14 @@ export class Connection {
   #attempt(transport: Transport): Attempt {
     const { patience, pingEvery, target } = this.#settings;
     const cursor = this.#carried.cursor;
+    const direct = transport === 'websocket';
     const attempt: Attempt = {
       transport,
       cursor,
       link: undefined,
       welcomedAt: 0,
-      pulse: new Pulse(patience, transport === 'websocket' ? pingEvery : 3 * pingEvery, {
+      // What is posted may be answered by another edge: then the stream has its own heartbeats alone.
+      pulse: new Pulse(patience, direct ? pingEvery : 3 * pingEvery, direct ? 1 : 1.5, {
         ping: () => attempt.link?.send(this.#carried.ping()),
         dead: () => this.#ended(attempt, new Lost('nothing was heard from the server')),
       }),

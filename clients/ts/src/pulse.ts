@@ -9,21 +9,26 @@ const welcomeWithin = 30_000; // ms from the first sign of life to the welcome
 
 /**
  * Pulse notices when a link has gone without a word. It pings every few seconds while somebody looks at the page,
- * else once a heartbeat; what is not answered within another heartbeat is dead.
+ * else once a heartbeat; what is not answered within another heartbeat or so is dead.
  */
 export class Pulse {
   readonly #checks: Checks;
   readonly #every: number;
+  readonly #beats: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #heartbeat = 0; // ms; 0 before the welcome
   #asked: number | undefined; // when a ping went out after which nothing was heard, Unix ms
   #opened = false;
   #visible = visible();
 
-  /** Until something is heard the link has patience ms, then some more until the welcome. */
-  constructor(patience: number, every: number, checks: Checks) {
+  /**
+   * Until something is heard the link has patience ms, then some more until the welcome. A ping is answered within so
+   * many beats.
+   */
+  constructor(patience: number, every: number, beats: number, checks: Checks) {
     this.#checks = checks;
     this.#every = every;
+    this.#beats = beats;
     this.#timer = setTimeout(() => checks.dead(), patience);
   }
 
@@ -64,7 +69,7 @@ export class Pulse {
     this.#asked ??= Date.now();
     this.#checks.ping();
     const next = this.#visible && this.#every > 0 ? Math.min(this.#every, this.#heartbeat) : this.#heartbeat;
-    this.#set(() => this.#beat(this.#heartbeat), next);
+    this.#set(() => this.#beat(this.#beats * this.#heartbeat), next);
   }
 
   #beat(patience: number): void {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import * as counter from '../examples/counter.ts';
 import * as room from '../examples/room.ts';
+import * as transports from '../examples/transports.ts';
 import { entityURL } from '../src/index.ts';
 import { Server, token } from './server.ts';
 
@@ -41,6 +42,16 @@ test('room', async () => {
   const said = await run(room, 'room');
   expect(said[0]).toMatch(/^ann is here and (curious|quiet)$/);
   expect(said.slice(1)).toEqual(['ann says hello (that is me)', 'found 1 time', 'no: invalid a line has some text']);
+});
+
+test('transports', async () => {
+  const said = await run(transports, 'counter');
+  expect(said.map((s) => s.replace(/\d+/g, 'N'))).toEqual([
+    'over sse event N',
+    'over longpoll event N',
+    'over websocket event N',
+    'measured down, edge, roundTrip, state, up',
+  ]);
 });
 
 test('the programs of the README are pieces of the examples', () => {

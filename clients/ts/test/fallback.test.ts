@@ -99,7 +99,7 @@ test('a poll that is not answered costs the link', async () => {
   http.take().json([welcome()], 200, { 'tutti-cursor': 'e1:0' });
   await settled();
   http.take('POST').answer({ type: 'pong', t: 1 }); // posted, and not on the stream
-  await vi.advanceTimersByTimeAsync(24_999);
+  await vi.advanceTimersByTimeAsync(37_499);
   expect(desk.status.value.phase).toBe('online');
   await vi.advanceTimersByTimeAsync(1);
   expect(desk.status.value.phase).not.toBe('online');

@@ -26,29 +26,29 @@ async function Ne(r,e){let t=r.body?.getReader();if(!t)return e(await r.text());
 n.decode(o,{stream:!0})),c=i?a.length:a.lastIndexOf(`
 `)+1;if(s=a.slice(c),c>0&&e(a.slice(0,c)),i)return}}var Wt=25;function et(r,e){let t=new AbortController,n=()=>{t.abort(),i.close()},s=a=>{t.signal.aborted||(n(),e.ended(a))},i=new U(r,{...e,ended:s});return(async()=>{
 let a=new URL(r.url);for(a.searchParams.set("welcome","1");!t.signal.aborted;){let c=await _t(r,a,t.signal),d=c.status===204?[]:await c.json();if(t.signal.aborted)
-return;e.heard(),a.searchParams.delete("welcome");let m=c.headers.get("tutti-cursor");m&&a.searchParams.set("cursor",m),d.length>0&&e.frames(d,!1)}})().catch(a=>s(
+return;e.heard(),a.searchParams.delete("welcome");let u=c.headers.get("tutti-cursor");u&&a.searchParams.set("cursor",u),d.length>0&&e.frames(d,!1)}})().catch(a=>s(
 a instanceof TypeError?new f("no answer to a poll",!0,a):a)),{send:a=>i.send(a),drained:()=>i.drained,close:n,get busy(){return i.busy}}}async function _t({token:r,
 fetch:e},t,n){let s={...R(r()),accept:"application/json",prefer:`wait=${Wt}`},i=await e(t,{headers:s,signal:n,credentials:"omit",cache:"no-store"}),o=i.headers.
 get("content-type")?.startsWith("application/json");if(i.status!==204&&!(i.ok&&o))throw await F(i);return i}function He(r){queueMicrotask(()=>{throw r})}function ie(r,e){try{r(e)}catch(t){He(t)}}var k=class{#e;#n=!1;#t=new Set;#s=new Set;constructor(e){this.#e=e}get value(){
 return this.#e}set(e){if(!Object.is(e,this.#e)){this.#e=e;for(let t of[...this.#t])this.#t.has(t)&&ie(t,e)}}end(){this.#n=!0;for(let e of this.#s)e();this.#s.clear()}subscribe(e){
 let t=n=>e(n);return this.#t.add(t),ie(t,this.#e),()=>{this.#t.delete(t)}}[Symbol.asyncIterator](){let e=!1,t=!1,n=()=>{},s=this.subscribe(()=>{e=!0,n()}),i=()=>n();
 this.#s.add(i);let o=()=>(t=!0,s(),this.#s.delete(i),n(),{done:!0,value:void 0});return{next:async()=>{for(;!e;){if(t||this.#n)return o();await new Promise(a=>{
-n=a})}return e=!1,t?o():{done:!1,value:this.#e}},return:async()=>o()}}};var oe=class{#e;#n;#t;#s=0;#r;#i=!1;#o=Ie();constructor(e,t,n){this.#e=n,this.#n=t,this.#t=setTimeout(()=>n.dead(),e)}heard(){this.#r=void 0,!(this.#i||this.#s)&&
-(this.#i=!0,this.#a(()=>this.#e.dead(),3e4))}welcome(e){this.#s=Math.max(e,1e3),this.#c()}look(e){this.#o=e}check(){this.#s&&(this.#r=void 0,this.#c(),this.#a(()=>this.#l(
-5e3),5e3))}stop(){clearTimeout(this.#t)}#a(e,t){clearTimeout(this.#t),this.#t=setTimeout(e,t)}#c(){this.#r??=Date.now(),this.#e.ping();let e=this.#o&&this.#n>0?
-Math.min(this.#n,this.#s):this.#s;this.#a(()=>this.#l(this.#s),e)}#l(e){let t=this.#r===void 0?e:this.#r+e-Date.now();this.#r===void 0?this.#c():t<=0?this.#e.dead():
-this.#a(()=>this.#l(e),t)}};function Ie(){return globalThis.document?.visibilityState!=="hidden"}function tt(r,e){let t=new AbortController,n=()=>{t.abort(),i.close()},s=o=>{t.signal.aborted||(n(),e.ended(o))},i=new U(r,{...e,ended:s});return Ut(r,e,t.signal).
+n=a})}return e=!1,t?o():{done:!1,value:this.#e}},return:async()=>o()}}};var oe=class{#e;#n;#t;#s;#r=0;#i;#o=!1;#a=Ie();constructor(e,t,n,s){this.#e=s,this.#n=t,this.#t=n,this.#s=setTimeout(()=>s.dead(),e)}heard(){this.#i=void 0,!(this.#o||
+this.#r)&&(this.#o=!0,this.#c(()=>this.#e.dead(),3e4))}welcome(e){this.#r=Math.max(e,1e3),this.#l()}look(e){this.#a=e}check(){this.#r&&(this.#i=void 0,this.#l(),
+this.#c(()=>this.#d(5e3),5e3))}stop(){clearTimeout(this.#s)}#c(e,t){clearTimeout(this.#s),this.#s=setTimeout(e,t)}#l(){this.#i??=Date.now(),this.#e.ping();let e=this.#a&&
+this.#n>0?Math.min(this.#n,this.#r):this.#r;this.#c(()=>this.#d(this.#t*this.#r),e)}#d(e){let t=this.#i===void 0?e:this.#i+e-Date.now();this.#i===void 0?this.#l():
+t<=0?this.#e.dead():this.#c(()=>this.#d(e),t)}};function Ie(){return globalThis.document?.visibilityState!=="hidden"}function tt(r,e){let t=new AbortController,n=()=>{t.abort(),i.close()},s=o=>{t.signal.aborted||(n(),e.ended(o))},i=new U(r,{...e,ended:s});return Ut(r,e,t.signal).
 then(()=>s(new f("the stream ended")),s),{send:o=>i.send(o),drained:()=>i.drained,close:n,get busy(){return i.busy}}}async function Ut({url:r,token:e,fetch:t},n,s){
 let i;try{let o={...R(e()),accept:"text/event-stream"};if(i=await t(r,{headers:o,signal:s,credentials:"omit",cache:"no-store"}),!i.headers.get("content-type")?.
 startsWith("text/event-stream"))throw await F(i);let a=new je;await Ne(i,c=>{if(s.aborted)return;n.heard();let d=a.read(c);a.retry!==void 0&&n.pace(a.retry),d.length>
 0&&n.frames(d,!1)})}catch(o){throw o instanceof TypeError?new f("the stream broke",!i,o):o}}var je=class{retry;#e="";read(e){let t=[];for(let n of e.replace(/\n$/,
 "").split(/\r?\n/)){let[,s,i=""]=/^(data|retry)(?:: ?(.*?))?\r?$/.exec(n)??[];s==="data"&&(this.#e+=`${i}
-`),s==="retry"&&/^\d+$/.test(i)&&(this.retry=Number(i)),(n===""||n==="\r")&&(this.#e&&t.push(JSON.parse(this.#e)),this.#e="")}return t}};var ae="tutti.v1",Bt=1<<20,qt=[1002,1003,1007,4400,4403,4404,4409,4413];function nt(r,e){let t,n=!1,s=!1,i=[],o=m=>{n||(a(),e.ended(m))},a=()=>{n=!0;try{t?.close(
-1e3)}catch{}},c=()=>{if(n||!s)return;let m=i;i=[];for(let u of se(m))t?.send(u)},d=m=>{if(n||!r.WebSocket)return;let u=new URL(r.url);u.protocol=u.protocol.replace(
-"http","ws");let h=new r.WebSocket(u.href,m?[ae,m]:[ae]);t=h,h.onopen=()=>{if(s=!0,n)return a();if(h.protocol!==ae)return o(new P(426,`the server does not speak\
+`),s==="retry"&&/^\d+$/.test(i)&&(this.retry=Number(i)),(n===""||n==="\r")&&(this.#e&&t.push(JSON.parse(this.#e)),this.#e="")}return t}};var ae="tutti.v1",Bt=1<<20,qt=[1002,1003,1007,4400,4403,4404,4409,4413];function nt(r,e){let t,n=!1,s=!1,i=[],o=u=>{n||(a(),e.ended(u))},a=()=>{n=!0;try{t?.close(
+1e3)}catch{}},c=()=>{if(n||!s)return;let u=i;i=[];for(let m of se(u))t?.send(m)},d=u=>{if(n||!r.WebSocket)return;let m=new URL(r.url);m.protocol=m.protocol.replace(
+"http","ws");let h=new r.WebSocket(m.href,u?[ae,u]:[ae]);t=h,h.onopen=()=>{if(s=!0,n)return a();if(h.protocol!==ae)return o(new P(426,`the server does not speak\
  ${ae}`,!1));e.heard(),c()},h.onmessage=({data:T})=>{if(!n){e.heard();try{e.frames(re(String(T)),!1)}catch(M){o(new f("a frame is no JSON",!1,M))}}},h.onerror=()=>{},
 h.onclose=({code:T,reason:M})=>{let L=M||`the WebSocket closed with ${T}`;o(qt.includes(T)?new S(`closed with ${T}`,L,!1):new f(L))}};return r.tickets&&r.token()?
-Qt(r).then(m=>d(`ticket.${m}`),o):d(r.token()&&`bearer.${r.token()}`),{send(m){i.push(m)===1&&queueMicrotask(c)},get busy(){return(t?.bufferedAmount??0)>Bt},drained:async()=>{},
+Qt(r).then(u=>d(`ticket.${u}`),o):d(r.token()&&`bearer.${r.token()}`),{send(u){i.push(u)===1&&queueMicrotask(c)},get busy(){return(t?.bufferedAmount??0)>Bt},drained:async()=>{},
 close:a}}async function Qt({url:r,token:e,fetch:t}){let n;try{let s=new URL(`${r.pathname.slice(0,r.pathname.lastIndexOf("/v1/"))}/v1/tickets`,r);n=await t(s,{method:"\
 POST",headers:R(e()),credentials:"omit",cache:"no-store"})}catch(s){throw new f("no answer to the request for a ticket",!0,s)}if(!n.ok)throw await F(n);return(await n.
 json()).ticket}var zt={websocket:nt,sse:tt,longpoll:et},Kt=5e3,Jt=3e4,Vt=6e5,Gt=2e3,Yt=[405,406,426],Xt=[408,409,425,429],Zt=3,ce=class{status;#e;#n;#t;#s;#r;#i;#o;#a=!1;#c;#l;#d=0;#f;#p=0;#m=!1;#u=!1;constructor(e,t,n,s){
@@ -60,10 +60,10 @@ this.#i?.pulse.look(e),e&&this.wake()}use(e){this.#t.use(e);let t=this.#o;if(thi
 (this.#m=!0,e.send('{"type":"leave"}'),await new Promise(t=>{let n=setTimeout(t,Gt);e.drained().then(()=>{clearTimeout(n),t()})})),this.close()}close(e){if(!this.#u){
 this.#u=!0,clearTimeout(this.#c),clearTimeout(this.#l),this.#s.stop();for(let t of[this.#i,this.#o])t&&this.#w(t);this.#i=this.#o=void 0,this.#h({phase:"closed",
 error:e,retryAt:void 0,recovering:!1}),this.status.end(),this.#e.closed(e)}}#h(e){this.status.set({...this.status.value,...e})}#k(e){let{patience:t,pingEvery:n,
-target:s}=this.#n,i=this.#e.cursor,o={transport:e,cursor:i,link:void 0,welcomedAt:0,pulse:new oe(t,e==="websocket"?n:3*n,{ping:()=>o.link?.send(this.#e.ping()),
-dead:()=>this.#b(o,new f("nothing was heard from the server"))})},a=s(i);return this.#f=void 0,this.#s.get().then(()=>{this.#g(o)&&(o.link=zt[e]({...this.#n,url:a,
-token:()=>this.#s.present},{heard:()=>o.pulse.heard(),frames:(c,d)=>this.#v(o,c,d),ended:c=>this.#b(o,c),pace:c=>{this.#f=c}}))},c=>this.#b(o,new f("no token",!0,
-c))),o}#g(e){return e===this.#i||e===this.#o}#v(e,t,n){try{for(let s of t){if(!this.#g(e))break;this.#E(e,s,n)}}catch(s){this.#b(e,s)}this.#e.publish()}#E(e,t,n){
+target:s}=this.#n,i=this.#e.cursor,o=e==="websocket",a={transport:e,cursor:i,link:void 0,welcomedAt:0,pulse:new oe(t,o?n:3*n,o?1:1.5,{ping:()=>a.link?.send(this.#e.
+ping()),dead:()=>this.#b(a,new f("nothing was heard from the server"))})},c=s(i);return this.#f=void 0,this.#s.get().then(()=>{this.#g(a)&&(a.link=zt[e]({...this.#n,
+url:c,token:()=>this.#s.present},{heard:()=>a.pulse.heard(),frames:(d,u)=>this.#v(a,d,u),ended:d=>this.#b(a,d),pace:d=>{this.#f=d}}))},d=>this.#b(a,new f("no to\
+ken",!0,d))),a}#g(e){return e===this.#i||e===this.#o}#v(e,t,n){try{for(let s of t){if(!this.#g(e))break;this.#E(e,s,n)}}catch(s){this.#b(e,s)}this.#e.publish()}#E(e,t,n){
 if(t.type==="terminate"){let{code:s,message:i,reconnect:o,after:a}=t;n||this.#b(e,new S(s,i,o,a))}else t.type==="welcome"?this.#M(e,t):t.type==="status"?e===this.#i&&
 this.#h({recovering:t.state!=="serving"}):e.welcomedAt&&this.#e.take(t,n)}#M(e,t){let n=e.welcomedAt>0;if(e===this.#o){let s=this.#i;this.#i=e,this.#o=void 0,s&&
 this.#w(s)}n||(e.welcomedAt=Date.now(),this.#p=0,this.#t.welcomed(e.transport),this.#s.keep(s=>this.link?.send(JSON.stringify({type:"auth",token:s}))),this.#x()),
@@ -126,22 +126,22 @@ atob(t)).exp;return typeof n=="number"?n*1e3-Date.now():Number.POSITIVE_INFINITY
 let n=new URL(e,globalThis.location?.href);n.protocol=n.protocol.replace(/^ws/,"http");let s=new le(n.href,t.conn,t.storage);this.conn=s.conn;let i=t.watch!==!1;
 this.#n=new de(s,t.queue??{},_);let o=new me(t.apply,this.#n,i,t.cursor);this.#e=o,this.state=o.fold.state,this.confirmed=o.fold.confirmed,this.members=o.roster.
 members,this.latency=o.latency,this.events=o.events,this.messages=o.messages,this.updates=o.updates;let a=t.WebSocket??globalThis.WebSocket,c=t.transports??["we\
-bsocket","sse","longpoll"];if(this.#s=c.filter(u=>u!=="websocket"||a),this.#s.length===0)throw new TypeError("there is no WebSocket here, and no other transport\
- is allowed");let d;this.ready=new Promise((u,h)=>{d={resolve:u,reject:h}}),this.ready.catch(()=>{});let m={get cursor(){return o.cursor},welcome:(u,h,T)=>{if(o.
-welcome(u),T)return;o.attached(),s.processed(u.acked);let M=L=>this.#t.link?.send(L);this.#r!==void 0&&M(this.#r);for(let L of this.#n.again(h,M))o.fold.drop(L);
-d?.resolve()},take:(u,h)=>{o.take(u,h),(u.type==="ack"||u.type==="reject"||u.type==="answer")&&this.#a()},publish:()=>o.publish(),ping:()=>o.ping(),closed:u=>{this.#i(),
-this.#n.close(u),o.end(),d?.reject(De(u))}};this.#t=new ce(m,{target:u=>{let h=new URL(n);return h.searchParams.set("conn",this.conn),i||h.searchParams.set("wat\
-ch","0"),t.presence&&h.searchParams.set("presence","1"),u!==void 0&&h.searchParams.set("cursor",u),h},fetch:t.fetch??((...u)=>fetch(...u)),WebSocket:a,tickets:t.
+bsocket","sse","longpoll"];if(this.#s=c.filter(m=>m!=="websocket"||a),this.#s.length===0)throw new TypeError("there is no WebSocket here, and no other transport\
+ is allowed");let d;this.ready=new Promise((m,h)=>{d={resolve:m,reject:h}}),this.ready.catch(()=>{});let u={get cursor(){return o.cursor},welcome:(m,h,T)=>{if(o.
+welcome(m),T)return;o.attached(),s.processed(m.acked);let M=L=>this.#t.link?.send(L);this.#r!==void 0&&M(this.#r);for(let L of this.#n.again(h,M))o.fold.drop(L);
+d?.resolve()},take:(m,h)=>{o.take(m,h),(m.type==="ack"||m.type==="reject"||m.type==="answer")&&this.#a()},publish:()=>o.publish(),ping:()=>o.ping(),closed:m=>{this.#i(),
+this.#n.close(m),o.end(),d?.reject(De(m))}};this.#t=new ce(u,{target:m=>{let h=new URL(n);return h.searchParams.set("conn",this.conn),i||h.searchParams.set("wat\
+ch","0"),t.presence&&h.searchParams.set("presence","1"),m!==void 0&&h.searchParams.set("cursor",m),h},fetch:t.fetch??((...m)=>fetch(...m)),WebSocket:a,tickets:t.
 tickets??!1,backoff:t.backoff??{},patience:t.patience??8e3,pingEvery:t.pingEvery??5e3},new ee(this.#s,n.origin,t.storage),new fe(t.token)),this.status=this.#t.status,
 this.#c(),this.#t.connect()}get member(){return this.#e.member}get rev(){return this.#e.last}get cursor(){return this.#e.cursor}get unanswered(){return this.#n.
-size}async send(e,...[t,n={}]){let{expect:s,trace:i,predict:o,signal:a}=n,c={name:e,data:t??null,expect:s,trace:i||void 0},d,m=await this.#o(!1,c,a,h=>{d=h,o&&(this.#e.
-fold.predict(h,o),this.#e.fold.publish())}),u=d&&this.#e.trace(d,m);return{id:m.id,rev:m.rev,reply:m.reply,...u&&{trace:u}}}async query(e,...[t,n={}]){let{consistency:s,
+size}async send(e,...[t,n={}]){let{expect:s,trace:i,predict:o,signal:a}=n,c={name:e,data:t??null,expect:s,trace:i||void 0},d,u=await this.#o(!1,c,a,h=>{d=h,o&&(this.#e.
+fold.predict(h,o),this.#e.fold.publish())}),m=d&&this.#e.trace(d,u);return{id:u.id,rev:u.rev,reply:u.reply,...m&&{trace:m}}}async query(e,...[t,n={}]){let{consistency:s,
 maxAge:i,signal:o}=n,a={name:e,data:t??null,consistency:s,max_age_ms:i},c=await this.#o(!0,a,o,()=>{});return{rev:c.rev,data:c.data}}signal(e,t){let n=this.#t.link;
 return!n||n.busy?!1:(n.send(JSON.stringify({type:"signal",name:e,data:t})),!0)}presence(e){let t=JSON.stringify({type:"presence",data:e});if(new TextEncoder().encode(
 t).length-27>cn)throw new v("too_large","presence data is 4 KiB at most");this.#r=t,this.#t.link?.send(t)}use(...e){this.#t.use(e.length>0?e:this.#s)}refresh(){
 this.#e.refresh(),this.#t.restart(new Error("a fresh state is wanted"))}wake(){this.#t.wake()}async leave(){await this.#t.leave()}close(){this.#t.close()}async#o(e,t,n,s){
 let{phase:i,error:o}=this.status.value;if(i==="closed")throw De(o);n?.throwIfAborted();let a=`,${JSON.stringify(t).slice(1)}`;this.#n.check(a);let c=()=>{};return new Promise(
-(d,m)=>{let u={isQuery:e,rest:a,resolve:d,reject:m,id:0,sentAt:0,abandoned:!1};s(u),this.#n.add(u);let h=()=>{this.#n.abandon(u,n?.reason)&&(this.#e.fold.drop(u),
+(d,u)=>{let m={isQuery:e,rest:a,resolve:d,reject:u,id:0,sentAt:0,abandoned:!1};s(m),this.#n.add(m);let h=()=>{this.#n.abandon(m,n?.reason)&&(this.#e.fold.drop(m),
 this.#e.publish())};n?.addEventListener("abort",h),c=()=>n?.removeEventListener("abort",h),this.#a()}).finally(()=>c())}#a(){let e=this.#t.link;e&&this.#n.pump(
 t=>e.send(t))}#c(){let e=()=>this.wake(),t=()=>this.#t.look(Ie()),{document:n}=globalThis;globalThis.addEventListener?.("online",e),globalThis.addEventListener?.(
 "offline",e),n?.addEventListener("visibilitychange",t),this.#i=()=>{globalThis.removeEventListener?.("online",e),globalThis.removeEventListener?.("offline",e),n?.
@@ -210,10 +210,10 @@ textContent=`${o} ${J(a)}`,c}))}#l(){let e=Math.max(4,...this.#e)*1.15,t=s=>(Be-
 isFinite(r)?r<.1?`${Math.round(r*1e3)} \xB5s`:r<10?`${r.toFixed(1)} ms`:`${Math.round(r)} ms`:"\u2013"}var V=class{static every=250;sent=0;received=0;state="live";#e;#n=[];constructor(e){this.#e=e}tick(e){let{sent:t,received:n,state:s}=this;this.#n.push({sent:t,received:n,
 waiting:e,state:s}),this.#n.length>240&&this.#n.shift(),this.sent=this.received=0,this.#e.offsetParent&&!document.hidden&&this.#t()}#t(){let e=this.#e,t=devicePixelRatio,
 [n,s]=[Math.round(e.clientWidth*t),Math.round(e.clientHeight*t)];(e.width!==n||e.height!==s)&&([e.width,e.height]=[n,s]);let i=e.getContext("2d");if(!i)return;let o=getComputedStyle(
-e),a=h=>o.getPropertyValue(`--${h}`);i.clearRect(0,0,n,s);let[c,d]=[n/240,Math.round(s/2)],m=h=>Math.min(1,Math.log2(1+h)/9)*(d-t),u=240-this.#n.length;this.#n.
-forEach((h,T)=>{let M=Math.floor((u+T)*c),L=Math.floor((u+T+1)*c)-M,Y=(Ot,Pt,Ft)=>{i.fillStyle=Ot,i.fillRect(M,Pt,L,Ft)};h.state!=="live"&&(i.globalAlpha=h.state===
-"cut"?.22:.12,Y(a("bad"),0,s),i.globalAlpha=1),h.waiting>0&&(i.globalAlpha=.35,Y(a("warn"),d-m(h.waiting),m(h.waiting)),i.globalAlpha=1),Y(a("accent"),d-m(h.sent),
-m(h.sent)),Y(a("came"),d+t,m(h.received))}),i.fillStyle=a("strong"),i.fillRect(0,d,n,t)}};var ke=class{#e=new Map;#n=new V(l("#tape"));#t=Object.fromEntries(["sent","stored","refused","waiting","events","missing","revs"].map(e=>[e,l(`#ledger-${e}`)]));#s=l(
+e),a=h=>o.getPropertyValue(`--${h}`);i.clearRect(0,0,n,s);let[c,d]=[n/240,Math.round(s/2)],u=h=>Math.min(1,Math.log2(1+h)/9)*(d-t),m=240-this.#n.length;this.#n.
+forEach((h,T)=>{let M=Math.floor((m+T)*c),L=Math.floor((m+T+1)*c)-M,Y=(Ot,Pt,Ft)=>{i.fillStyle=Ot,i.fillRect(M,Pt,L,Ft)};h.state!=="live"&&(i.globalAlpha=h.state===
+"cut"?.22:.12,Y(a("bad"),0,s),i.globalAlpha=1),h.waiting>0&&(i.globalAlpha=.35,Y(a("warn"),d-u(h.waiting),u(h.waiting)),i.globalAlpha=1),Y(a("accent"),d-u(h.sent),
+u(h.sent)),Y(a("came"),d+t,u(h.received))}),i.fillStyle=a("strong"),i.fillRect(0,d,n,t)}};var ke=class{#e=new Map;#n=new V(l("#tape"));#t=Object.fromEntries(["sent","stored","refused","waiting","events","missing","revs"].map(e=>[e,l(`#ledger-${e}`)]));#s=l(
 "#ledger");#r=0;#i=0;#o=0;#a=!1;constructor(){setInterval(()=>this.#n.tick(this.waiting),V.every)}get waiting(){return this.#r-this.#i-this.#o}get events(){return this.#c(
 "events")}get missing(){return this.#c("missing")}follow(e){return this.#r++,this.#n.sent++,this.#l(),e.then(()=>this.#i++,t=>{this.#o++,t instanceof w&&console.
 info("nobody knows whether a command was done",t)}).then(()=>this.#l()),e}watch(e,t){let n={rev:-1,events:0,missing:0,states:0};this.#e.set(e,n),t.updates.subscribe(
@@ -276,7 +276,7 @@ verloaded":case"unavailable":case"rate_limited":case"internal":return this.#o.re
 0);default:this.#T(()=>this.#o.giveUp()),this.#u=[],this.#h=[],this.#n.notify(`The pad refused the edit: ${e.message}`),this.#b(0)}}#b(e){if(this.#l)return this.#w();
 e>0?setTimeout(()=>this.#y(),e):this.#y(),this.#F()}#T(e){let t=e();if(H(t))return t;this.#f=this.#f?j(this.#f,t):t;let n=this.#o.text.length<Mn?0:this.#o.text.
 length/2e3;return n===0?this.#S():this.#p||=setTimeout(()=>this.#S(),n),t}#S(){if(clearTimeout(this.#p),this.#p=0,!this.#f||this.#m)return;let e=this.#t,[t,n,s]=[
-this.#f,this.#d,this.#o.text],i=m=>$(s,Se(t,Ce(n,m))),[o,a,c,d]=[i(e.selectionStart),i(e.selectionEnd),e.selectionDirection,e.scrollTop];e.value=Je(s),document.
+this.#f,this.#d,this.#o.text],i=u=>$(s,Se(t,Ce(n,u))),[o,a,c,d]=[i(e.selectionStart),i(e.selectionEnd),e.selectionDirection,e.scrollTop];e.value=Je(s),document.
 activeElement===e&&e.setSelectionRange(o,a,c),e.scrollTop=d,this.#d=s,this.#f=null}#L(){let e=this.#t;e.addEventListener("input",t=>!t.isComposing&&this.#A()),e.
 addEventListener("compositionstart",()=>this.#m=!0),e.addEventListener("compositionend",()=>{this.#m=!1,this.#A(),this.#S()}),e.addEventListener("keydown",t=>{if(!(t.
 ctrlKey||t.metaKey)||t.altKey)return;let n=t.key.toLowerCase();(n==="z"||n==="y")&&(t.preventDefault(),this.#R(n==="y"||t.shiftKey))}),e.addEventListener("befor\
@@ -302,8 +302,8 @@ e.count),this.#C()}#E({data:e,at:t,by:n,mine:s}){for(s&&this.#M(e.text),this.#w(
 firstElementChild?.remove();this.#P(this.#h+1),n&&this.#A(n),this.#g||s?this.#C():this.#a.hidden=!1}#M(e){for(let[t,n]of this.#p)if(n===e)return this.#p.delete(
 t),t.remove()}#w({who:e,text:t},n,s=null){let i=this.#y(e,t,n,e===this.#k);this.#k=e,this.#s.insertBefore(i,s)}#y(e,t,n,s){let i=document.createElement("li");i.
 className="line",i.classList.toggle("own",e===this.#t.sub()),i.classList.toggle("again",s);let o=ge({name:e}),a=document.createElement("span");a.className="line\
--who",a.textContent=e;let c=document.createElement("span");if(c.className="line-text",c.textContent=t,n){let d=document.createElement("time"),m=new Date(n);d.dateTime=
-m.toISOString(),d.textContent=Rn.format(m),a.append(d),c.title=m.toLocaleString()}return i.append(o,a,c),i}#x(){let e=this.#d.value.trim().toWellFormed?.()??this.#d.
+-who",a.textContent=e;let c=document.createElement("span");if(c.className="line-text",c.textContent=t,n){let d=document.createElement("time"),u=new Date(n);d.dateTime=
+u.toISOString(),d.textContent=Rn.format(u),a.append(d),c.title=u.toLocaleString()}return i.append(o,a,c),i}#x(){let e=this.#d.value.trim().toWellFormed?.()??this.#d.
 value.trim();!e||[...e].length>bt||(this.#d.value="",this.#S(),this.#u=0,this.#b(e))}#b(e){let t=this.#n.follow(this.#e.send("say",{text:e},{trace:this.#n.wantsTrace()})),
 n=this.#y(this.#t.sub(),e,null,!1);n.classList.add("waiting"),this.#p.set(n,e),this.#s.append(n),this.#C(),t.then(()=>{this.#p.delete(n)&&n.remove()},s=>{this.#p.
 delete(n),this.#T(n,e,s)})}#T(e,t,n){e.classList.replace("waiting","failed");let s=document.createElement("button");s.type="button",s.className="again-button",s.
