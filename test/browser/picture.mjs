@@ -60,7 +60,19 @@ await otter.page.keyboard.press('Control+End');
 await otter.page.keyboard.insertText('4. Write in the same text at the same time');
 await heron.textIs(await otter.text());
 for (let i = 0; i < 9; i++) await heron.page.click('#applause');
-await new Promise((r) => setTimeout(r, 45_000)); // a curve of round trips
+await new Promise((r) => setTimeout(r, 16_000));
+await heron.page.click('#cut'); // for the tape
+await heron.is('away');
+await heron.color('sky', 3);
+await otter.color('pink', 3);
+for (let i = 0; i < 3; i++) {
+  await heron.stroke(...arc(36 + 14 * i, 40 - 6 * (i % 2), 12, Math.PI, 2 * Math.PI, 12));
+  await otter.stroke(...arc(60 + 66 * i, 216, 5, 0, 2 * Math.PI, 12));
+  await new Promise((r) => setTimeout(r, 900));
+}
+await heron.is('live');
+await new Promise((r) => setTimeout(r, 24_000)); // a curve of round trips
+await heron.moveTo(300, 300);
 await heron.say('Grass looks good!');
 await heron.page.click('#pad-text', { position: { x: 200, y: 62 } });
 await otter.moveTo(178, 150);
