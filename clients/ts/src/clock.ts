@@ -21,6 +21,11 @@ export function now(): Microseconds {
   return (performance.timeOrigin + performance.now()) * 1000;
 }
 
+/** reportable returns a measured time as a ping may tell it: an edge ends the link for what is longer than a minute. */
+export function reportable(us: Microseconds | undefined): Microseconds | undefined {
+  return us !== undefined && us <= 60e6 ? Math.round(us) : undefined;
+}
+
 const kept = 12;
 
 interface Sample {

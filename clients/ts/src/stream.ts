@@ -1,5 +1,5 @@
 import type { Apply, Event, EventOf, Message, MessageOf, State } from './category.ts';
-import { Clock, type Latency, now, type Trace } from './clock.ts';
+import { Clock, type Latency, now, reportable, type Trace } from './clock.ts';
 import { Lost } from './errors.ts';
 import { Pipe } from './feed.ts';
 import { Fold } from './fold.ts';
@@ -124,7 +124,7 @@ export class Stream<C> {
   ping(): string {
     const { up, down } = this.latency.value ?? {};
     this.#pinged = { n: ++this.#pings, at: now() };
-    return JSON.stringify({ type: 'ping', t: this.#pings, up: up && Math.round(up), down: down && Math.round(down) });
+    return JSON.stringify({ type: 'ping', t: this.#pings, up: reportable(up), down: reportable(down) });
   }
 
   end(): void {

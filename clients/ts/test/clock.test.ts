@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Clock } from '../src/clock.ts';
+import { Clock, reportable } from '../src/clock.ts';
 
 /** ping takes one ping through a clock: all in µs, the edge's clock being ahead by skew. */
 function ping(clock: Clock, at: number, skew: number, up: number, inside: number, down: number) {
@@ -43,4 +43,14 @@ test('no part is ever negative, and together they are the whole', () => {
       }
     }),
   );
+});
+
+test('what an edge would not take is not reported', () => {
+  expect([reportable(undefined), reportable(0), reportable(1499.6), reportable(60e6), reportable(60e6 + 0.4)]).toEqual([
+    undefined,
+    0,
+    1500,
+    60e6,
+    undefined,
+  ]);
 });
