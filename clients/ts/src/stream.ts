@@ -42,6 +42,7 @@ export class Stream<C> {
   readonly #watching: boolean;
   readonly #early = new Map<number, ReturnType<typeof setTimeout>>(); // acknowledgements that came before their events
   readonly #news: (() => void)[] = []; // what to tell once the state is shown
+  #measured: Latency | undefined; // what the edge has not been told yet
   #pings = 0;
   #pinged: { n: number; at: number } | undefined;
 
@@ -122,7 +123,8 @@ export class Stream<C> {
 
   /** ping returns a frame that asks for the latency, and tells the edge the last one. */
   ping(): string {
-    const { up, down } = this.latency.value ?? {};
+    const { up, down } = this.#measured ?? {};
+    this.#measured = undefined;
     this.#pinged = { n: ++this.#pings, at: now() };
     return JSON.stringify({ type: 'ping', t: this.#pings, up: reportable(up), down: reportable(down) });
   }
@@ -186,7 +188,8 @@ export class Stream<C> {
   #pong(frame: PongFrame): void {
     const pinged = this.#pinged;
     if (!pinged || frame.t !== pinged.n) return; // it came over the other way already
-    this.latency.set(this.clock.pong(pinged.at, now(), frame));
+    this.#measured = this.clock.pong(pinged.at, now(), frame);
+    this.latency.set(this.#measured);
     this.#pinged = undefined;
   }
 }

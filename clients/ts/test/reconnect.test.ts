@@ -201,3 +201,19 @@ test('a reducer that fails costs the link, and the state comes anew', async () =
   expect(next.url.searchParams.get('cursor')).toBe('-:0');
   process.off('uncaughtException', catching);
 });
+
+test('what was measured is reported once', async () => {
+  const { socket } = await opened();
+  const answer = () => {
+    const [ping] = socket.pings();
+    socket.say({ type: 'pong', t: ping?.t, edge_us: 0, state_us: 0 });
+    return ping;
+  };
+  expect(answer()).toEqual({ type: 'ping', t: 1 });
+  await vi.advanceTimersByTimeAsync(5_000);
+  const [second] = socket.pings();
+  expect(second).toMatchObject({ up: expect.any(Number), down: expect.any(Number) });
+  socket.say({ type: 'status', state: 'serving' }); // heard, but no pong
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(socket.pings()).toEqual([{ type: 'ping', t: 3 }]);
+});
