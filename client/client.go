@@ -43,8 +43,9 @@ type Client struct {
 
 	// What the goroutine of run knows.
 	epoch  string
-	last   uint64 // revision of the last event or state
-	denied int    // how often in a row the token was refused
+	last   uint64    // revision of the last event or state
+	gaveUp time.Time // when a link last ended without a word of the server
+	denied int       // how often in a row the token was refused
 }
 
 // Open connects to the entity at that URL and returns when it has accepted the connection. Until
@@ -173,7 +174,8 @@ func (c *Client) run(ctx context.Context) {
 		if refused != nil {
 			err = refused
 		}
-		if refused != nil || c.isFinal(err) {
+		late := c.replacedByItself(&end, err)
+		if refused != nil || c.isFinal(err) && !late {
 			log.Info("connection ended", "error", err)
 			c.finish(err)
 			return
@@ -191,6 +193,25 @@ func (c *Client) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// lateFor is how long a request that was given up may be under way.
+const lateFor = 30 * time.Second
+
+// replacedByItself takes note of how a link ended, and reports whether it was replaced by a request that this client
+// had given up shortly before, and that came late. Whoever else has the connection is not given way to in vain: it is
+// said again.
+func (c *Client) replacedByItself(end *ended, err error) bool {
+	t, told := errors.AsType[*Terminated](err)
+	now := time.Now()
+	if told && t.Code == wire.EndReplaced && end.welcomed && now.Sub(c.gaveUp) < lateFor {
+		c.gaveUp = time.Time{}
+		return true
+	}
+	if !told {
+		c.gaveUp = now
+	}
+	return false
 }
 
 // isFinal reports whether another attempt would be in vain.

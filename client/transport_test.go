@@ -305,3 +305,22 @@ func TestSetTransports(t *testing.T) {
 		}
 	})
 }
+
+// TestReplacedByItself: a request that the client gave up reaches the server after the one that followed.
+func TestReplacedByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const replaced = `{"type":"terminate","code":"replaced","message":"","reconnect":false}`
+		s := newServer(t)
+		c, l := s.open(client.Config{}, welcome(5, "{}"))
+		l.drop()
+		l = s.link()
+		l.send(resumed(5), replaced)
+		l = s.link()
+		l.send(resumed(5), replaced) // by somebody else, then
+		l.closed()
+		synctest.Wait()
+		if end, ok := errors.AsType[*client.Terminated](c.Err()); !ok || end.Code != wire.EndReplaced {
+			t.Errorf("Err = %v, want the end by another link", c.Err())
+		}
+	})
+}

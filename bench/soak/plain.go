@@ -172,29 +172,33 @@ func (p *plainHTTP) answered(frames [][]byte, body io.Reader) error {
 			open[f.ID] = true
 		}
 	}
-	lines := bufio.NewScanner(body)
-	lines.Buffer(nil, maxMessage)
-	for lines.Scan() {
-		f, err := wire.DecodeServerFrame(lines.Bytes())
+	lines := bufio.NewReader(body)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			break
+		}
 		if err != nil {
-			p.s.fail(p.s.place, 0, "every line of an answer can be decoded: "+err.Error(), lines.Text())
+			return err // a line without its end was cut off
+		}
+		text := string(line)
+		f, err := wire.DecodeServerFrame(bytes.TrimSpace(line))
+		if err != nil {
+			p.s.fail(p.s.place, 0, "every line of an answer can be decoded: "+err.Error(), text)
 			return err
 		}
 		switch f.Type {
 		case wire.TypeAck, wire.TypeReject, wire.TypeAnswer:
 			if !open[f.ID] {
-				p.s.fail(p.s.place, f.Revision, "a POST is answered for its own commands, once", lines.Text())
+				p.s.fail(p.s.place, f.Revision, "a POST is answered for its own commands, once", text)
 			}
 			delete(open, f.ID)
 		case wire.TypePong:
 		case wire.TypeTerminate:
 			return errors.New(f.Code)
 		default:
-			p.s.fail(p.s.place, f.Revision, "the answer to a POST has only answers", lines.Text())
+			p.s.fail(p.s.place, f.Revision, "the answer to a POST has only answers", text)
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return err
 	}
 	if len(open) > 0 {
 		// Whoever took over, or drained, has ended the answer early. The link ends: then all is sent again.
