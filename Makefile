@@ -1,4 +1,4 @@
-# make test runs everything that tests: Go, the examples, the TypeScript client, the pages in a browser.
+# make test runs everything that tests: Go, the examples, the TypeScript client, clients of others, the pages in a browser.
 # In CI (CI=true) nothing is skipped; elsewhere what cannot run is skipped by name.
 
 SHELL := /bin/bash
@@ -9,12 +9,12 @@ FUZZTIME ?= 5000x
 CRASHES := ^Test(Crash.*|FailingWrites|Damage)$$
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: build test test-go test-examples test-ts test-browser lint fmt vet staticcheck archtest tidy generated cross fuzz peers-quick clean
+.PHONY: build test test-go test-examples test-ts test-clients test-browser lint fmt vet staticcheck archtest tidy generated cross fuzz peers-quick clean
 
 build:
 	$(GO) build -o bin/tutti ./cmd/tutti
 
-test: test-go test-examples test-ts test-browser
+test: test-go test-examples test-ts test-clients test-browser
 
 # The crash tests start programs that they build without -race; everything else is raced, where there is
 # the C compiler that the race detector wants. The disk journal's crash tests do one thing at a time, thousands of
@@ -39,6 +39,9 @@ test-examples:
 
 test-ts:
 	tools/ts-test
+
+test-clients:
+	tools/clients-test
 
 test-browser:
 	tools/browser-test
