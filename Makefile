@@ -9,7 +9,7 @@ FUZZTIME ?= 5000x
 CRASHES := ^Test(Crash.*|FailingWrites|Damage)$$
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: build test test-go test-examples test-ts test-clients test-browser lint fmt vet staticcheck archtest tidy generated cross fuzz peers-quick clean
+.PHONY: build test test-go test-examples test-ts test-clients test-browser lint fmt vet staticcheck archtest tidy generated cross fuzz peers-quick soak continuity clean
 
 build:
 	$(GO) build -o bin/tutti ./cmd/tutti
@@ -93,6 +93,10 @@ peers-quick:
 # A minute of load while the node is killed, then everything that clients were told is verified.
 soak:
 	$(GO) run ./cmd/tutti bench soak --for 60s --kill-every 5s --seed $${SOAK_SEED:-$$RANDOM$$RANDOM}
+
+# A minute of every client on every transport over a network that breaks, then everything told is verified.
+continuity:
+	tools/continuity
 
 clean:
 	rm -rf bin test-results
