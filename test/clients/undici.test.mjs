@@ -178,6 +178,7 @@ test('one cursor on every transport', async () => {
     await node.say('every', a);
     const s = socket(node.room('every', { conn: own, cursor: sequence.cursor }), sequence, { protocols: 'tutti.v1', headers: ann });
     await sequence.heard(a);
+    s.onmessage = null;
     await node.aside('every');
     await node.say('every', b);
     await stream('every', sequence, { conn: own }, b, { 'last-event-id': sequence.cursor });
