@@ -29,7 +29,12 @@ export class Node {
   #process;
   #address = '127.0.0.1:0';
   #said = '';
+  #flags;
   admin;
+
+  constructor(...flags) {
+    this.#flags = flags;
+  }
 
   get base() {
     return `http://${this.#address}`;
@@ -50,7 +55,7 @@ export class Node {
     const binary = process.env.TUTTI_APP ?? path.join(this.#dir, 'app');
     await stat(binary).catch(() => promisify(execFile)('go', ['build', '-o', binary, './test/clients/app'], { cwd: root }));
     const flags = ['--listen', this.#address, '--admin', '127.0.0.1:0', '--data', path.join(this.#dir, 'data'), '--log-format', 'json'];
-    flags.push('--log-level', 'debug', '--drain-spread', '200ms', '--online-claim', 'role=staff');
+    flags.push('--log-level', 'debug', '--drain-spread', '200ms', '--online-claim', 'role=staff', ...this.#flags);
     const env = { ...process.env, TUTTI_JWT_SECRET: secret, TUTTI_ADMIN_TOKEN: operator };
     this.#process = spawn(binary, flags, { stdio: ['ignore', 'ignore', 'pipe'], env });
     this.#said = '';
