@@ -45,13 +45,18 @@ func (t *Turn[S]) Terminate(member, code, text string) {
 // Tell sends a command to another entity, of this category or another. It is recorded with the
 // turn's events, arrives whatever crashes, and is taken once; what one entity tells another arrives
 // in order. Nothing comes back, not even a rejection: the other entity tells, when it has to.
-// The command's name comes from its type, unless [Name] gives it.
+// The command's name comes from its type, unless [Name] gives it. Entities of categories whose names begin with "tutti-" are the
+// platform's own and are told nothing.
 func (t *Turn[S]) Tell(to Entity, command any, opts ...MessageOption) {
 	if !t.mayWrite("Tell") {
 		return
 	}
 	if !categoryName.MatchString(to.Category) || !validID(to.ID) {
 		t.fail("told the entity %q, which cannot exist", to)
+		return
+	}
+	if strings.HasPrefix(to.Category, turn.PlatformPrefix) {
+		t.fail("told the entity %q, which is the platform's own", to)
 		return
 	}
 	if m, ok := t.message("Tell", command, opts); ok {

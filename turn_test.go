@@ -164,6 +164,9 @@ func TestMisuseFailsTheTurn(t *testing.T) {
 		{"send channel", func(t *tutti.Turn[room]) { t.SendTo("m", unsent{Done: make(chan int)}) }, "SendTo: encode tutti_test.unsent"},
 		{"tell nobody", func(t *tutti.Turn[room]) { t.Tell(tutti.Entity{}, say{}) }, `told the entity "/", which cannot exist`},
 		{"tell a path", func(t *tutti.Turn[room]) { t.Tell(tutti.Entity{Category: "room", ID: "a/b"}, say{}) }, `told the entity "room/a/b", which cannot exist`},
+		{"tell the platform", func(t *tutti.Turn[room]) {
+			t.Tell(tutti.Entity{Category: "tutti-revocation", ID: "all"}, say{}, tutti.Name("terminate"))
+		}, `told the entity "tutti-revocation/all", which is the platform's own`},
 		{"tell a long id", func(t *tutti.Turn[room]) {
 			t.Tell(tutti.Entity{Category: "room", ID: strings.Repeat("x", 129)}, say{})
 		}, "which cannot exist"},

@@ -45,6 +45,7 @@ func (x *exchange) readBody() (*body, *problem) {
 			return nil, bodyTooLarge()
 		case errors.Is(err, io.EOF):
 			x.awaitNothing()
+			x.arrived = time.Now()
 			return b, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			b.free()

@@ -26,6 +26,7 @@ func (q *question) call(ctx context.Context, env *wire.Envelope) *problem {
 	if p := q.readCall(env); p != nil {
 		return p
 	}
+	q.leaves(env)
 	got, err := q.edge.ask(ctx, q.category, q.id, env)
 	switch {
 	case err != nil:
@@ -50,6 +51,9 @@ func (q *question) readCall(env *wire.Envelope) *problem {
 		return p
 	}
 	defer b.free()
+	if p := q.stands(); p != nil {
+		return p
+	}
 	if p := q.charge(1, len(b.data)); p != nil {
 		return p
 	}

@@ -18,7 +18,7 @@ const (
 	followBeat = time.Second
 	// followPatience is how long the owner may be silent before the follower begins anew.
 	followPatience = 5 * time.Second
-	// followRetry is the pause before an owner that was not there is asked again.
+	// followRetry is the pause before the follower begins anew.
 	followRetry = 100 * time.Millisecond
 	// maxAhead bounds the events kept that came before one that is missing; with more the follower begins anew.
 	maxAhead = 1000
@@ -36,13 +36,14 @@ type follower struct {
 
 	mu       sync.Mutex
 	link     uint64 // number of the present attachment; 0: none
+	again    int64  // when the next one may begin, ns since the edge was made
 	sent     uint64 // number of its last envelope
-	heard    int64  // when the owner said something last, ns since the edge was made
+	heard    int64  // when the owner told of terminations last, ns since the edge was made
 	welcomed bool
 	revision uint64           // up to which everything is known
 	until    uint64           // up to which there is something to know
 	ahead    []*wire.Envelope // events beyond revision, or from before the welcome
-	asked    bool             // for what is missing
+	asked    int64            // when it asked for what is missing, ns since the edge was made; 0: it waits for nothing
 	beat     uint64           // number of the last query
 	changed  bool             // there are terminations that links have not been held against
 }
@@ -80,7 +81,9 @@ func (f *follower) run(ctx context.Context) {
 		}
 		if env := f.next(beat); env != nil && !f.send(env) {
 			f.lose()
-			retry.Reset(followRetry)
+		}
+		if pause := f.pause(); pause > 0 {
+			retry.Reset(pause)
 		}
 		if f.takeChanged() {
 			f.edge.endTerminated()
@@ -93,15 +96,16 @@ func (f *follower) next(beat bool) *wire.Envelope {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.edge.now()
-	if f.link != 0 && now-f.heard > int64(followPatience) {
+	if f.link != 0 && (now-f.heard > int64(followPatience) || f.asked != 0 && now-f.asked > int64(followPatience)) {
 		f.forget()
 	}
 	switch {
+	case f.link == 0 && now < f.again:
 	case f.link == 0:
 		f.link, f.sent, f.heard = f.edge.lastLink.Add(1), 0, now
 		return f.numbered(&wire.Envelope{Kind: wire.KindAttach, Flags: wire.Watch, Claims: platformClaims})
-	case f.welcomed && f.revision < f.until && !f.asked:
-		f.asked = true
+	case f.welcomed && f.revision < f.until && f.asked == 0:
+		f.asked = now
 		return f.numbered(&wire.Envelope{Kind: wire.KindBacklog, Revision: f.revision, Until: f.until})
 	case f.welcomed && beat:
 		f.beat++
@@ -138,9 +142,20 @@ func (f *follower) lose() {
 
 // forget does so. mu is held.
 func (f *follower) forget() {
-	f.link, f.welcomed, f.asked = 0, false, false
+	f.again = f.edge.now() + int64(followRetry)
+	f.link, f.welcomed, f.asked = 0, false, 0
 	f.revision, f.until, f.ahead = 0, 0, nil
 	f.edge.terminations.keepsUp(false)
+}
+
+// pause returns how long it is until the follower begins anew, 0 while it is attached.
+func (f *follower) pause() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.link != 0 {
+		return 0
+	}
+	return max(time.Duration(f.again-f.edge.now()), 1)
 }
 
 func (f *follower) takeChanged() bool {
@@ -158,10 +173,13 @@ func (f *follower) take(env *wire.Envelope) {
 	if f.link == 0 || env.Link != 0 && env.Link != f.link {
 		return
 	}
-	f.heard = f.edge.now()
+	switch env.Kind {
+	case wire.KindWelcome, wire.KindEvent, wire.KindBacklogPart, wire.KindAnswer:
+		f.heard = f.edge.now() // whatever else it says does not tell what stands
+	}
 	if err := f.handle(env); err != nil {
 		f.edge.log.Error("terminations cannot be read", "error", err)
-		f.forget() // and tries again
+		f.forget()
 	}
 	select {
 	case f.woken <- struct{}{}:
@@ -202,7 +220,7 @@ func (f *follower) handle(env *wire.Envelope) error {
 			}
 		}
 		if !env.Has(wire.More) {
-			f.revision, f.asked = max(f.revision, env.Revision), false
+			f.revision, f.asked = max(f.revision, env.Revision), 0
 		}
 		return f.catchUp()
 	case wire.KindAnswer:

@@ -45,7 +45,8 @@ type cluster struct {
 	bus     *lossy
 	journal *memjournal.Journal
 	edges   [2]*edge.Edge
-	states  func() // ends the state node
+	states  func()        // ends the state node
+	back    time.Duration // by which its clock was set back
 }
 
 func inCluster(t *testing.T, test func(t *testing.T, c *cluster)) {
@@ -98,6 +99,7 @@ func (c *cluster) serve() {
 	n, err := state.New(state.Config{
 		Categories: []*tutti.Category{room, own.Tickets, own.Revocations},
 		Journal:    c.journal, Bus: c.bus, Partitions: 4,
+		Clock: func() time.Time { return time.Now().Add(-c.back) },
 	})
 	if err != nil {
 		c.t.Fatal(err)
@@ -157,7 +159,7 @@ func TestTerminationsAreKnownAtEveryEdge(t *testing.T) {
 func TestLostTermination(t *testing.T) {
 	inCluster(t, func(t *testing.T, c *cluster) {
 		c.serve()
-		time.Sleep(time.Second)
+		time.Sleep(1500 * time.Millisecond) // between two questions of the edges whether they know everything
 		c.terminate(0, "bob")
 		deaf := func(to bus.Address, e *wire.Envelope) bool {
 			return to == bus.Edge("edge1") && e.Kind == wire.KindEvent

@@ -65,6 +65,15 @@ func (in *inbound) leaves(now time.Time) time.Duration {
 	return spent
 }
 
+// leaves counts how long a frame took that leaves for the bus now, since its body was there.
+func (q *question) leaves(env *wire.Envelope) {
+	spent := time.Since(q.arrived)
+	q.edge.hops.edge.Shard(len(q.id)).Add(spent) // any will do
+	if env.Has(wire.Trace) {
+		env.Spent = max(spent.Microseconds(), 0)
+	}
+}
+
 // report counts what the client measured.
 func (in *inbound) report(f *wire.ClientFrame) {
 	h := &in.edge.hops

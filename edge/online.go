@@ -3,8 +3,6 @@ package edge
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"time"
 
@@ -70,17 +68,15 @@ func (x *exchange) postOnline() *problem {
 // subjects reads whom the client asks for.
 func (x *exchange) subjects() ([]string, *problem) {
 	bad := func(detail string) *problem { return refuse(http.StatusBadRequest, detail) }
-	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, int64(x.edge.limits.Frame)))
-	if err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, refuse(http.StatusRequestEntityTooLarge, "the body is too large")
-		}
-		return nil, bad("the body cannot be read")
+	body, p := x.readBody()
+	if p != nil {
+		return nil, p
 	}
+	defer body.free()
 	var question struct {
 		Subs *[]string `json:"subs"`
 	}
-	if err := json.Unmarshal(body, &question); err != nil || question.Subs == nil {
+	if err := json.Unmarshal(body.data, &question); err != nil || question.Subs == nil {
 		return nil, bad(`the body has to be {"subs":["…",…]}`)
 	}
 	if len(*question.Subs) > maxSubjects {

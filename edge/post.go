@@ -159,6 +159,9 @@ func (q *question) postFrames(ctx context.Context) *problem {
 	}
 	defer func() { _ = post.send(q, &wire.Envelope{Kind: wire.KindDetach, Flags: flags}) }() // see link.close
 	for i, env := range frames.envelopes {
+		if env.Kind != wire.KindClaims {
+			q.leaves(env)
+		}
 		if err := post.send(q, env); err != nil {
 			if i == 0 {
 				return failed(fmt.Errorf("%w: %w", ErrUnavailable, err))
@@ -209,6 +212,9 @@ func (q *question) readFrames(ctx context.Context) (*frames, *problem) {
 		return nil, p
 	}
 	defer b.free()
+	if p := q.stands(); p != nil {
+		return nil, p
+	}
 	out := &frames{}
 	number := 0
 	for line := range wire.Frames(b.data) {
@@ -285,7 +291,7 @@ func (q *question) auth(ctx context.Context, to *frames, token string) *problem 
 	to.auth = true
 	claims, p := q.edge.authenticate(ctx, token)
 	if p == nil {
-		p = q.edge.notTerminated(ctx, q.bearer(claims))
+		p = q.edge.notTerminated(ctx, q.exchange.bearer(claims))
 	}
 	switch {
 	case p != nil:

@@ -15,6 +15,7 @@ import (
 type question struct {
 	*exchange
 	sub    *subject
+	bearer *bearer
 	claims []byte // JSON
 }
 
@@ -38,7 +39,7 @@ func (x *exchange) ask(f func(ctx context.Context, q *question) *problem) *probl
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.edge.timing.Call)
 	defer cancel()
 	defer x.edge.cut.add(cancel)()
-	return f(ctx, &question{exchange: x, sub: sub, claims: encoded})
+	return f(ctx, &question{exchange: x, sub: sub, bearer: x.bearer(claims), claims: encoded})
 }
 
 func (e *Edge) beginQuestion(claims tutti.Claims) (*subject, *problem) {
@@ -66,6 +67,14 @@ func (e *Edge) endQuestion(sub *subject) {
 	e.subjects.answered(sub)
 	e.count.questions.Add(-1)
 	e.open.Done()
+}
+
+// stands refuses a bearer who was terminated while the body came.
+func (q *question) stands() *problem {
+	if _, ok := q.edge.terminated(q.bearer); ok {
+		return unauthorized(tokenTerminated)
+	}
+	return nil
 }
 
 // charge counts frames of the subject as if they had come over a link.

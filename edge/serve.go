@@ -18,6 +18,7 @@ type exchange struct {
 	w    http.ResponseWriter
 	r    *http.Request
 	*request
+	arrived time.Time // when the whole body was there
 }
 
 // ServeHTTP answers a client.

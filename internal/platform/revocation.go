@@ -69,13 +69,23 @@ var Revocations = tutti.NewCategory(Prefix+"revocation",
 )
 
 func terminate(t *tutti.Turn[List], c Terminate) error {
-	c.At = t.Now().UTC().Round(0)
+	c.At = t.State().after(t.Now().UTC().Round(0), c.Key())
 	if n, bytes := t.State().standing(c.At, c.Key()); n >= MaxTerminations || bytes+c.bytes() > maxListBytes {
 		return tutti.Reject(CodeFull, "as many terminations stand as may")
 	}
 	t.Emit(Terminated(c))
 	t.Reply(c.Termination)
 	return nil
+}
+
+// after returns when k is terminated that is terminated now. A clock that was set back makes no token good again that was refused.
+func (s *List) after(now time.Time, k Key) time.Time {
+	for i := range s.Terminations {
+		if have := &s.Terminations[i]; have.Key() == k && have.At.After(now) {
+			return have.At
+		}
+	}
+	return now
 }
 
 // standing returns how many terminations stand, but for that of k, and their size.

@@ -98,6 +98,9 @@ type TimerChange struct {
 	Data []byte
 }
 
+// PlatformPrefix begins the names of the platform's own categories, whose entities no application tells anything.
+const PlatformPrefix = "tutti-"
+
 // Tell is a message for another entity.
 type Tell struct {
 	To   Entity
