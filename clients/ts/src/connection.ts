@@ -5,7 +5,7 @@ import type { ServerFrame, Welcome } from './frames.ts';
 import type { Dial, Link, OpenLink, Transport } from './link.ts';
 import { openLongPoll } from './longpoll.ts';
 import { Source } from './observable.ts';
-import { Pulse } from './pulse.ts';
+import { Pulse, stopwatch } from './pulse.ts';
 import { openSSE } from './sse.ts';
 import type { Status } from './status.ts';
 import type { Tokens } from './token.ts';
@@ -18,6 +18,7 @@ const lastUpgrade = 600_000;
 const goodbye = 2_000; // ms that a leave may take
 const unsuited = [405, 406, 426]; // statuses that say something of the transport alone
 const passing = [408, 409, 425, 429]; // statuses below 500 that may be others next time
+const crossing = 30_000; // ms in which an attempt that was given up may yet come to the server
 const mostDenials = 3; // fresh tokens in a row that the server does not take
 
 /** Carried is what the links carry. */
@@ -45,7 +46,7 @@ interface Attempt {
   readonly cursor: string | undefined;
   link: Link | undefined;
   pulse: Pulse;
-  welcomedAt: number; // 0 before
+  lived: (() => number) | undefined; // for how many ms, since its welcome
 }
 
 /**
@@ -66,6 +67,8 @@ export class Connection {
   #upgrade: ReturnType<typeof setTimeout> | undefined;
   #upgrades = 0;
   #paced: number | undefined; // what the stream said of coming back, ms
+  #held = false; // it is the server who has the next attempt wait
+  #rival: (() => number) | undefined; // since an attempt was given up
   #denials = 0;
   #leaving = false;
   #closed = false;
@@ -87,7 +90,7 @@ export class Connection {
 
   /** link returns the link to send on, undefined while there is none that was welcomed. */
   get link(): Link | undefined {
-    return this.#current?.welcomedAt ? this.#current.link : undefined;
+    return this.#current?.lived && this.#current.link;
   }
 
   connect(): void {
@@ -101,7 +104,7 @@ export class Connection {
   /** wake looks whether the link is still there, or makes one without waiting. */
   wake(): void {
     if (this.#current) return this.#current.pulse.check();
-    if (this.status.value.phase !== 'waiting') return;
+    if (this.status.value.phase !== 'waiting' || this.#held) return;
     this.#backoff.reset();
     this.connect();
   }
@@ -115,18 +118,16 @@ export class Connection {
   /** use changes the transports; a link that is up stays until another takes over. */
   use(list: readonly Transport[]): void {
     this.#choice.use(list);
-    const attempt = this.#candidate;
-    this.#candidate = undefined;
-    if (attempt) this.#drop(attempt);
+    this.#giveUp();
     if (!this.#current) return this.wake();
     if (this.#current.transport === list[0]) return;
-    if (this.#current.welcomedAt) this.#move(true);
+    if (this.#current.lived) this.#move(true);
     else this.#ended(this.#current, new Lost('another transport is wanted'), 0);
   }
 
   /** restart gives up the present link for another one. */
   restart(why: Error): void {
-    if (this.#current) this.#ended(this.#current, why);
+    if (this.#current) this.#ended(this.#current, why, this.#backoff.next());
   }
 
   /** leave says goodbye, and closes. */
@@ -134,6 +135,7 @@ export class Connection {
     const link = this.link;
     if (link) {
       this.#leaving = true;
+      this.#giveUp();
       link.send('{"type":"leave"}');
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, goodbye);
@@ -171,11 +173,11 @@ export class Connection {
       transport,
       cursor,
       link: undefined,
-      welcomedAt: 0,
+      lived: undefined,
       // What is posted may be answered by another edge: then the stream has its own heartbeats alone.
       pulse: new Pulse(patience, direct ? pingEvery : 3 * pingEvery, direct ? 1 : 1.5, {
         ping: () => attempt.link?.send(this.#carried.ping()),
-        dead: () => this.#ended(attempt, new Lost('nothing was heard from the server')),
+        dead: () => this.#silent(attempt),
       }),
     };
     const url = target(cursor);
@@ -224,13 +226,13 @@ export class Connection {
       this.#welcome(attempt, frame);
     } else if (frame.type === 'status') {
       if (attempt === this.#current) this.#show({ recovering: frame.state !== 'serving' });
-    } else if (attempt.welcomedAt) {
+    } else if (attempt.lived) {
       this.#carried.take(frame, posted);
     }
   }
 
   #welcome(attempt: Attempt, frame: Welcome): void {
-    const again = attempt.welcomedAt > 0; // a fresh state on the same link
+    const again = attempt.lived !== undefined; // a fresh state on the same link
     if (attempt === this.#candidate) {
       const old = this.#current;
       this.#current = attempt;
@@ -238,7 +240,7 @@ export class Connection {
       if (old) this.#drop(old);
     }
     if (!again) {
-      attempt.welcomedAt = Date.now();
+      attempt.lived = stopwatch();
       this.#denials = 0;
       this.#choice.welcomed(attempt.transport);
       this.#tokens.keep((token) => this.link?.send(JSON.stringify({ type: 'auth', token })));
@@ -249,9 +251,23 @@ export class Connection {
     this.#show({ phase: 'online', transport: attempt.transport, error: undefined, recovering: false });
   }
 
+  /** giveUp ends a link that is on its way. */
+  #giveUp(): void {
+    const attempt = this.#candidate;
+    this.#candidate = undefined;
+    if (attempt) this.#drop(attempt);
+  }
+
   #drop(attempt: Attempt): void {
+    if (attempt.link && !attempt.lived) this.#rival = stopwatch();
     attempt.pulse.stop();
     attempt.link?.close();
+  }
+
+  #silent(attempt: Attempt): void {
+    const asked = attempt.link !== undefined;
+    if (!asked) this.#tokens.forget();
+    this.#ended(attempt, new Lost(asked ? 'nothing was heard from the server' : 'no token has come', !asked));
   }
 
   /** move makes another link beside the current one. */
@@ -292,7 +308,8 @@ export class Connection {
       // Another link is on its way already. That may be why this one has ended: it was replaced.
       return this.#show({ phase: 'connecting', transport: this.#current.transport, error, recovering: false });
     }
-    const lived = attempt.welcomedAt && Date.now() - attempt.welcomedAt;
+    this.#held = false;
+    const lived = attempt.lived?.() ?? 0;
     if (lived > steady) this.#backoff.reset();
     const delay = wait ?? this.#consequence(attempt, error, lived);
     if (delay === undefined) return this.close(error);
@@ -303,11 +320,17 @@ export class Connection {
   /** consequence returns after how many ms to come back, undefined for never. */
   #consequence(attempt: Attempt, error: Error, lived: number): number | undefined {
     if (error instanceof Terminated) {
+      // A link of our own that was given up may have been the last to come.
+      if (error.code === 'replaced' && this.#rival && this.#rival() < crossing) {
+        this.#rival = undefined;
+        return this.#backoff.next();
+      }
       if (!error.reconnect) return undefined;
       if (error.code === 'token_expired') {
         if (!this.#tokens.renewable) return undefined;
         this.#tokens.expired();
       }
+      this.#held = error.after !== undefined;
       return error.after ?? this.#backoff.next();
     }
     if (error instanceof Refused && !unsuited.includes(error.status) && (error.byServer || error.status === 401)) {
@@ -318,9 +341,10 @@ export class Connection {
       } else if (error.status < 500 && !passing.includes(error.status)) {
         return undefined;
       }
+      this.#held = error.after !== undefined;
       return (error.after ?? 0) + this.#backoff.next();
     }
-    if (attempt.welcomedAt) {
+    if (attempt.lived) {
       this.#choice.ended(lived);
       return this.#paced ?? this.#backoff.next();
     }

@@ -17,7 +17,7 @@ import type {
 import { Choice } from './choice.ts';
 import { type Latency, now, type Trace } from './clock.ts';
 import { Connection, closedBy } from './connection.ts';
-import { Rejected } from './errors.ts';
+import { Refused, Rejected, Terminated } from './errors.ts';
 import type { Feed } from './feed.ts';
 import type { AckFrame, AnswerFrame, ServerFrame, Welcome } from './frames.ts';
 import { Identity } from './identity.ts';
@@ -25,7 +25,7 @@ import type { Transport, WebSocketConstructor } from './link.ts';
 import type { Members } from './members.ts';
 import type { Observable } from './observable.ts';
 import type { Options, QueryOptions, SendOptions } from './options.ts';
-import { type Call, Outbox } from './outbox.ts';
+import { type Call, exceeds, Outbox } from './outbox.ts';
 import { visible } from './pulse.ts';
 import type { Status } from './status.ts';
 import { Stream, type Update } from './stream.ts';
@@ -46,7 +46,8 @@ export interface Answer<R = unknown> {
   readonly data: R;
 }
 
-const mostPresence = 4096; // bytes
+const mostPresence = 4 << 10; // bytes
+const mostSignal = 64 << 10;
 
 /** open opens a connection to the entity of this URL, `https://host/v1/{category}/{id}`, and keeps it up until it is closed. */
 export function open<C = Untyped>(url: string | URL, options: Options<C>): Entity<C> {
@@ -82,6 +83,7 @@ export class Entity<C = Untyped> {
   readonly #stream: Stream<C>;
   readonly #outbox: Outbox;
   readonly #connection: Connection;
+  readonly #socket: WebSocketConstructor | undefined;
   readonly #transports: readonly Transport[];
   #presence: string | undefined;
   #unlisten = () => {};
@@ -103,11 +105,8 @@ export class Entity<C = Untyped> {
     this.messages = stream.messages;
     this.updates = stream.updates;
 
-    const socket = options.WebSocket ?? (globalThis.WebSocket as WebSocketConstructor | undefined);
-    const wanted = options.transports ?? ['websocket', 'sse', 'longpoll'];
-    this.#transports = wanted.filter((transport) => transport !== 'websocket' || socket);
-    if (this.#transports.length === 0)
-      throw new TypeError('there is no WebSocket here, and no other transport is allowed');
+    this.#socket = options.WebSocket ?? (globalThis.WebSocket as WebSocketConstructor | undefined);
+    this.#transports = this.#usable(options.transports ?? ['websocket', 'sse', 'longpoll']);
 
     let settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
     this.ready = new Promise((resolve, reject) => {
@@ -137,6 +136,12 @@ export class Entity<C = Untyped> {
       ping: () => stream.ping(),
       closed: (error: Error | undefined) => {
         this.#unlisten();
+        if (
+          (error instanceof Refused && error.status === 403) ||
+          (error instanceof Terminated && error.code === 'refused')
+        ) {
+          identity.forget(); // it may be another subject's
+        }
         this.#outbox.close(error);
         stream.end();
         settle?.reject(closedBy(error));
@@ -154,7 +159,7 @@ export class Entity<C = Untyped> {
           return target;
         },
         fetch: options.fetch ?? ((...args) => fetch(...args)),
-        WebSocket: socket,
+        WebSocket: this.#socket,
         tickets: options.tickets ?? false,
         backoff: options.backoff ?? {},
         patience: options.patience ?? 8_000,
@@ -222,6 +227,9 @@ export class Entity<C = Untyped> {
 
   /** Tells the others something that is lost when it is missed. Returns false when it cannot be sent just now. */
   signal<N extends SignalName<C>>(name: N, data: Signals<C>[N]): boolean {
+    if (exceeds(JSON.stringify(data ?? null), mostSignal)) {
+      throw new Rejected('too_large', 'the data of a signal is 64 KiB at most');
+    }
     const link = this.#connection.link;
     if (!link || link.busy) return false;
     link.send(JSON.stringify({ type: 'signal', name, data }));
@@ -231,7 +239,7 @@ export class Entity<C = Untyped> {
   /** Sets what others see of this connection, on this link and those to come: 4 KiB of JSON at most; null removes it. */
   presence(data: Presence<C> | null): void {
     const line = JSON.stringify({ type: 'presence', data });
-    if (new TextEncoder().encode(line).length - 27 > mostPresence) {
+    if (exceeds(JSON.stringify(data ?? null), mostPresence)) {
       throw new Rejected('too_large', 'presence data is 4 KiB at most');
     }
     this.#presence = line;
@@ -240,7 +248,7 @@ export class Entity<C = Untyped> {
 
   /** Changes which transports may be used, the best first; without any, those of `open` again. Nothing is lost. */
   use(...transports: Transport[]): void {
-    this.#connection.use(transports.length > 0 ? transports : this.#transports);
+    this.#connection.use(transports.length > 0 ? this.#usable(transports) : this.#transports);
   }
 
   /** Gets a fresh state from the server. */
@@ -284,6 +292,12 @@ export class Entity<C = Untyped> {
       settled = () => signal?.removeEventListener('abort', abort);
       this.#pump();
     }).finally(() => settled());
+  }
+
+  #usable(wanted: readonly Transport[]): readonly Transport[] {
+    const usable = wanted.filter((transport) => transport !== 'websocket' || this.#socket);
+    if (usable.length > 0) return usable;
+    throw new TypeError('there is no WebSocket here, and no other transport is allowed');
   }
 
   #pump(): void {

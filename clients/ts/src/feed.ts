@@ -1,5 +1,5 @@
 import { Overflow } from './errors.ts';
-import { call } from './observable.ts';
+import { call, inTurn } from './observable.ts';
 
 /** Feed is a sequence of things that happen. */
 export interface Feed<T> extends AsyncIterable<T> {
@@ -64,7 +64,7 @@ export class Pipe<T> implements Feed<T> {
       return { done: true, value: undefined } as const;
     };
     return {
-      next: async () => {
+      next: inTurn<IteratorResult<T, undefined>>(async () => {
         for (;;) {
           if (overflown && !done) {
             end();
@@ -76,7 +76,7 @@ export class Pipe<T> implements Feed<T> {
             wake = resolve;
           });
         }
-      },
+      }),
       return: async () => end(),
     };
   }

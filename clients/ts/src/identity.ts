@@ -35,6 +35,11 @@ export class Identity {
     return id;
   }
 
+  /** forget has the next page begin with another name. */
+  forget(): void {
+    write(this.#storage, this.#key, '');
+  }
+
   #keep(): void {
     write(this.#storage, this.#key, `${this.conn} ${this.#reserved}`);
   }

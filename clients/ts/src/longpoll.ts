@@ -26,6 +26,7 @@ export function openLongPoll(dial: Dial, hears: Hears): Link {
       const response = await poll(dial, url, stop.signal);
       const frames: ServerFrame[] = response.status === 204 ? [] : await response.json();
       if (stop.signal.aborted) return;
+      if (!Array.isArray(frames)) throw new Lost('an answer to a poll without frames');
       hears.heard();
       url.searchParams.delete('welcome');
       const cursor = response.headers.get('tutti-cursor');

@@ -23,6 +23,16 @@ export function call<T>(fn: (value: T) => void, value: T): void {
   }
 }
 
+/** inTurn has each call wait for the one before it. */
+export function inTurn<R>(step: () => Promise<R>): () => Promise<R> {
+  let last: Promise<unknown> = Promise.resolve();
+  return () => {
+    const own = last.then(step, step);
+    last = own;
+    return own;
+  };
+}
+
 /** Source is an Observable in the hands of whoever sets it. */
 export class Source<T> implements Observable<T> {
   #value: T;
@@ -41,7 +51,10 @@ export class Source<T> implements Observable<T> {
   set(value: T): void {
     if (Object.is(value, this.#value)) return;
     this.#value = value;
-    for (const fn of [...this.#subscribers]) if (this.#subscribers.has(fn)) call(fn, value);
+    for (const fn of [...this.#subscribers]) {
+      if (!Object.is(this.#value, value)) return; // one of them has changed it, and all know
+      if (this.#subscribers.has(fn)) call(fn, value);
+    }
   }
 
   /** end says that the value will not change any more. */
@@ -76,7 +89,7 @@ export class Source<T> implements Observable<T> {
       return { done: true, value: undefined } as const;
     };
     return {
-      next: async () => {
+      next: inTurn<IteratorResult<T, undefined>>(async () => {
         while (!fresh) {
           if (done || this.#ended) return end();
           await new Promise<void>((resolve) => {
@@ -85,7 +98,7 @@ export class Source<T> implements Observable<T> {
         }
         fresh = false;
         return done ? end() : { done: false, value: this.#value };
-      },
+      }),
       return: async () => end(),
     };
   }

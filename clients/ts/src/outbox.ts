@@ -29,7 +29,9 @@ const mostFlying = 256; // the server takes no more without an answer
 const mostBytes = 1 << 20; // of one frame; more would cost the link
 const headBytes = 64;
 
-const sizeOf = (text: string) => (text.length * 3 < mostBytes ? text.length : new TextEncoder().encode(text).length);
+/** exceeds says whether a text is longer than so many bytes. */
+export const exceeds = (text: string, most: number): boolean =>
+  text.length * 3 > most && (text.length > most || new TextEncoder().encode(text).length > most);
 
 /**
  * Outbox holds every command and query that has had no answer, in order. Ids are given when a frame is first
@@ -56,7 +58,7 @@ export class Outbox {
 
   /** check throws why a frame cannot be taken. */
   check(rest: string): void {
-    if (sizeOf(rest) + headBytes > mostBytes) throw new Rejected('too_large', 'the data is too large for a frame');
+    if (exceeds(rest, mostBytes - headBytes)) throw new Rejected('too_large', 'the data is too large for a frame');
     if (this.size >= this.#most.commands || this.#bytes + rest.length > this.#most.bytes) {
       throw new Rejected('overloaded', 'too much waits for the server');
     }

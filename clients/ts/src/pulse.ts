@@ -17,7 +17,7 @@ export class Pulse {
   readonly #beats: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #heartbeat = 0; // ms; 0 before the welcome
-  #asked: number | undefined; // when a ping went out after which nothing was heard, Unix ms
+  #asked: (() => number) | undefined; // since a ping went out after which nothing was heard
   #opened = false;
   #visible = visible();
 
@@ -66,18 +66,28 @@ export class Pulse {
   }
 
   #ping(): void {
-    this.#asked ??= Date.now();
+    this.#asked ??= stopwatch();
     this.#checks.ping();
     const next = this.#visible && this.#every > 0 ? Math.min(this.#every, this.#heartbeat) : this.#heartbeat;
     this.#set(() => this.#beat(this.#beats * this.#heartbeat), next);
   }
 
   #beat(patience: number): void {
-    const left = this.#asked === undefined ? patience : this.#asked + patience - Date.now();
-    if (this.#asked === undefined) this.#ping();
+    const left = patience - (this.#asked?.() ?? 0);
+    if (!this.#asked) this.#ping();
     else if (left <= 0) this.#checks.dead();
     else this.#set(() => this.#beat(patience), left);
   }
+}
+
+/**
+ * stopwatch returns what tells how many ms have passed: the clock may be set back meanwhile, and the timer stand still
+ * while the machine sleeps, so that the longer of both counts.
+ */
+export function stopwatch(): () => number {
+  const date = Date.now();
+  const time = performance.now();
+  return () => Math.max(Date.now() - date, performance.now() - time);
 }
 
 /** visible says whether somebody may look at the page; programs without a page always. */

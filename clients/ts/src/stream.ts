@@ -76,6 +76,9 @@ export class Stream<C> {
 
   /** welcome takes where the stream begins, or begins anew. */
   welcome(frame: Welcome): void {
+    if (frame.resumed && (frame.epoch !== this.epoch || frame.rev > this.last)) {
+      throw new Lost('the link began elsewhere'); // it was made before a fresh state was wanted
+    }
     this.member = frame.member;
     this.epoch = frame.epoch;
     this.roster.welcome();

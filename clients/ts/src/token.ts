@@ -50,7 +50,8 @@ export class Tokens {
     const before = this.#token;
     if (!this.renewable || !before) return;
     const left = this.#left(before);
-    if (left === Number.POSITIVE_INFINITY) return;
+    // The server has just taken it: if it looks expired, the clocks differ, and the server will say when it is.
+    if (left === Number.POSITIVE_INFINITY || left <= 0) return;
     this.#later(Math.max(left - Math.max(left / 10, margin), again), use);
   }
 
@@ -79,17 +80,24 @@ export class Tokens {
     this.#timer = undefined;
   }
 
+  /** forget has the next one asked for anew: the last question may never be answered. */
+  forget(): void {
+    this.#asked = undefined;
+  }
+
   #fresh(): Promise<string> {
-    this.#asked ??= Promise.resolve()
+    if (this.#asked) return this.#asked;
+    const asked: Promise<string> = Promise.resolve()
       .then(() => (typeof this.#from === 'function' ? this.#from(this.#reason) : this.#from))
       .then((token) => {
         this.#token = token;
         return token;
       })
       .finally(() => {
-        this.#asked = undefined;
+        if (this.#asked === asked) this.#asked = undefined;
       });
-    return this.#asked;
+    this.#asked = asked;
+    return asked;
   }
 
   /** left returns for how many ms a token says it is valid. Nothing is verified: it is the client's own. */

@@ -37,7 +37,12 @@ export function openWebSocket(dial: Dial, hears: Hears): Link {
     if (over || !dial.WebSocket) return;
     const url = new URL(dial.url);
     url.protocol = url.protocol.replace('http', 'ws');
-    const s = new dial.WebSocket(url.href, proof ? [subprotocol, proof] : [subprotocol]);
+    let s: WebSocketLike;
+    try {
+      s = new dial.WebSocket(url.href, proof ? [subprotocol, proof] : [subprotocol]);
+    } catch (error) {
+      return end(new Lost('a WebSocket is not allowed here', false, error));
+    }
     socket = s;
     s.onopen = () => {
       open = true;

@@ -96,3 +96,28 @@ test('a subscriber that fails harms nobody else', async () => {
   expect(seen).toEqual([1]);
   expect(thrown).toMatchObject([{ message: 'of the application' }]);
 });
+
+test('whoever is told last is told the latest, also when another one changes it while being told', () => {
+  const source = new Source(0);
+  source.subscribe((v) => v === 1 && source.set(2));
+  const seen: number[] = [];
+  source.subscribe((v) => seen.push(v));
+  source.set(1);
+  expect(seen.at(-1)).toBe(2);
+});
+
+test('each of several questions for the next one is answered', async () => {
+  const source = new Source(0);
+  const values = source[Symbol.asyncIterator]();
+  await values.next();
+  const pipe = new Pipe<number>();
+  const items = pipe[Symbol.asyncIterator]();
+  const all = Promise.all([values.next(), values.next(), items.next(), items.next(), items.next()]);
+  source.set(1);
+  pipe.push(1);
+  await new Promise((r) => setTimeout(r));
+  source.set(2);
+  pipe.push(2);
+  pipe.end();
+  expect((await all).map((r) => r.value)).toEqual([1, 2, 1, 2, undefined]);
+});

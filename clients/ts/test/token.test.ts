@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Entity } from '../src/index.ts';
 import { type Desk, openDesk } from './desk.ts';
 import { Fake, settled, welcome } from './fake.ts';
+import { FakeHTTP } from './fakehttp.ts';
 import { token } from './server.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_800_000_000_000 }));
@@ -82,4 +83,49 @@ test('without a way to get another token, an expired one is the end', async () =
   await settled();
   fake.last.say({ type: 'terminate', code: 'token_expired', reconnect: true });
   expect(desk.status.value).toMatchObject({ phase: 'closed', error: { code: 'token_expired' } });
+});
+
+test('a clock that is ahead of the server has no token asked for again and again', async () => {
+  const fake = new Fake();
+  let asked = 0;
+  desk = openDesk('http://h/v1/desk/1', {
+    WebSocket: fake.WebSocket,
+    token: () => {
+      asked++;
+      return valid(-3600 + asked);
+    },
+  });
+  const socket = await fake.next();
+  socket.accept(welcome());
+  for (let i = 0; i < 30; i++) {
+    await vi.advanceTimersByTimeAsync(1_000);
+    for (const ping of socket.pings()) socket.say({ type: 'pong', t: ping.t });
+  }
+  expect(asked).toBe(1);
+  socket.say({ type: 'terminate', code: 'token_expired', reconnect: true, after: 10 });
+  await fake.next();
+  expect(asked).toBe(2);
+});
+
+test('a token that takes long says nothing of the transport', async () => {
+  const fake = new Fake();
+  const http = new FakeHTTP();
+  let give = (_: string) => {};
+  let asked = 0;
+  desk = openDesk('http://h/v1/desk/1', {
+    WebSocket: fake.WebSocket,
+    fetch: http.fetch,
+    token: () => {
+      asked++;
+      return new Promise((resolve) => {
+        give = resolve;
+      });
+    },
+  });
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(asked).toBeGreaterThan(1); // the first may never come
+  give('late');
+  const socket = await fake.next();
+  expect(socket.protocols[1]).toBe('bearer.late');
+  expect(http.has()).toBe(false);
 });
