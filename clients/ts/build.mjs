@@ -1,6 +1,9 @@
 // Builds dist: the client as one ES module, the React hooks as another beside it, and their types.
 import { execFileSync } from 'node:child_process';
+import { cpSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
+
+rmSync('dist', { recursive: true, force: true });
 
 await build({
   entryPoints: ['src/index.ts'],
@@ -22,3 +25,4 @@ await build({
   sourcemap: true,
 });
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+cpSync('../../LICENSE', 'dist/LICENSE');
