@@ -225,7 +225,10 @@ export class Entity<C = Untyped> {
     return { rev: answer.rev, data: answer.data as QueryAnswer<C, N> };
   }
 
-  /** Tells the others something that is lost when it is missed. Returns false when it cannot be sent just now. */
+  /**
+   * Tells the others something that is lost when it is missed: 64 KiB of JSON at most. Returns false when it cannot be
+   * sent just now.
+   */
   signal<N extends SignalName<C>>(name: N, data: Signals<C>[N]): boolean {
     if (exceeds(JSON.stringify(data ?? null), mostSignal)) {
       throw new Rejected('too_large', 'the data of a signal is 64 KiB at most');
@@ -257,7 +260,7 @@ export class Entity<C = Untyped> {
     this.#connection.restart(new Error('a fresh state is wanted'));
   }
 
-  /** Looks at once whether the link is still there, or makes another without waiting. */
+  /** Looks at once whether the link is still there, or makes another without waiting, unless it is the server who said how long. */
   wake(): void {
     this.#connection.wake();
   }
