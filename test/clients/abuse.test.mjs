@@ -132,7 +132,7 @@ test('two thousand polls that wait cost little, and nobody else anything', async
       await sequence.acked(id);
       times.push(performance.now() - from);
     }
-    return times.sort((a, b) => a - b)[Math.floor(n * 0.9)];
+    return times.sort((a, b) => a - b)[n / 2];
   };
   const calm = await commands(50);
   const [bytes, routines] = [await node.bytes(), await metric('go_goroutines')];
@@ -164,8 +164,8 @@ test('two thousand polls that wait cost little, and nobody else anything', async
   const answers = new Set(await Promise.all(polls));
   const told = performance.now() - from;
   assert.deepEqual([...answers], ['event 2']);
-  t.diagnostic(`90% of commands within ${calm.toFixed(1)} ms before and ${waiting.toFixed(1)} ms beside; a poll has ${Math.round(grown / many)} bytes, ${(spawned / many).toFixed(1)} goroutines; all told in ${Math.round(told)} ms`);
-  assert.ok(waiting < calm + 100, `a command takes ${waiting} ms, and ${calm} ms without the polls`);
+  t.diagnostic(`half of the commands within ${calm.toFixed(1)} ms before and ${waiting.toFixed(1)} ms beside; a poll has ${Math.round(grown / many)} bytes, ${(spawned / many).toFixed(1)} goroutines; all told in ${Math.round(told)} ms`);
+  assert.ok(waiting < calm + 50, `a command takes ${waiting} ms, and ${calm} ms without the polls`);
   assert.ok(grown < many * 64 * 1024, `${grown} bytes for ${many} polls`);
 
   // A client that goes takes its polls with it.

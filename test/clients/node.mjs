@@ -60,7 +60,7 @@ export class Node {
     this.#process = spawn(binary, flags, { stdio: ['ignore', 'ignore', 'pipe'], env });
     this.#said = '';
     this.#address = await new Promise((resolve, reject) => {
-      this.#process.stderr.on('data', (d) => {
+      this.#process.stderr.setEncoding('utf8').on('data', (d) => {
         this.#said = (this.#said + d).slice(-4_000_000);
         const admin = this.#said.match(/"msg":"operator's listener is open","address":"([^"]+)"/)?.[1];
         const address = this.#said.match(/"msg":"node serves","address":"([^"]+)"/)?.[1];
@@ -84,9 +84,12 @@ export class Node {
     return this.#end('SIGTERM');
   }
 
+  /** stop ends the process; what clients did must be no error of the node's. */
   async stop() {
     await this.drain();
     if (this.#dir) await rm(this.#dir, { recursive: true, force: true });
+    const errors = this.#said.split('\n').filter((l) => l.includes('"level":"ERROR"') || /^(panic|fatal error|goroutine \d)/.test(l));
+    if (errors.length) throw new Error(`the node complained:\n${errors.join('\n')}`);
   }
 
   async #end(signal) {
