@@ -42,10 +42,11 @@ type Client struct {
 	err        error // why no link follows; set before ended is closed
 
 	// What the goroutine of run knows.
-	epoch  string
-	last   uint64    // revision of the last event or state
-	gaveUp time.Time // when a link last ended without a word of the server
-	denied int       // how often in a row the token was refused
+	epoch   string
+	last    uint64    // revision of the last event or state
+	attempt int64     // of the link that was tried last
+	gaveUp  time.Time // when a link last ended without a word of the server
+	denied  int       // how often in a row the token was refused
 }
 
 // Open connects to the entity at that URL and returns when it has accepted the connection. Until

@@ -27,7 +27,7 @@ var _ carrier = (*longPoll)(nil)
 const headerCursor = "Tutti-Cursor"
 
 func (c *Client) dialPoll(ctx context.Context, s *stream) carrier {
-	u := overHTTP(c.config.target(c.entity, s.cursor))
+	u := overHTTP(c.target(s.cursor))
 	q := u.Query()
 	q.Set("welcome", "1") // before everything else
 	u.RawQuery = q.Encode()

@@ -16,7 +16,7 @@ type sse struct {
 var _ carrier = (*sse)(nil)
 
 func (c *Client) dialEvents(ctx context.Context, s *stream) (carrier, error) {
-	r, err := s.l.request(ctx, http.MethodGet, overHTTP(c.config.target(c.entity, s.cursor)).String())
+	r, err := s.l.request(ctx, http.MethodGet, overHTTP(c.target(s.cursor)).String())
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/tutti-rt/tutti/wire"
@@ -76,15 +77,18 @@ func (c *Config) plain() *http.Client {
 	return &h
 }
 
-// target returns the URL of the next link.
-func (c *Config) target(entity *url.URL, cursor wire.Cursor) *url.URL {
-	u := *entity
+// target returns the URL of the next link. Its attempt is higher than any before, so that one that was given up and
+// comes late does not replace it; the clock is so after a restart of the program as well.
+func (c *Client) target(cursor wire.Cursor) *url.URL {
+	c.attempt = max(c.attempt+1, time.Now().UnixMilli())
+	u := *c.entity
 	q := u.Query()
-	q.Set("conn", c.Conn)
-	if c.SendOnly {
+	q.Set("conn", c.config.Conn)
+	q.Set("attempt", strconv.FormatInt(c.attempt, 10))
+	if c.config.SendOnly {
 		q.Set("watch", "0")
 	}
-	if c.Presence {
+	if c.config.Presence {
 		q.Set("presence", "1")
 	}
 	if !cursor.IsZero() {

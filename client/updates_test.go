@@ -18,7 +18,7 @@ func TestUpdates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		c, l := s.open(client.Config{Token: "secret", Presence: true, Conn: "conn-of-the-tests"}, welcome(5, `{"n":1}`))
-		if l.path != "/v1/room/a%20b" || l.query.Encode() != "conn=conn-of-the-tests&presence=1" {
+		if l.path != "/v1/room/a%20b" || l.query.Encode() != "attempt=946684800000&conn=conn-of-the-tests&presence=1" {
 			t.Errorf("the client asked for %s?%s", l.path, l.query.Encode())
 		}
 		if got := l.header.Get("Authorization"); got != "Bearer secret" {

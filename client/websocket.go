@@ -38,7 +38,7 @@ func (c *Client) dialWebSocket(ctx context.Context, s *stream) (carrier, error) 
 	w := &webSocket{l: s.l, ctx: context.WithoutCancel(ctx)}
 	upgrading := *c.config.HTTPClient
 	upgrading.Transport = upgrader{cmp.Or(upgrading.Transport, http.DefaultTransport), w}
-	ws, response, err := websocket.Dial(ctx, c.config.target(c.entity, s.cursor).String(), &websocket.DialOptions{
+	ws, response, err := websocket.Dial(ctx, c.target(s.cursor).String(), &websocket.DialOptions{
 		HTTPClient:   &upgrading,
 		HTTPHeader:   header,
 		Subprotocols: []string{wire.Subprotocol},

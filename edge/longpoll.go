@@ -69,6 +69,9 @@ func (t longPoll) serve(x *exchange) *problem {
 // resume finds the link of the poll before, where this one goes on from what that one was answered.
 func (q *poll) resume(claims tutti.Claims) (bool, *problem) {
 	s := q.edge.pollOf(q.request)
+	if s != nil && q.attempt != 0 && q.attempt < s.attempt && s.link.sub.name == claims.Subject {
+		return false, refuse(http.StatusConflict, "a later request of this connection has come before")
+	}
 	if s == nil || q.welcome || s.link.sub.name != claims.Subject || s.link.watch != q.watch || s.link.presence != q.presence {
 		return false, nil
 	}
@@ -131,7 +134,7 @@ func (q *poll) begin(t longPoll, claims tutti.Claims) *problem {
 		return v.problem()
 	}
 	q.socket, q.hold = l.pull()
-	q.socket.claims, q.socket.given = q.edge.sum(claims), q.cursor
+	q.socket.claims, q.socket.given, q.socket.attempt = q.edge.sum(claims), q.cursor, q.attempt
 	if q.conn != "" {
 		q.edge.keepPoll(l)
 		l.worker.schedule(deadline{when: q.edge.now() + int64(q.edge.timing.Linger), link: l, what: deadlineLinger})

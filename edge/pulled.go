@@ -18,6 +18,8 @@ type pulled struct {
 	link  *link
 	ready chan struct{} // capacity 1: the worker has handed the link to the handler that waits
 	gone  chan struct{} // closed by close
+	// attempt is the one of its client's that made it; 0: the client does not count them.
+	attempt uint64
 	// recalled means that the handler wants the link back.
 	recalled atomic.Bool
 

@@ -3,6 +3,7 @@ package edge
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/tutti-rt/tutti/wire"
@@ -14,6 +15,7 @@ type request struct {
 	id       string
 	conn     string
 	cursor   *wire.Cursor // nil: none
+	attempt  uint64       // which of the connection's requests for a link this is; 0: the client does not count them
 	watch    bool
 	presence bool
 	flags    wire.Flags // of the attachment, besides those
@@ -44,6 +46,13 @@ func (q *request) parseQuery(raw string, required bool) *problem {
 			return bad("cursor has to be <epoch>:<rev>")
 		}
 		q.cursor = &c
+	}
+	if values.Has("attempt") {
+		n, err := strconv.ParseUint(values.Get("attempt"), 10, 64)
+		if err != nil || n == 0 || n > wire.MaxInteger {
+			return bad("attempt has to be an integer from 1 to 2^53-1")
+		}
+		q.attempt = n
 	}
 	var ok1, ok2, ok3 bool
 	q.watch, ok1 = flag(values, "watch", true)

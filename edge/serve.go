@@ -172,7 +172,7 @@ func (e *Edge) attach(ctx context.Context, l *link, q *request, claims tutti.Cla
 		e.log.Error("claims cannot be encoded", "error", err)
 		return verdict{}, refuse(http.StatusInternalServerError, "")
 	}
-	env := &wire.Envelope{Kind: wire.KindAttach, Flags: q.flags, Claims: encoded}
+	env := &wire.Envelope{Kind: wire.KindAttach, Flags: q.flags, Claims: encoded, Command: q.attempt}
 	if q.watch {
 		env.Flags |= wire.Watch
 	}

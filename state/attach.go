@@ -48,6 +48,11 @@ func (e *entity) attach(m *message) {
 		e.leaveEmpty()
 		return
 	}
+	if known != nil && !l.sender && env.Command != 0 && env.Command < known.attempt {
+		// A request that its client has given up since, and that was long on its way.
+		e.refuse(l, wire.Reconnect, wire.EndReplaced, "a later link of this connection has come before")
+		return
+	}
 	fresh, err := e.newMember(id, claims)
 	if err != nil {
 		e.memberFailed(l, err)
@@ -71,6 +76,8 @@ func (e *entity) attach(m *message) {
 	}
 	if l.sender {
 		l.own = &fresh.claims
+	} else {
+		known.attempt = max(known.attempt, env.Command)
 	}
 	e.see(known.audience)
 	l.member = known

@@ -63,6 +63,8 @@ type member struct {
 	away     int64 // when its last link went, time passed; 0 while it has one
 	unseen   bool  // known from the journal only: no link has come since the partition was acquired
 
+	attempt uint64 // the highest of its links, where its client counts them
+
 	acted   int64 // when it did something last, time passed, while it is in idle
 	arrival hook
 	absence hook

@@ -7,7 +7,7 @@ type Kind uint8
 // Conn and the entity; the owner answers to Edge.
 const (
 	// KindAttach brings a link to an entity. Claims; Revision and Epoch of the cursor with HasCursor;
-	// Watch, Presence flags; Reattach when the owner changed and the link had been welcomed before.
+	// Command: which of its connection's attempts this is, 0 where the client does not count them; Watch, Presence flags; Reattach when the owner changed and the link had been welcomed before.
 	KindAttach Kind = iota + 1
 	// KindDetach says that a link is gone, and with Leave that the connection is gone for good.
 	KindDetach

@@ -86,6 +86,7 @@ export class Entity<C = Untyped> {
   readonly #socket: WebSocketConstructor | undefined;
   readonly #transports: readonly Transport[];
   #presence: string | undefined;
+  #attempt = 0; // of the link that was tried last
   #unlisten = () => {};
 
   constructor(address: string | URL, options: Options<C>) {
@@ -153,6 +154,9 @@ export class Entity<C = Untyped> {
         target: (cursor) => {
           const target = new URL(url);
           target.searchParams.set('conn', this.conn);
+          // One that was given up and comes late replaces none that came after it.
+          this.#attempt = Math.max(this.#attempt + 1, Date.now());
+          target.searchParams.set('attempt', String(this.#attempt));
           if (!watching) target.searchParams.set('watch', '0');
           if (options.presence) target.searchParams.set('presence', '1');
           if (cursor !== undefined) target.searchParams.set('cursor', cursor);

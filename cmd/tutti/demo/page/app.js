@@ -7,10 +7,10 @@ this.#c()&&this.#a?!1:(this.#o=0,e||++this.#r>=this.#t.length?(this.#r=0,this.#s
 at:n,edge_us:s=0,state_us:i=0}){let o=t-e,a=Math.max(o-s-i,0);return n!==void 0&&(this.#e=[...this.#e.slice(1-Wt),{network:a,offset:n-e-a/2}]),{roundTrip:o,edge:s,
 state:i,...this.#n(e,a,n)}}trace(e,t,{at:n,...s}){let i=Object.values(s).reduce((o,a)=>o+a,0);return{...this.#n(e,Math.max(t-e-i,0),n),...s}}reset(){this.#e=[]}#n(e,t,n){
 let s;for(let a of this.#e)(!s||a.network<s.network)&&(s=a);let i=s&&n!==void 0?n-s.offset-e:t/2,o=Math.min(Math.max(i,0),t);return{up:o,down:t-o}}};var ne=class{#e;#n;#t=0;constructor({min:e=100,max:t=1e4}){this.#e=e,this.#n=Math.max(t,e)}next(){let e=Math.min(this.#n,this.#e*2**Math.min(this.#t,30));return this.#t++,
-Math.random()*e}reset(){this.#t=0}};var S=class extends Error{get name(){return"TuttiError"}},w=class extends S{get name(){return"Rejected"}code;constructor(e,t){super(t||e),this.code=e}},x=class extends S{get name(){
-return"Unknown"}},L=class extends S{get name(){return"Closed"}},z=class extends S{get name(){return"Overflow"}},k=class extends S{get name(){return"Terminated"}code;reconnect;after;constructor(e,t,n,s){
-super(t||e),this.code=e,this.reconnect=n,this.after=s}},E=class extends S{get name(){return"Refused"}status;code;after;byServer;constructor(e,t,n,s,i){super(t),
-this.status=e,this.byServer=n,this.code=s,this.after=i}},f=class extends S{get name(){return"Lost"}unreachable;constructor(e,t=!1,n){super(e,{cause:n}),this.unreachable=
+Math.random()*e}reset(){this.#t=0}};var C=class extends Error{get name(){return"TuttiError"}},w=class extends C{get name(){return"Rejected"}code;constructor(e,t){super(t||e),this.code=e}},x=class extends C{get name(){
+return"Unknown"}},L=class extends C{get name(){return"Closed"}},z=class extends C{get name(){return"Overflow"}},k=class extends C{get name(){return"Terminated"}code;reconnect;after;constructor(e,t,n,s){
+super(t||e),this.code=e,this.reconnect=n,this.after=s}},E=class extends C{get name(){return"Refused"}status;code;after;byServer;constructor(e,t,n,s,i){super(t),
+this.status=e,this.byServer=n,this.code=s,this.after=i}},f=class extends C{get name(){return"Lost"}unreachable;constructor(e,t=!1,n){super(e,{cause:n}),this.unreachable=
 t}};async function O(r){let e=!!r.headers.get("content-type")?.startsWith("application/problem+json"),t={};try{e?t=await r.json():await r.body?.cancel()}catch{}
 return new E(r.status,t.detail??t.title??`status ${r.status}`,e,t.code,_t(r.headers.get("retry-after")))}function _t(r){if(!r)return;let e=/^\d+$/.test(r)?Number(
 r)*1e3:Date.parse(r)-Date.now();return Number.isNaN(e)?void 0:Math.min(Math.max(e,0),36e5)}var P=r=>r?{authorization:`Bearer ${r}`}:{};function*se(r){let e=[],t=0;for(let n of r)(e.length===256||t>0&&t+n.length>262144)&&(yield e.join(`
@@ -54,33 +54,33 @@ if(u.protocol!==ce)return o(new E(426,`the server does not speak ${ce}`,!1));e.h
 new k(`closed with ${b}`,Y,!1):new f(Y))}};return r.tickets&&r.token()?Jt(r).then(h=>l(`ticket.${h}`),o):l(r.token()&&`bearer.${r.token()}`),{send(h){i.push(h)===
 1&&queueMicrotask(c)},get busy(){return(t?.bufferedAmount??0)>Kt},drained:async()=>{},close:a}}async function Jt({url:r,token:e,fetch:t}){let n;try{let s=new URL(
 `${r.pathname.slice(0,r.pathname.lastIndexOf("/v1/"))}/v1/tickets`,r);n=await t(s,{method:"POST",headers:P(e()),credentials:"omit",cache:"no-store"})}catch(s){throw new f(
-"no answer to the request for a ticket",!0,s)}if(!n.ok)throw await O(n);return(await n.json()).ticket}var Vt={websocket:ot,sse:it,longpoll:rt},Gt=5e3,Yt=3e4,Xt=6e5,Zt=2e3,en=[405,406,426],tn=[408,409,425,429],nn=3e4,sn=3,le=class{status;#e;#n;#t;#s;#r;#i;#o;#a=!1;#c;#l;#d=0;#u;#f=!1;#h;#p=0;#g=!1;#k=!1;constructor(e,t,n,s){
+"no answer to the request for a ticket",!0,s)}if(!n.ok)throw await O(n);return(await n.json()).ticket}var Vt={websocket:ot,sse:it,longpoll:rt},Gt=5e3,Yt=3e4,Xt=6e5,Zt=2e3,en=[405,406,426],tn=[408,409,425,429],nn=3e4,sn=3,le=class{status;#e;#n;#t;#s;#r;#i;#o;#a=!1;#c;#l;#d=0;#h;#f=!1;#u;#p=0;#g=!1;#k=!1;constructor(e,t,n,s){
 this.#e=e,this.#n=t,this.#t=n,this.#s=s,this.#r=new ne(t.backoff),this.status=new T({phase:"connecting",transport:n.present,recovering:!1,error:void 0,retryAt:void 0})}get link(){
 return this.#i?.lived&&this.#i.link}connect(){if(clearTimeout(this.#c),this.#k||this.#i)return;let e=this.#t.present;this.#m({phase:"connecting",transport:e,retryAt:void 0}),
 this.#i=this.#y(e)}wake(){if(this.#i)return this.#i.pulse.check();this.status.value.phase!=="waiting"||this.#f||(this.#r.reset(),this.connect())}look(e){this.#i?.
-pulse.look(e),e&&this.wake()}use(e){if(this.#t.use(e),this.#S(),!this.#i)return this.wake();this.#i.transport!==e[0]&&(this.#i.lived?this.#x(!0):this.#w(this.#i,
-new f("another transport is wanted"),0))}restart(e){this.#i&&this.#w(this.#i,e,this.#r.next())}async leave(){let e=this.link;e&&(this.#g=!0,this.#S(),e.send('{"\
+pulse.look(e),e&&this.wake()}use(e){if(this.#t.use(e),this.#C(),!this.#i)return this.wake();this.#i.transport!==e[0]&&(this.#i.lived?this.#x(!0):this.#w(this.#i,
+new f("another transport is wanted"),0))}restart(e){this.#i&&this.#w(this.#i,e,this.#r.next())}async leave(){let e=this.link;e&&(this.#g=!0,this.#C(),e.send('{"\
 type":"leave"}'),await new Promise(t=>{let n=setTimeout(t,Zt);e.drained().then(()=>{clearTimeout(n),t()})})),this.close()}close(e){if(!this.#k){this.#k=!0,clearTimeout(
 this.#c),clearTimeout(this.#l),this.#s.stop();for(let t of[this.#i,this.#o])t&&this.#v(t);this.#i=this.#o=void 0,this.#m({phase:"closed",error:e,retryAt:void 0,
 recovering:!1}),this.status.end(),this.#e.closed(e)}}#m(e){this.status.set({...this.status.value,...e})}#y(e){let{patience:t,pingEvery:n,target:s}=this.#n,i=this.#e.
 cursor,o=e==="websocket",a={transport:e,cursor:i,link:void 0,lived:void 0,pulse:new oe(t,o?n:3*n,o?1:1.5,{ping:()=>a.link?.send(this.#e.ping()),dead:()=>this.#E(
-a)})},c=s(i);return this.#u=void 0,this.#s.get().then(()=>{this.#T(a)&&(a.link=Vt[e]({...this.#n,url:c,token:()=>this.#s.present},{heard:()=>a.pulse.heard(),frames:(l,h)=>this.#O(
-a,l,h),ended:l=>this.#w(a,l),pace:l=>{this.#u=l}}))},l=>this.#w(a,new f("no token",!0,l))),a}#T(e){return e===this.#i||e===this.#o}#O(e,t,n){try{for(let s of t){
-if(!this.#T(e))break;this.#C(e,s,n)}}catch(s){this.#w(e,s)}this.#e.publish()}#C(e,t,n){if(t.type==="terminate"){let{code:s,message:i,reconnect:o,after:a}=t;n||this.#w(
+a)})},c=s(i);return this.#h=void 0,this.#s.get().then(()=>{this.#T(a)&&(a.link=Vt[e]({...this.#n,url:c,token:()=>this.#s.present},{heard:()=>a.pulse.heard(),frames:(l,h)=>this.#O(
+a,l,h),ended:l=>this.#w(a,l),pace:l=>{this.#h=l}}))},l=>this.#w(a,new f("no token",!0,l))),a}#T(e){return e===this.#i||e===this.#o}#O(e,t,n){try{for(let s of t){
+if(!this.#T(e))break;this.#S(e,s,n)}}catch(s){this.#w(e,s)}this.#e.publish()}#S(e,t,n){if(t.type==="terminate"){let{code:s,message:i,reconnect:o,after:a}=t;n||this.#w(
 e,new k(s,i,o,a))}else t.type==="welcome"?this.#b(e,t):t.type==="status"?e===this.#i&&this.#m({recovering:t.state!=="serving"}):e.lived&&this.#e.take(t,n)}#b(e,t){
 let n=e.lived!==void 0;if(e===this.#o){let s=this.#i;this.#i=e,this.#o=void 0,s&&this.#v(s)}n||(e.lived=ae(),this.#p=0,this.#t.welcomed(e.transport),this.#s.keep(
 s=>this.link?.send(JSON.stringify({type:"auth",token:s}))),this.#M()),this.#e.welcome(t,!t.known&&e.cursor!==void 0,n),n||e.pulse.welcome(t.heartbeat),this.#m({
-phase:"online",transport:e.transport,error:void 0,recovering:!1})}#S(){let e=this.#o;this.#o=void 0,e&&this.#v(e)}#v(e){e.link&&!e.lived&&(this.#h=ae()),e.pulse.
+phase:"online",transport:e.transport,error:void 0,recovering:!1})}#C(){let e=this.#o;this.#o=void 0,e&&this.#v(e)}#v(e){e.link&&!e.lived&&(this.#u=ae()),e.pulse.
 stop(),e.link?.close()}#E(e){let t=e.link!==void 0;t||this.#s.forget(),this.#w(e,new f(t?"nothing was heard from the server":"no token has come",!t))}#x(e){this.#a=
 e,this.#o=this.#y(this.#t.best)}#M(){if(clearTimeout(this.#l),this.#i?.transport===this.#t.best){this.#d=0;return}let e=Math.min(Yt*2**this.#d,Xt)*(.75+Math.random()/
 2);this.#l=setTimeout(()=>{this.#d++,this.link&&!this.#o&&this.#x(!1)},e)}#w(e,t,n){if(!this.#T(e))return;if(this.#g)return this.close();if(this.#v(e),e===this.#o){
 if(this.#o=void 0,!this.#a)return this.#M();e=this.#i,this.#v(e)}if(this.#s.stop(),clearTimeout(this.#l),this.#i=this.#o,this.#o=void 0,this.#i)return this.#m({
 phase:"connecting",transport:this.#i.transport,error:t,recovering:!1});this.#f=!1;let s=e.lived?.()??0;s>Gt&&this.#r.reset();let i=n??this.#L(e,t,s);if(i===void 0)
 return this.close(t);this.#m({phase:"waiting",error:t,retryAt:Date.now()+i,recovering:!1}),this.#c=setTimeout(()=>this.connect(),i)}#L(e,t,n){if(t instanceof k){
-if(t.code==="replaced"&&this.#h&&this.#h()<nn)return this.#h=void 0,this.#r.next();if(!t.reconnect)return;if(t.code==="token_expired"){if(!this.#s.renewable)return;
+if(t.code==="replaced"&&this.#u&&this.#u()<nn)return this.#u=void 0,this.#r.next();if(!t.reconnect)return;if(t.code==="token_expired"){if(!this.#s.renewable)return;
 this.#s.expired()}return this.#f=t.after!==void 0,t.after??this.#r.next()}if(t instanceof E&&!en.includes(t.status)&&(t.byServer||t.status===401)){if(this.#t.answered(),
 t.status===401){if(!this.#s.renewable||++this.#p>sn)return;this.#s.expired()}else if(t.status<500&&!tn.includes(t.status))return;return this.#f=t.after!==void 0,
-(t.after??0)+this.#r.next()}return e.lived?(this.#t.ended(n),this.#u??this.#r.next()):(e.transport==="websocket"&&!this.#t.hasFallback&&this.#s.expired(),e.transport!==
+(t.after??0)+this.#r.next()}return e.lived?(this.#t.ended(n),this.#h??this.#r.next()):(e.transport==="websocket"&&!this.#t.hasFallback&&this.#s.expired(),e.transport!==
 this.#t.present?this.#r.next():this.#t.failed(t instanceof f&&t.unreachable)?0:this.#r.next())}},Be=r=>new L(r?`closed: ${r.message}`:"closed",{cause:r});var rn=256,de=class{conn;#e;#n;#t;#s;constructor(e,t,n){this.#e=n,this.#n=`tutti.conn.${e}`;let[s,i]=Z(n,this.#n)?.split(" ")??[],o=s&&(!t||t===s)?Number(i):0;this.
 conn=t??(o>0&&s?s:on()),this.#t=o>0?o:t?Date.now()*1e3:1,this.#s=this.#t,this.#r()}take(){let e=this.#t++;return e>=this.#s&&(this.#s=e+rn,this.#r()),e}forget(){
 K(this.#e,this.#n,"")}#r(){K(this.#e,this.#n,`${this.conn} ${this.#s}`)}processed(e){this.#t=Math.max(this.#t,e+1)}};function on(){return Array.from(crypto.getRandomValues(
@@ -113,45 +113,46 @@ epoch=i,this.last=Number(o??0)}get cursor(){return this.epoch===void 0?void 0:`$
 member=e.member,this.epoch=e.epoch,this.roster.welcome(),e.resumed||(this.last=e.rev,!this.#n))return;for(let n of this.#e.unanswered(e.acked))this.fold.drop(n);
 let t=e.state;this.fold.fresh(t),this.#s.push(()=>this.updates.push({type:"state",rev:e.rev,state:t}))}take(e,t){switch(e.type){case"event":this.#a(e);break;case"\
 ack":t&&this.#n&&e.rev>this.last?this.#d(e):this.#l(e);break;case"reject":case"answer":this.#l(e);break;case"message":this.#c(e);break;case"presence":this.roster.
-take(e);break;case"pong":this.#u(e)}}publish(){this.fold.publish(),this.roster.publish();for(let e of this.#s.splice(0))e()}ping(){let{up:e,down:t}=this.#r??{};
+take(e);break;case"pong":this.#h(e)}}publish(){this.fold.publish(),this.roster.publish();for(let e of this.#s.splice(0))e()}ping(){let{up:e,down:t}=this.#r??{};
 return this.#r=void 0,this.#o={n:++this.#i,at:W()},JSON.stringify({type:"ping",t:this.#i,up:Ie(e),down:Ie(t)})}end(){for(let e of this.#t.values())clearTimeout(
 e);this.fold.end(),this.roster.members.end(),this.latency.end();for(let e of[this.events,this.messages,this.updates])e.end()}trace(e,{trace:t}){return t&&this.clock.
 trace(e.sentAt,W(),t)}#a(e){let{type:t,prev:n=e.rev-1,...s}=e;if(e.rev<=this.last)return;if(n>this.last)throw new f(`events between ${this.last} and ${e.rev} ar\
 e missing`);let i=e.by===this.member&&e.cmd!==void 0,o={...s,mine:i},a=i?this.#e.find(e.cmd):void 0;a&&this.fold.drop(a),this.last=e.rev;try{this.fold.event(o)}catch(c){
 throw this.refresh(),c}finally{this.#s.push(()=>{this.events.push(o),this.updates.push({type:"event",event:o})})}}#c({type:e,...t}){this.#s.push(()=>this.messages.
 push(t))}#l(e){clearTimeout(this.#t.get(e.id)),this.#t.delete(e.id);let t=this.#e.settle(e);t&&this.fold.drop(t)}#d(e){if(this.#t.has(e.id))return;let t=()=>{this.#l(
-e),this.publish()};this.#t.set(e.id,setTimeout(t,hn))}#u(e){let t=this.#o;!t||e.t!==t.n||(this.#r=this.clock.pong(t.at,W(),e),this.latency.set(this.#r),this.#o=
+e),this.publish()};this.#t.set(e.id,setTimeout(t,hn))}#h(e){let t=this.#o;!t||e.t!==t.n||(this.#r=this.clock.pong(t.at,W(),e),this.latency.set(this.#r),this.#o=
 void 0)}};var ge=class{#e;#n;#t="first";#s;#r;constructor(e){this.#e=e}get present(){return this.#n??""}get renewable(){return typeof this.#e=="function"}async get(){return this.#n&&
 this.#a(this.#n)<=0&&this.expired(),this.#n??this.#o()}expired(){this.renewable&&this.#n&&(this.#n=void 0,this.#t="expired")}keep(e){this.stop();let t=this.#n;if(!this.
 renewable||!t)return;let n=this.#a(t);n===Number.POSITIVE_INFINITY||n<=0||this.#i(Math.max(n-Math.max(n/10,5e3),1e3),e)}#i(e,t){this.#r=setTimeout(async()=>{let n=this.#r;
 if(e>864e5)return this.keep(t);let s=this.#n;this.#t="expiring";try{let i=await this.#o();if(n!==this.#r)return;i!==s&&t(i),this.keep(t)}catch{n===this.#r&&this.#i(
 1e3,t)}},Math.min(e,864e5))}stop(){clearTimeout(this.#r),this.#r=void 0}forget(){this.#s=void 0}#o(){if(this.#s)return this.#s;let e=Promise.resolve().then(()=>typeof this.#e==
 "function"?this.#e(this.#t):this.#e).then(t=>(this.#n=t,t)).finally(()=>{this.#s===e&&(this.#s=void 0)});return this.#s=e,e}#a(e){try{let t=e.split(".")[1]?.replaceAll(
-"-","+").replaceAll("_","/")??"",n=JSON.parse(atob(t)).exp;return typeof n=="number"?n*1e3-Date.now():Number.POSITIVE_INFINITY}catch{return Number.POSITIVE_INFINITY}}};var un=4096,fn=65536;function qe(r,e){return new ye(r,e)}function Qe(r,e,t){return`${String(r).replace(/\/$/,"")}/v1/${e}/${encodeURIComponent(t)}`}var ye=class{ready;state;confirmed;status;members;latency;events;messages;updates;conn;#e;#n;#t;#s;#r;#i;#o=()=>{};constructor(e,t){
+"-","+").replaceAll("_","/")??"",n=JSON.parse(atob(t)).exp;return typeof n=="number"?n*1e3-Date.now():Number.POSITIVE_INFINITY}catch{return Number.POSITIVE_INFINITY}}};var un=4096,fn=65536;function qe(r,e){return new ye(r,e)}function Qe(r,e,t){return`${String(r).replace(/\/$/,"")}/v1/${e}/${encodeURIComponent(t)}`}var ye=class{ready;state;confirmed;status;members;latency;events;messages;updates;conn;#e;#n;#t;#s;#r;#i;#o=0;#a=()=>{};constructor(e,t){
 let n=new URL(e,globalThis.location?.href);n.protocol=n.protocol.replace(/^ws/,"http");let s=new de(n.href,t.conn,t.storage);this.conn=s.conn;let i=t.watch!==!1;
 this.#n=new he(s,t.queue??{},W);let o=new pe(t.apply,this.#n,i,t.cursor);this.#e=o,this.state=o.fold.state,this.confirmed=o.fold.confirmed,this.members=o.roster.
-members,this.latency=o.latency,this.events=o.events,this.messages=o.messages,this.updates=o.updates,this.#s=t.WebSocket??globalThis.WebSocket,this.#r=this.#c(t.
+members,this.latency=o.latency,this.events=o.events,this.messages=o.messages,this.updates=o.updates,this.#s=t.WebSocket??globalThis.WebSocket,this.#r=this.#l(t.
 transports??["websocket","sse","longpoll"]);let a;this.ready=new Promise((l,h)=>{a={resolve:l,reject:h}}),this.ready.catch(()=>{});let c={get cursor(){return o.
 cursor},welcome:(l,h,p)=>{if(o.welcome(l),p)return;o.attached(),s.processed(l.acked);let u=b=>this.#t.link?.send(b);this.#i!==void 0&&u(this.#i);for(let b of this.#n.
-again(h,u))o.fold.drop(b);a?.resolve()},take:(l,h)=>{o.take(l,h),(l.type==="ack"||l.type==="reject"||l.type==="answer")&&this.#l()},publish:()=>o.publish(),ping:()=>o.
-ping(),closed:l=>{this.#o(),(l instanceof E&&l.status===403||l instanceof k&&l.code==="refused")&&s.forget(),this.#n.close(l),o.end(),a?.reject(Be(l))}};this.#t=
-new le(c,{target:l=>{let h=new URL(n);return h.searchParams.set("conn",this.conn),i||h.searchParams.set("watch","0"),t.presence&&h.searchParams.set("presence","\
-1"),l!==void 0&&h.searchParams.set("cursor",l),h},fetch:t.fetch??((...l)=>fetch(...l)),WebSocket:this.#s,tickets:t.tickets??!1,backoff:t.backoff??{},patience:t.
-patience??8e3,pingEvery:t.pingEvery??5e3},new ee(this.#r,n.origin,t.storage),new ge(t.token)),this.status=this.#t.status,this.#d(),this.#t.connect()}get member(){
-return this.#e.member}get rev(){return this.#e.last}get cursor(){return this.#e.cursor}get unanswered(){return this.#n.size}async send(e,...[t,n={}]){let{expect:s,
-trace:i,predict:o,signal:a}=n,c={name:e,data:t??null,expect:s,trace:i||void 0},l,h=await this.#a(!1,c,a,u=>{l=u,o&&(this.#e.fold.predict(u,o),this.#e.fold.publish())}),
-p=l&&this.#e.trace(l,h);return{id:h.id,rev:h.rev,reply:h.reply,...p&&{trace:p}}}async query(e,...[t,n={}]){let{consistency:s,maxAge:i,signal:o}=n,a={name:e,data:t??
-null,consistency:s,max_age_ms:i},c=await this.#a(!0,a,o,()=>{});return{rev:c.rev,data:c.data}}signal(e,t){if(ue(JSON.stringify(t??null),fn))throw new w("too_lar\
-ge","the data of a signal is 64 KiB at most");let n=this.#t.link;return!n||n.busy?!1:(n.send(JSON.stringify({type:"signal",name:e,data:t})),!0)}presence(e){let t=JSON.
-stringify({type:"presence",data:e});if(ue(JSON.stringify(e??null),un))throw new w("too_large","presence data is 4 KiB at most");this.#i=t,this.#t.link?.send(t)}use(...e){
-this.#t.use(e.length>0?this.#c(e):this.#r)}refresh(){this.#e.refresh(),this.#t.restart(new Error("a fresh state is wanted"))}wake(){this.#t.wake()}async leave(){
-await this.#t.leave()}close(){this.#t.close()}async#a(e,t,n,s){let{phase:i,error:o}=this.status.value;if(i==="closed")throw Be(o);n?.throwIfAborted();let a=`,${JSON.
-stringify(t).slice(1)}`;this.#n.check(a);let c=()=>{};return new Promise((l,h)=>{let p={isQuery:e,rest:a,resolve:l,reject:h,id:0,sentAt:0,abandoned:!1};s(p),this.#n.
-add(p);let u=()=>{this.#n.abandon(p,n?.reason)&&(this.#e.fold.drop(p),this.#e.publish())};n?.addEventListener("abort",u),c=()=>n?.removeEventListener("abort",u),
-this.#l()}).finally(()=>c())}#c(e){let t=e.filter(n=>n!=="websocket"||this.#s);if(t.length>0)return t;throw new TypeError("there is no WebSocket here, and no ot\
-her transport is allowed")}#l(){let e=this.#t.link;e&&this.#n.pump(t=>e.send(t))}#d(){let e=()=>this.wake(),t=()=>this.#t.look(_e()),{document:n}=globalThis;globalThis.
-addEventListener?.("online",e),globalThis.addEventListener?.("offline",e),n?.addEventListener("visibilitychange",t),this.#o=()=>{globalThis.removeEventListener?.(
-"online",e),globalThis.removeEventListener?.("offline",e),n?.removeEventListener("visibilitychange",t)}}};var ct=["live","recovering","connecting","away","ended"];function B({phase:r,recovering:e,error:t}){switch(r){case"online":return e?"recovering":"live";case"con\
+again(h,u))o.fold.drop(b);a?.resolve()},take:(l,h)=>{o.take(l,h),(l.type==="ack"||l.type==="reject"||l.type==="answer")&&this.#d()},publish:()=>o.publish(),ping:()=>o.
+ping(),closed:l=>{this.#a(),(l instanceof E&&l.status===403||l instanceof k&&l.code==="refused")&&s.forget(),this.#n.close(l),o.end(),a?.reject(Be(l))}};this.#t=
+new le(c,{target:l=>{let h=new URL(n);return h.searchParams.set("conn",this.conn),this.#o=Math.max(this.#o+1,Date.now()),h.searchParams.set("attempt",String(this.#o)),
+i||h.searchParams.set("watch","0"),t.presence&&h.searchParams.set("presence","1"),l!==void 0&&h.searchParams.set("cursor",l),h},fetch:t.fetch??((...l)=>fetch(...l)),
+WebSocket:this.#s,tickets:t.tickets??!1,backoff:t.backoff??{},patience:t.patience??8e3,pingEvery:t.pingEvery??5e3},new ee(this.#r,n.origin,t.storage),new ge(t.token)),
+this.status=this.#t.status,this.#h(),this.#t.connect()}get member(){return this.#e.member}get rev(){return this.#e.last}get cursor(){return this.#e.cursor}get unanswered(){
+return this.#n.size}async send(e,...[t,n={}]){let{expect:s,trace:i,predict:o,signal:a}=n,c={name:e,data:t??null,expect:s,trace:i||void 0},l,h=await this.#c(!1,c,
+a,u=>{l=u,o&&(this.#e.fold.predict(u,o),this.#e.fold.publish())}),p=l&&this.#e.trace(l,h);return{id:h.id,rev:h.rev,reply:h.reply,...p&&{trace:p}}}async query(e,...[
+t,n={}]){let{consistency:s,maxAge:i,signal:o}=n,a={name:e,data:t??null,consistency:s,max_age_ms:i},c=await this.#c(!0,a,o,()=>{});return{rev:c.rev,data:c.data}}signal(e,t){
+if(ue(JSON.stringify(t??null),fn))throw new w("too_large","the data of a signal is 64 KiB at most");let n=this.#t.link;return!n||n.busy?!1:(n.send(JSON.stringify(
+{type:"signal",name:e,data:t})),!0)}presence(e){let t=JSON.stringify({type:"presence",data:e});if(ue(JSON.stringify(e??null),un))throw new w("too_large","presen\
+ce data is 4 KiB at most");this.#i=t,this.#t.link?.send(t)}use(...e){this.#t.use(e.length>0?this.#l(e):this.#r)}refresh(){this.#e.refresh(),this.#t.restart(new Error(
+"a fresh state is wanted"))}wake(){this.#t.wake()}async leave(){await this.#t.leave()}close(){this.#t.close()}async#c(e,t,n,s){let{phase:i,error:o}=this.status.
+value;if(i==="closed")throw Be(o);n?.throwIfAborted();let a=`,${JSON.stringify(t).slice(1)}`;this.#n.check(a);let c=()=>{};return new Promise((l,h)=>{let p={isQuery:e,
+rest:a,resolve:l,reject:h,id:0,sentAt:0,abandoned:!1};s(p),this.#n.add(p);let u=()=>{this.#n.abandon(p,n?.reason)&&(this.#e.fold.drop(p),this.#e.publish())};n?.
+addEventListener("abort",u),c=()=>n?.removeEventListener("abort",u),this.#d()}).finally(()=>c())}#l(e){let t=e.filter(n=>n!=="websocket"||this.#s);if(t.length>0)
+return t;throw new TypeError("there is no WebSocket here, and no other transport is allowed")}#d(){let e=this.#t.link;e&&this.#n.pump(t=>e.send(t))}#h(){let e=()=>this.
+wake(),t=()=>this.#t.look(_e()),{document:n}=globalThis;globalThis.addEventListener?.("online",e),globalThis.addEventListener?.("offline",e),n?.addEventListener(
+"visibilitychange",t),this.#a=()=>{globalThis.removeEventListener?.("online",e),globalThis.removeEventListener?.("offline",e),n?.removeEventListener("visibility\
+change",t)}}};var ct=["live","recovering","connecting","away","ended"];function B({phase:r,recovering:e,error:t}){switch(r){case"online":return e?"recovering":"live";case"con\
 necting":return t?"away":"connecting";case"waiting":return"away";case"closed":return"ended"}}function d(r){let e=document.querySelector(r);if(!e)throw new Error(
 `the page has no ${r}`);return e}var v=sessionStorage;function lt(r){return Array.from(crypto.getRandomValues(new Uint8Array(r)),e=>e.toString(16).padStart(2,"0")).join("")}function Ke(r,e){let t=v.
 getItem(r);if(t)return t;let n=e();return v.setItem(r,n),n}var dt="amber brave calm clever cosmic dapper eager fabled gentle golden honest jolly keen lively luc\
@@ -177,31 +178,31 @@ n){let c=document.createElement("span");c.className="you",c.textContent="you",o.
 5","#f76b15"],["amber","#ffc53d","#ffc53d"],["lime","#9ad04b","#9ad04b"],["green","#2f9e6a","#2f9e6a"],["teal","#12a594","#12a594"],["sky","#5bc4f0","#5bc4f0"],
 ["blue","#3b6fe0","#3b6fe0"],["indigo","#5b5bd6","#6e6ade"],["violet","#9a5cd0","#9a5cd0"],["pink","#e0559f","#e0559f"],["peach","#ffb8a0","#ffb8a0"],["brown","\
 #a1704b","#a1704b"]],ke=class{#e;#n;#t=d("#canvas");#s=d("#pointers");#r=d("#cross");#i=d("#board-spot");#o=this.#t.getContext("2d",{alpha:!1});#a=new Uint8Array(
-g*g);#c=new Map;#l=new ImageData(g,g);#d=new Uint32Array(this.#l.data.buffer);#u=new Uint32Array(we.length);#f=!1;#h=10;#p=3;#g=null;#k=0;#m=new Map;#y={x:128,y:128};constructor(e,t){
-this.#e=e,this.#n=t,this.#R(),this.#x(),this.recolor(),e.updates.subscribe(n=>n.type==="state"?this.#O(n.state):this.#C(n.event)),e.messages.subscribe(({name:n,
+g*g);#c=new Map;#l=new ImageData(g,g);#d=new Uint32Array(this.#l.data.buffer);#h=new Uint32Array(we.length);#f=!1;#u=10;#p=3;#g=null;#k=0;#m=new Map;#y={x:128,y:128};constructor(e,t){
+this.#e=e,this.#n=t,this.#R(),this.#x(),this.recolor(),e.updates.subscribe(n=>n.type==="state"?this.#O(n.state):this.#S(n.event)),e.messages.subscribe(({name:n,
 by:s,data:i})=>n==="pointer"&&s&&this.#F(s,i)),e.members.subscribe(({list:n})=>{for(let s of this.#m.keys())n.has(s)||this.#$(s)})}recolor(){let e=document.documentElement.
-dataset.theme==="dark";we.forEach(([,t,n],s)=>{let i=Number.parseInt((e?n:t).slice(1),16);this.#u[s]=4278190080|(i&255)<<16|i&65280|i>>16});for(let t=0;t<this.#a.
+dataset.theme==="dark";we.forEach(([,t,n],s)=>{let i=Number.parseInt((e?n:t).slice(1),16);this.#h[s]=4278190080|(i&255)<<16|i&65280|i>>16});for(let t=0;t<this.#a.
 length;t++)this.#b(t)}colorAt(e,t){return this.#T(t*g+e)}#T(e){return this.#c.get(e)?.color??this.#a[e]}#O({pixels:e}){this.#a=Uint8Array.from(atob(e??""),t=>t.
-charCodeAt(0));for(let t=0;t<this.#a.length;t++)this.#b(t)}#C({data:e}){let t=e.y*g+e.x;this.#a[t]=e.color,this.#b(t)}#b(e){this.#d[e]=this.#u[this.#T(e)],!this.#f&&
-(this.#f=!0,requestAnimationFrame(()=>{this.#f=!1,this.#o.putImageData(this.#l,0,0)}))}#S(e,t){let n=this.#p/2,s=Math.floor(n);for(let i=-s;i<=s;i++)for(let o=-s;o<=
-s;o++)o*o+i*i<=n*n&&this.#v(e+o,t+i)}#v(e,t){if(e<0||t<0||e>=g||t>=g||this.colorAt(e,t)===this.#h)return;let n=t*g+e,s={color:this.#h};this.#c.set(n,s),this.#b(
-n);let i=()=>{this.#c.get(n)===s&&(this.#c.delete(n),this.#b(n))},o={x:e,y:t,color:this.#h};this.#n.follow(this.#e.send("paint",o,{trace:this.#n.wantsTrace()})).
-then(i,i)}#E(e,t){let n=this.#g??{x:e,y:t},s=Math.max(Math.abs(e-n.x),Math.abs(t-n.y),1);for(let i=this.#g?1:0;i<=s;i++)this.#S(Math.round(n.x+(e-n.x)*i/s),Math.
+charCodeAt(0));for(let t=0;t<this.#a.length;t++)this.#b(t)}#S({data:e}){let t=e.y*g+e.x;this.#a[t]=e.color,this.#b(t)}#b(e){this.#d[e]=this.#h[this.#T(e)],!this.#f&&
+(this.#f=!0,requestAnimationFrame(()=>{this.#f=!1,this.#o.putImageData(this.#l,0,0)}))}#C(e,t){let n=this.#p/2,s=Math.floor(n);for(let i=-s;i<=s;i++)for(let o=-s;o<=
+s;o++)o*o+i*i<=n*n&&this.#v(e+o,t+i)}#v(e,t){if(e<0||t<0||e>=g||t>=g||this.colorAt(e,t)===this.#u)return;let n=t*g+e,s={color:this.#u};this.#c.set(n,s),this.#b(
+n);let i=()=>{this.#c.get(n)===s&&(this.#c.delete(n),this.#b(n))},o={x:e,y:t,color:this.#u};this.#n.follow(this.#e.send("paint",o,{trace:this.#n.wantsTrace()})).
+then(i,i)}#E(e,t){let n=this.#g??{x:e,y:t},s=Math.max(Math.abs(e-n.x),Math.abs(t-n.y),1);for(let i=this.#g?1:0;i<=s;i++)this.#C(Math.round(n.x+(e-n.x)*i/s),Math.
 round(n.y+(t-n.y)*i/s));this.#g={x:e,y:t}}#x(){let e=this.#t;e.addEventListener("pointerdown",t=>{if(t.button!==0)return;e.setPointerCapture(t.pointerId),this.#g=
 null;let n=this.#M(t);this.#E(n.px,n.py)}),e.addEventListener("pointermove",t=>{if(this.#g){let n=t.getCoalescedEvents?.()??[];for(let s of n.length>0?n:[t]){let i=this.#M(
 s);this.#E(i.px,i.py)}}this.#w(this.#M(t))});for(let t of["pointerup","pointercancel"])e.addEventListener(t,()=>this.#g=null);e.addEventListener("pointerleave",
 ()=>this.#e.signal("pointer",null)),e.addEventListener("keydown",t=>this.#L(t)),e.addEventListener("focus",()=>this.#P(!1))}#M(e){let t=this.#t.getBoundingClientRect(),
 n=(e.clientX-t.left)/t.width*g,s=(e.clientY-t.top)/t.height*g;return{x:n,y:s,px:Math.floor(n),py:Math.floor(s)}}#w({x:e,y:t}){let n=performance.now();n-this.#k<
-yn||(this.#k=n,this.#e.signal("pointer",{x:Math.round(e*10)/10,y:Math.round(t*10)/10,color:this.#h}))}#L(e){let t=e.shiftKey?8:1,s={ArrowLeft:[-t,0],ArrowRight:[
+yn||(this.#k=n,this.#e.signal("pointer",{x:Math.round(e*10)/10,y:Math.round(t*10)/10,color:this.#u}))}#L(e){let t=e.shiftKey?8:1,s={ArrowLeft:[-t,0],ArrowRight:[
 t,0],ArrowUp:[0,-t],ArrowDown:[0,t]}[e.key];if(s)this.#y.x=Math.min(g-1,Math.max(0,this.#y.x+s[0])),this.#y.y=Math.min(g-1,Math.max(0,this.#y.y+s[1])),this.#w({
-x:this.#y.x+.5,y:this.#y.y+.5});else if(e.key===" "||e.key==="Enter")this.#S(this.#y.x,this.#y.y);else return;e.preventDefault(),this.#P(!0)}#P(e){let{x:t,y:n}=this.#y;
+x:this.#y.x+.5,y:this.#y.y+.5});else if(e.key===" "||e.key==="Enter")this.#C(this.#y.x,this.#y.y);else return;e.preventDefault(),this.#P(!0)}#P(e){let{x:t,y:n}=this.#y;
 this.#r.style.setProperty("--x",String((t+.5)/g)),this.#r.style.setProperty("--y",String((n+.5)/g)),e&&(this.#i.textContent=`${t}, ${n}: ${we[this.colorAt(t,n)]?.[0]}`)}#F(e,t){
 if(!t)return this.#$(e);let n=this.#m.get(e)??{element:this.#A(e)};this.#m.set(e,n),n.element.style.setProperty("--x",String(mt(t.x/g))),n.element.style.setProperty(
 "--y",String(mt(t.y/g))),n.element.classList.toggle("right",t.x>g*.72),clearTimeout(n.timer),n.timer=setTimeout(()=>this.#$(e),bn)}#A(e){let{name:t}=F(this.#e,e),
 s=d("#pointer-shape").content.firstElementChild.cloneNode(!0);return s.style.setProperty("--hue",String(q(t))),s.querySelector(".pointer-name").textContent=t,this.#s.
 append(s),s}#$(e){let t=this.#m.get(e);t&&(clearTimeout(t.timer),t.element.remove(),this.#m.delete(e))}#R(){let e=d("#palette");we.forEach(([t,n,s],i)=>{let o=document.
 createElement("label");o.className="swatch",o.title=t;let a=document.createElement("input");Object.assign(a,{type:"radio",name:"color",value:String(i),checked:i===
-this.#h}),a.setAttribute("aria-label",t),a.addEventListener("change",()=>this.#h=i);let c=document.createElement("span");c.style.setProperty("--light",n),c.style.
+this.#u}),a.setAttribute("aria-label",t),a.addEventListener("change",()=>this.#u=i);let c=document.createElement("span");c.style.setProperty("--light",n),c.style.
 setProperty("--dark",s),o.append(a,c),e.append(o)});for(let t of document.querySelectorAll("input[name=brush]"))t.addEventListener("change",()=>this.#p=Number(t.
 value))}},mt=r=>Math.min(1,Math.max(0,Number(r)||0));var ze=40,vn=1e3,wn=[["up","To the edge"],["edge","Edge"],["bus","Bus"],["mailbox","Mailbox"],["handler","Handler"],["journal","Disk"],["fanout","Fan-out"],["do\
 wn","Back to you"]],xe=class{#e=[];#n=Number.NEGATIVE_INFINITY;#t=Object.fromEntries(["rtt","up","down","edge","state"].map(e=>[e,d(`#hop-${e}`)]));#s=d("#curve\
@@ -227,7 +228,7 @@ s=>{if(s.type==="state")n.rev=s.rev,n.states++;else{let{rev:i}=s.event;n.events+
 this.#n.state=t?"cut":e?"away":"live"}#c(e){return[...this.#e.values()].reduce((t,n)=>t+n[e],0)}#l(){this.#a||(this.#a=!0,requestAnimationFrame(()=>{this.#a=!1;
 let e={sent:this.#r,stored:this.#i,refused:this.#o,waiting:this.waiting,events:this.events,missing:this.missing};for(let[t,n]of Object.entries(e)){let s=this.#t[t];
 s.textContent=n.toLocaleString()}this.#s.dataset.waiting=String(this.waiting>0),this.#s.dataset.missing=String(this.missing>0),this.#t.revs.textContent=[...this.#e].
-map(([t,n])=>`${t} ${Math.max(n.rev,0).toLocaleString()}`).join(" \xB7 ")}))}};var Ce=class{#e=new AbortController;fetch;WebSocket;constructor(){let e=()=>this.#e.signal;this.fetch=(t,n={})=>fetch(t,{...n,signal:AbortSignal.any([e(),...n.signal?
+map(([t,n])=>`${t} ${Math.max(n.rev,0).toLocaleString()}`).join(" \xB7 ")}))}};var Se=class{#e=new AbortController;fetch;WebSocket;constructor(){let e=()=>this.#e.signal;this.fetch=(t,n={})=>fetch(t,{...n,signal:AbortSignal.any([e(),...n.signal?
 [n.signal]:[]])}),this.WebSocket=class extends Je{constructor(t,n){super(t,n,e())}}}get isCut(){return this.#e.signal.aborted}cut(){this.#e.abort(new TypeError(
 "the network is cut"))}mend(){this.isCut&&(this.#e=new AbortController)}},Je=class{onopen=null;onmessage=null;onclose=null;onerror=null;#e;constructor(e,t,n){let s=(c,l)=>c?.
 call(this,l),i=()=>s(this.onclose,{code:1006,reason:"the network is cut"});if(n.aborted){queueMicrotask(i);return}let o=new WebSocket(e,t);this.#e=o;let a=()=>{
@@ -238,11 +239,11 @@ r.length);let n=t;for(;e>0&&n<r.length;e--)n+=r.codePointAt(n)>65535?2:1;return 
 let t=r.at(-1);typeof e=="string"?typeof t=="string"?r[r.length-1]=t+e:pt(t)&&typeof r.at(-2)=="string"?r[r.length-2]+=e:pt(t)?r.splice(-1,0,e):r.push(e):typeof t==
 "number"&&t>0==e>0?r[r.length-1]=t+e:r.push(e)}var pt=r=>typeof r=="number"&&r<0,Ge=r=>typeof r=="number"&&r>0;function $(r){return r.every(Ge)}function N(r,e){
 let t=!Ve.test(r),n="",s=0;for(let i of e)if(typeof i=="string")n+=i;else{let o=t?s+Math.abs(i):R(r,Math.abs(i),s);i>0&&(n+=r.slice(s,o)),s=o}return n+r.slice(s)}
-function Se(r){let e=0,t=r[0],n=()=>t=r[++e];return{get insert(){return typeof t=="string"?t:void 0},get done(){return t===void 0},get kept(){return Ge(t)},get left(){
+function Ce(r){let e=0,t=r[0],n=()=>t=r[++e];return{get insert(){return typeof t=="string"?t:void 0},get done(){return t===void 0},get kept(){return Ge(t)},get left(){
 return t===void 0?1/0:typeof t=="string"?y(t):Math.abs(t)},skip:n,take(s){if(t===void 0)return s;if(typeof t=="string"){let o=R(t,s),a=t.slice(0,o);return t=t.slice(
-o),t===""&&n(),a}let i=t>0?s:-s;return t-=i,t===0&&n(),i}}}function H(r,e){let t=[],[n,s]=[Se(r),Se(e)];for(;!n.done||!s.done;)if(n.left!==1/0&&!n.kept&&n.insert===
+o),t===""&&n(),a}let i=t>0?s:-s;return t-=i,t===0&&n(),i}}}function H(r,e){let t=[],[n,s]=[Ce(r),Ce(e)];for(;!n.done||!s.done;)if(n.left!==1/0&&!n.kept&&n.insert===
 void 0)m(t,n.take(n.left));else if(s.insert!==void 0)m(t,s.insert),s.skip();else{let i=Math.min(n.left,s.left),o=s.done||s.kept,a=n.take(i);s.take(i),o?m(t,a):typeof a==
-"number"&&m(t,-i)}return t}function Q(r,e){let[t,n]=[[],[]],[s,i]=[Se(r),Se(e)];for(;!s.done||!i.done;)if(s.insert!==void 0)m(t,s.insert),m(n,y(s.insert)),s.skip();else if(i.
+"number"&&m(t,-i)}return t}function Q(r,e){let[t,n]=[[],[]],[s,i]=[Ce(r),Ce(e)];for(;!s.done||!i.done;)if(s.insert!==void 0)m(t,s.insert),m(n,y(s.insert)),s.skip();else if(i.
 insert!==void 0)m(t,y(i.insert)),m(n,i.insert),i.skip();else{let o=Math.min(s.left,i.left),[a,c]=[s.take(o),i.take(o)];a>0&&c>0?(m(t,o),m(n,o)):c>0?m(t,-o):a>0&&
 m(n,-o)}return[t,n]}function Me(r,e){let t=0,n=0;for(let s of r)if(typeof s=="string"){if(t>=e)break;n+=y(s)}else{if(e<=t+Math.abs(s))return s>0?n+e-t:n;t+=Math.
 abs(s),s>0&&(n+=s)}return n+e-t}function Ye(r,e){let t=[],n=0;for(let s of r)if(typeof s=="string")m(t,-y(s));else{let i=R(e,Math.abs(s),n);m(t,s>0?s:e.slice(n,
@@ -252,7 +253,7 @@ for(;n<t&&r.charCodeAt(n)===e.charCodeAt(n);)n++;n>0&&kn(r.charCodeAt(n-1))&&n--
 s>0&&xn(r.charCodeAt(r.length-s))&&s--;let i=[];return m(i,Ee(r,n)),m(i,e.slice(n,e.length-s)),m(i,-y(r.slice(n,r.length-s))),i}var kn=r=>r>=55296&&r<=56319,xn=r=>r>=
 56320&&r<=57343;var Tn=1e5,Ae=class{#e;#n;#t;#s=new Map;#r="";#i=document.createElement("div");#o=!1;constructor(e,t,n){this.#e=e,this.#n=t,this.#t=n,this.#i.className="pad-mir\
 ror",this.#i.setAttribute("aria-hidden","true"),e.parentElement?.append(this.#i),e.addEventListener("scroll",()=>this.#l()),new ResizeObserver(()=>this.#l()).observe(
-e)}put(e,t,n){this.#r=n,t<0?this.#c(e):this.#a(e).at=t,this.#l()}edited(e,t,n){this.#r=n;for(let s of this.#s.values())s.at=Me(t,s.at);e&&(this.#a(e).at=Cn(t)),
+e)}put(e,t,n){this.#r=n,t<0?this.#c(e):this.#a(e).at=t,this.#l()}edited(e,t,n){this.#r=n;for(let s of this.#s.values())s.at=Me(t,s.at);e&&(this.#a(e).at=Sn(t)),
 this.#l()}keep(e){for(let t of this.#s.keys())e(t)||this.#c(t)}#a(e){let t=this.#s.get(e);if(!t){let{name:s}=this.#t(e),i=document.createElement("span");i.className=
 "caret",i.style.setProperty("--hue",String(q(s))),i.dataset.name=s,this.#n.append(i),this.#s.set(e,t={at:0,element:i})}t.element.classList.remove("still"),clearTimeout(
 t.timer);let{element:n}=t;return t.timer=setTimeout(()=>n.classList.add("still"),2500),t}#c(e){let t=this.#s.get(e);clearTimeout(t?.timer),t?.element.remove(),this.#s.
@@ -261,91 +262,91 @@ this.#i.style.width=`${this.#e.clientWidth}px`,this.#i.textContent=`${this.#r.re
 createRange(),s=this.#i.firstChild;for(let{at:i,element:o}of this.#s.values()){let a=Math.min(R(this.#r,i),this.#r.length);n.setStart(s,a),n.setEnd(s,a+1);let c=[
 ...n.getClientRects()].at(this.#r[a]===`
 `?0:-1)??t,l=c.top-t.top-this.#e.scrollTop;o.hidden=l<-4||l>this.#e.clientHeight-8,o.style.transform=`translate(${c.left-t.left}px, ${l}px)`,o.style.height=`${c.
-height||20}px`}}};function Cn(r){let e=0,t=0;for(let n of r)typeof n=="string"?t=e+=y(n):n>0?e+=n:t=e;return t}var Sn=48e3,bt=32,Le=class{text="";#e="";#n=null;#t=null;get pending(){return this.#n!==null||this.#t!==null}get waiting(){return this.#n!==null}edit(e){$(e)||(this.
+height||20}px`}}};function Sn(r){let e=0,t=0;for(let n of r)typeof n=="string"?t=e+=y(n):n>0?e+=n:t=e;return t}var Cn=48e3,bt=32,Le=class{text="";#e="";#n=null;#t=null;get pending(){return this.#n!==null||this.#t!==null}get waiting(){return this.#n!==null}edit(e){$(e)||(this.
 text=N(this.text,e),this.#t=this.#t?H(this.#t,e):e)}take(){if(this.#n||!this.#t)return null;let[e,t]=En(this.#t);return this.#t=$(t)?null:t,$(e)?null:(this.#n=e,
 yt(e))}agreed(){this.#n&&(this.#e=N(this.#e,this.#n)),this.#n=null}refused(){this.#t=this.#n&&this.#t?H(this.#n,this.#t):this.#n??this.#t,this.#n=null}theirs(e){
 this.#e=N(this.#e,e);let t=e;return this.#n&&([t,this.#n]=Q(t,this.#n)),this.#t&&([t,this.#t]=Q(t,this.#t)),this.text=N(this.text,t),t}restart(e){return this.theirs(
-G(this.#e,e))}giveUp(){let e=G(this.text,this.#e);return this.text=this.#e,this.#n=this.#t=null,e}};function En(r){let e=[],t=[],n=Sn;for(let s of r){let i=n<=0;
+G(this.#e,e))}giveUp(){let e=G(this.text,this.#e);return this.text=this.#e,this.#n=this.#t=null,e}};function En(r){let e=[],t=[],n=Cn;for(let s of r){let i=n<=0;
 if(typeof s=="string"){let o=i?"":Mn(s,n);I(e,o),I(t,y(o)),I(t,s.slice(o.length)),n=o===s?n-vt(o)-bt:0}else s>0?(I(e,s),I(t,s)):(I(e,i?-s:s),I(t,i?s:0),n-=bt)}return[
 e,t]}function I(r,e){e!==0&&e!==""&&r.push(e)}function Mn(r,e){let t=Math.min(r.length,e);for(;t>1&&vt(r.slice(0,t))>e;)t=Math.floor(t*.8);return(r.codePointAt(
-t-1)??0)>65535?r.slice(0,t+1):r.slice(0,t)}var An=new TextEncoder,vt=r=>An.encode(JSON.stringify(r)).length;var wt=500,Ln=120,On=800,Pn=300,Rn=2e4,Oe=class{#e;#n;#t=d("#pad-text");#s=d("#pad-status");#r=d("#pad-size");#i;#o=new Le;#a=0;#c="";#l=null;#d="";#u=null;#f=0;#h=!1;#p=[];#g=[];#k=0;#m=0;#y=0;constructor(e,t){
+t-1)??0)>65535?r.slice(0,t+1):r.slice(0,t)}var An=new TextEncoder,vt=r=>An.encode(JSON.stringify(r)).length;var wt=500,Ln=120,On=800,Pn=300,Rn=2e4,Oe=class{#e;#n;#t=d("#pad-text");#s=d("#pad-status");#r=d("#pad-size");#i;#o=new Le;#a=0;#c="";#l=null;#d="";#h=null;#f=0;#u=!1;#p=[];#g=[];#k=0;#m=0;#y=0;constructor(e,t){
 this.#e=e,this.#n=t,this.#i=new Ae(this.#t,d("#carets"),n=>F(e,n)),this.#M(),e.updates.subscribe(n=>n.type==="state"?this.#T(n.state.text,n.rev):this.#O(n.event)),
 e.messages.subscribe(({name:n,by:s,data:i})=>n==="caret"&&s&&this.#i.put(s,i?.at??-1,this.#o.text)),e.members.subscribe(({list:n})=>this.#i.keep(s=>n.has(s))),e.
-status.subscribe(()=>{this.#b(),this.#R()})}get pending(){return this.#o.pending}#T(e,t){this.#l={text:e,rev:t,events:[]},this.#o.waiting||this.#C()}#O(e){let t=e.
-mine&&JSON.stringify(e.data.patches)===this.#c;if(this.#l&&!t)return void this.#l.events.push(e);this.#l&&this.#C(),this.#a=e.rev;let n=gt(e.data.patches);if(t)
-this.#o.agreed(),this.#c="";else{let s=this.#E(()=>this.#o.theirs(n));this.#A(s),this.#i.edited(e.by??"",s,this.#o.text)}this.#b(),this.#R()}#C(){if(!this.#l)return;
+status.subscribe(()=>{this.#b(),this.#R()})}get pending(){return this.#o.pending}#T(e,t){this.#l={text:e,rev:t,events:[]},this.#o.waiting||this.#S()}#O(e){let t=e.
+mine&&JSON.stringify(e.data.patches)===this.#c;if(this.#l&&!t)return void this.#l.events.push(e);this.#l&&this.#S(),this.#a=e.rev;let n=gt(e.data.patches);if(t)
+this.#o.agreed(),this.#c="";else{let s=this.#E(()=>this.#o.theirs(n));this.#A(s),this.#i.edited(e.by??"",s,this.#o.text)}this.#b(),this.#R()}#S(){if(!this.#l)return;
 let{text:e,rev:t,events:n}=this.#l;this.#l=null,this.#a=t,this.#A(this.#E(()=>this.#o.restart(e)));for(let s of n)this.#O(s);this.#b(),this.#R()}#b(){if(this.#l||
 B(this.#e.status.value)!=="live")return;let e=this.#o.take();if(!e)return;let t=this.#a,n=JSON.stringify(e);this.#c=n,this.#n.follow(this.#e.send("edit",{patches:e},
-{expect:t,trace:this.#n.wantsTrace()})).then(()=>{this.#c===n&&(this.#o.agreed(),this.#c=""),this.#v(0)},s=>this.#S(s,t))}#S(e,t){if(this.#e.status.value.phase!==
+{expect:t,trace:this.#n.wantsTrace()})).then(()=>{this.#c===n&&(this.#o.agreed(),this.#c=""),this.#v(0)},s=>this.#C(s,t))}#C(e,t){if(this.#e.status.value.phase!==
 "closed")switch(this.#c="",e instanceof w?e.code:e instanceof x?"unknown":""){case"conflict":return this.#o.refused(),this.#v(this.#a===t&&!this.#l?wt:0);case"o\
 verloaded":case"unavailable":case"rate_limited":case"internal":return this.#o.refused(),this.#v(wt);case"forgotten":case"unknown":return this.#o.refused(),this.#v(
-0);default:this.#E(()=>this.#o.giveUp()),this.#p=[],this.#g=[],this.#n.notify(`The pad refused the edit: ${e.message}`),this.#v(0)}}#v(e){if(this.#l)return this.#C();
-e>0?setTimeout(()=>this.#b(),e):this.#b(),this.#R()}#E(e){let t=e();if($(t))return t;this.#u=this.#u?H(this.#u,t):t;let n=this.#o.text.length<Rn?0:this.#o.text.
-length/2e3;return n===0?this.#x():this.#f||=setTimeout(()=>this.#x(),n),t}#x(){if(clearTimeout(this.#f),this.#f=0,!this.#u||this.#h)return;let e=this.#t,[t,n,s]=[
-this.#u,this.#d,this.#o.text],i=h=>R(s,Me(t,Ee(n,h))),[o,a,c,l]=[i(e.selectionStart),i(e.selectionEnd),e.selectionDirection,e.scrollTop];e.value=Xe(s),document.
-activeElement===e&&e.setSelectionRange(o,a,c),e.scrollTop=l,this.#d=s,this.#u=null}#M(){let e=this.#t;e.addEventListener("input",t=>!t.isComposing&&this.#w()),e.
-addEventListener("compositionstart",()=>this.#h=!0),e.addEventListener("compositionend",()=>{this.#h=!1,this.#w(),this.#x()}),e.addEventListener("keydown",t=>{if(!(t.
+0);default:this.#E(()=>this.#o.giveUp()),this.#p=[],this.#g=[],this.#n.notify(`The pad refused the edit: ${e.message}`),this.#v(0)}}#v(e){if(this.#l)return this.#S();
+e>0?setTimeout(()=>this.#b(),e):this.#b(),this.#R()}#E(e){let t=e();if($(t))return t;this.#h=this.#h?H(this.#h,t):t;let n=this.#o.text.length<Rn?0:this.#o.text.
+length/2e3;return n===0?this.#x():this.#f||=setTimeout(()=>this.#x(),n),t}#x(){if(clearTimeout(this.#f),this.#f=0,!this.#h||this.#u)return;let e=this.#t,[t,n,s]=[
+this.#h,this.#d,this.#o.text],i=h=>R(s,Me(t,Ee(n,h))),[o,a,c,l]=[i(e.selectionStart),i(e.selectionEnd),e.selectionDirection,e.scrollTop];e.value=Xe(s),document.
+activeElement===e&&e.setSelectionRange(o,a,c),e.scrollTop=l,this.#d=s,this.#h=null}#M(){let e=this.#t;e.addEventListener("input",t=>!t.isComposing&&this.#w()),e.
+addEventListener("compositionstart",()=>this.#u=!0),e.addEventListener("compositionend",()=>{this.#u=!1,this.#w(),this.#x()}),e.addEventListener("keydown",t=>{if(!(t.
 ctrlKey||t.metaKey)||t.altKey)return;let n=t.key.toLowerCase();(n==="z"||n==="y")&&(t.preventDefault(),this.#F(n==="y"||t.shiftKey))}),e.addEventListener("befor\
 einput",t=>{t.inputType!=="historyUndo"&&t.inputType!=="historyRedo"||(t.preventDefault(),this.#F(t.inputType==="historyRedo"))}),document.addEventListener("sel\
 ectionchange",()=>document.activeElement===e&&this.#$()),e.addEventListener("blur",()=>this.#e.signal("caret",null))}#w(){let e=this.#t;if(!Fn(e.value)){let n=e.
-selectionStart;e.value=e.value.toWellFormed(),e.setSelectionRange(n,n)}let t=G(Xe(this.#d),e.value);$(t)||(this.#d=N(this.#d,t),this.#u&&([this.#u,t]=Q(this.#u,
+selectionStart;e.value=e.value.toWellFormed(),e.setSelectionRange(n,n)}let t=G(Xe(this.#d),e.value);$(t)||(this.#d=N(this.#d,t),this.#h&&([this.#h,t]=Q(this.#h,
 t)),this.#P(Ye(t,this.#o.text)),this.#g=[],this.#L(t))}#L(e){this.#o.edit(e),this.#i.edited("",e,this.#o.text),this.#b(),this.#R()}#P(e){let t=performance.now(),
-n=t-this.#k<On&&this.#p.length>0;this.#k=t,n?this.#p.push(H(e,this.#p.pop()??[])):this.#p.push(e),this.#p.length>Pn&&this.#p.shift()}#F(e){if(this.#h)return;let t=(e?
+n=t-this.#k<On&&this.#p.length>0;this.#k=t,n?this.#p.push(H(e,this.#p.pop()??[])):this.#p.push(e),this.#p.length>Pn&&this.#p.shift()}#F(e){if(this.#u)return;let t=(e?
 this.#g:this.#p).pop();if(!t)return;this.#x(),(e?this.#p:this.#g).push(Ye(t,this.#o.text)),this.#k=0,this.#L(t),this.#d=this.#o.text,this.#t.value=Xe(this.#d);let n=R(
 this.#o.text,$n(t));this.#t.setSelectionRange(n,n)}#A(e){for(let t of[this.#p,this.#g]){let n=e;for(let s=t.length-1;s>=0;s--)[n,t[s]]=Q(n,t[s])}}#$(){clearTimeout(
-this.#y);let e=this.#m+Ln-performance.now();if(e>0)return void(this.#y=setTimeout(()=>this.#$(),e));this.#m=performance.now(),!this.#o.pending&&!this.#u&&this.#e.
+this.#y);let e=this.#m+Ln-performance.now();if(e>0)return void(this.#y=setTimeout(()=>this.#$(),e));this.#m=performance.now(),!this.#o.pending&&!this.#h&&this.#e.
 signal("caret",{at:Ee(this.#o.text,this.#t.selectionEnd)})}#R(){let e=B(this.#e.status.value)!=="live",[t,n]=this.#o.pending?e?["kept","Kept here until you are \
 back"]:["sending","Saving"]:["saved","Saved"];this.#s.dataset.state=t,this.#s.textContent!==n&&(this.#s.textContent=n);let s=y(this.#o.text);this.#r.textContent=
 `${s.toLocaleString()} ${s===1?"character":"characters"}`}},Xe=r=>r.replaceAll("\r","\u240D"),Fn=r=>r.isWellFormed?.()??!0;function $n(r){let e=0,t=0;for(let n of r){
 if(typeof n=="string")e+=y(n);else if(n>0){e+=n;continue}t=e}return t}var Nn=100,kt=2e3,Hn=2e3,In=3500,jn=new Intl.DateTimeFormat(void 0,{hour:"2-digit",minute:"2-digit"}),Pe=class{#e;#n;#t;#s=d("#lines");#r=d("#chat-scroll");#i=d(
-"#line-count");#o=d("#typing");#a=d("#newer");#c=d("#say-left");#l=d("#say");#d=d("#text");#u=d("#say button[name=send]");#f=new Map;#h=new Map;#p=0;#g=0;#k=null;#m=!0;constructor(e,t,n){
-this.#e=e,this.#t=t,this.#n=n,this.#l.addEventListener("submit",s=>{s.preventDefault(),this.#S()}),this.#d.addEventListener("keydown",s=>{s.key!=="Enter"||s.shiftKey||
-s.isComposing||(s.preventDefault(),this.#S())}),this.#d.addEventListener("input",()=>this.#x()),this.#a.addEventListener("click",()=>this.#A()),this.#r.addEventListener(
+"#line-count");#o=d("#typing");#a=d("#newer");#c=d("#say-left");#l=d("#say");#d=d("#text");#h=d("#say button[name=send]");#f=new Map;#u=new Map;#p=0;#g=0;#k=null;#m=!0;constructor(e,t,n){
+this.#e=e,this.#t=t,this.#n=n,this.#l.addEventListener("submit",s=>{s.preventDefault(),this.#C()}),this.#d.addEventListener("keydown",s=>{s.key!=="Enter"||s.shiftKey||
+s.isComposing||(s.preventDefault(),this.#C())}),this.#d.addEventListener("input",()=>this.#x()),this.#a.addEventListener("click",()=>this.#A()),this.#r.addEventListener(
 "scroll",()=>{this.#m=this.#F(),this.#m&&(this.#a.hidden=!0)}),new ResizeObserver(()=>this.#m&&this.#A()).observe(this.#r),e.updates.subscribe(s=>s.type==="stat\
 e"?this.#y(s.state):this.#T(s.event)),e.messages.subscribe(({name:s,by:i})=>s==="typing"&&i&&this.#M(i))}#y(e){let t=[...this.#f.keys()];this.#s.setAttribute("a\
-ria-busy","true"),this.#s.replaceChildren(),this.#k=null;for(let n of e.lines??[])this.#C(n,null);this.#s.append(...t),this.#s.removeAttribute("aria-busy"),this.#P(
-e.count),this.#A()}#T({data:e,at:t,by:n,mine:s}){for(s&&this.#O(e.text),this.#C(e,t,this.#f.keys().next().value);this.#s.children.length>Nn+this.#f.size;)this.#s.
+ria-busy","true"),this.#s.replaceChildren(),this.#k=null;for(let n of e.lines??[])this.#S(n,null);this.#s.append(...t),this.#s.removeAttribute("aria-busy"),this.#P(
+e.count),this.#A()}#T({data:e,at:t,by:n,mine:s}){for(s&&this.#O(e.text),this.#S(e,t,this.#f.keys().next().value);this.#s.children.length>Nn+this.#f.size;)this.#s.
 firstElementChild?.remove();this.#P(this.#g+1),n&&this.#w(n),this.#m||s?this.#A():this.#a.hidden=!1}#O(e){for(let[t,n]of this.#f)if(n===e)return this.#f.delete(
-t),t.remove()}#C({who:e,text:t},n,s=null){let i=this.#b(e,t,n,e===this.#k);this.#k=e,this.#s.insertBefore(i,s)}#b(e,t,n,s){let i=document.createElement("li");i.
+t),t.remove()}#S({who:e,text:t},n,s=null){let i=this.#b(e,t,n,e===this.#k);this.#k=e,this.#s.insertBefore(i,s)}#b(e,t,n,s){let i=document.createElement("li");i.
 className="line",i.classList.toggle("own",e===this.#t.sub()),i.classList.toggle("again",s);let o=be({name:e}),a=document.createElement("span");a.className="line\
 -who",a.textContent=e;let c=document.createElement("span");if(c.className="line-text",c.textContent=t,n){let l=document.createElement("time"),h=new Date(n);l.dateTime=
-h.toISOString(),l.textContent=jn.format(h),a.append(l),c.title=h.toLocaleString()}return i.append(o,a,c),i}#S(){let e=this.#d.value.trim().toWellFormed?.()??this.#d.
+h.toISOString(),l.textContent=jn.format(h),a.append(l),c.title=h.toLocaleString()}return i.append(o,a,c),i}#C(){let e=this.#d.value.trim().toWellFormed?.()??this.#d.
 value.trim();!e||[...e].length>kt||(this.#d.value="",this.#x(),this.#p=0,this.#v(e))}#v(e){let t=this.#n.follow(this.#e.send("say",{text:e},{trace:this.#n.wantsTrace()})),
 n=this.#b(this.#t.sub(),e,null,!1);n.classList.add("waiting"),this.#f.set(n,e),this.#s.append(n),this.#A(),t.then(()=>{this.#f.delete(n)&&n.remove()},s=>{this.#f.
 delete(n),this.#E(n,e,s)})}#E(e,t,n){e.classList.replace("waiting","failed");let s=document.createElement("button");s.type="button",s.className="again-button",s.
 textContent="Not sent. Try again",s.title=n.message,s.addEventListener("click",()=>{e.remove(),this.#v(t)}),e.append(s)}#x(){let e=kt-[...this.#d.value.trim()].
-length;this.#c.textContent=e<200?String(e):"",this.#c.classList.toggle("over",e<0),this.#u.disabled=this.#d.value.trim()===""||e<0,this.#d.style.height="auto",this.#d.
+length;this.#c.textContent=e<200?String(e):"",this.#c.classList.toggle("over",e<0),this.#h.disabled=this.#d.value.trim()===""||e<0,this.#d.style.height="auto",this.#d.
 style.height=`${Math.min(this.#d.scrollHeight,140)}px`;let t=Date.now();this.#d.value&&t-this.#p>Hn&&(this.#p=t,this.#e.signal("typing",{}))}#M(e){clearTimeout(
-this.#h.get(e)),this.#h.set(e,setTimeout(()=>this.#w(e),In)),this.#L()}#w(e){clearTimeout(this.#h.get(e)),this.#h.delete(e)&&this.#L()}#L(){let e=[...this.#h.keys()].
+this.#u.get(e)),this.#u.set(e,setTimeout(()=>this.#w(e),In)),this.#L()}#w(e){clearTimeout(this.#u.get(e)),this.#u.delete(e)&&this.#L()}#L(){let e=[...this.#u.keys()].
 map(n=>F(this.#e,n).name),t=e.length>2?`${e.length} people are`:e.length===2?`${e.join(" and ")} are`:e.length===1?`${e[0]} is`:"";this.#o.textContent=t&&`${t} \
 typing`,this.#o.classList.toggle("on",t!=="")}#P(e){this.#g=e,this.#i.textContent=`${e.toLocaleString()} ${e===1?"line":"lines"}`}#F(){let e=this.#r;return e.scrollHeight-
-e.scrollTop-e.clientHeight<60}#A(){this.#m=!0,this.#r.scrollTop=this.#r.scrollHeight,this.#a.hidden=!0}};var Ze=6e3,$e=new URLSearchParams(location.search).get("room")||"lobby",A=new Ce,Ne=await ft(A.fetch),Re=new xe,M=new Te,xt=0,j={follow(r){return M.follow(r).then(
+e.scrollTop-e.clientHeight<60}#A(){this.#m=!0,this.#r.scrollTop=this.#r.scrollHeight,this.#a.hidden=!0}};var Ze=6e3,$e=new URLSearchParams(location.search).get("room")||"lobby",A=new Se,Ne=await ft(A.fetch),Re=new xe,M=new Te,xt=0,j={follow(r){return M.follow(r).then(
 ({trace:e})=>e&&Re.trace(e),()=>{}).finally(Fe),Fe(),r},wantsTrace:()=>Re.wantsTrace(),notify(r){let e=d("#notice");e.textContent=r,e.classList.add("on"),clearTimeout(
-xt),xt=setTimeout(()=>e.classList.remove("on"),6e3)}},C=[];function He(r,e={}){let t=qe(Qe(location.origin,r,$e),{token:Ne.token,storage:sessionStorage,fetch:A.
-fetch,WebSocket:A.WebSocket,backoff:{min:250,max:8e3},queue:{commands:2e4,bytes:8388608},pingEvery:1e4,...e});return M.watch(r,t),t.status.subscribe(Fe),C.push(
-t),t}var nt=He("board",{presence:!0,pingEvery:2e3}),St=He("room",{presence:!0}),Et=He("pad",{presence:!0}),Mt=He("counter",{apply:{events:{added:(r,{by:e})=>({n:r.
-n+e})}}});Ne.leaving=()=>Promise.all(C.map(r=>r.leave()));var Dn=new ke(nt,j);new Pe(St,Ne,j);var At=new Oe(Et,j);new ve(St,Ne);document.addEventListener("theme",
+xt),xt=setTimeout(()=>e.classList.remove("on"),6e3)}},S=[];function He(r,e={}){let t=qe(Qe(location.origin,r,$e),{token:Ne.token,storage:sessionStorage,fetch:A.
+fetch,WebSocket:A.WebSocket,backoff:{min:250,max:8e3},queue:{commands:2e4,bytes:8388608},pingEvery:1e4,...e});return M.watch(r,t),t.status.subscribe(Fe),S.push(
+t),t}var nt=He("board",{presence:!0,pingEvery:2e3}),Ct=He("room",{presence:!0}),Et=He("pad",{presence:!0}),Mt=He("counter",{apply:{events:{added:(r,{by:e})=>({n:r.
+n+e})}}});Ne.leaving=()=>Promise.all(S.map(r=>r.leave()));var Dn=new ke(nt,j);new Pe(Ct,Ne,j);var At=new Oe(Et,j);new ve(Ct,Ne);document.addEventListener("theme",
 ()=>Dn.recolor());nt.latency.subscribe(r=>r&&(Re.ping(r),Fe()));Mt.state.subscribe(r=>d("#applause-count").textContent=(r?.n??0).toLocaleString());d("#applause").
 addEventListener("click",r=>{j.follow(Mt.send("add",{by:1},{predict:({n:t})=>({n:t+1})})).catch(()=>{});let e=r.currentTarget;e.classList.remove("clap"),e.offsetWidth,
-e.classList.add("clap")});var Lt={websocket:"WebSocket",sse:"SSE",longpoll:"Long poll"},et=d("#cut"),Tt=0;function Ct(r){sessionStorage.setItem("tutti.line",r);
-let e=r in Lt?[r]:[];for(let t of C)t.use(...e)}for(let r of document.querySelectorAll("input[name=transport]"))r.checked=r.value===(sessionStorage.getItem("tut\
-ti.line")??"auto"),r.checked&&r.value!=="auto"&&Ct(r.value),r.addEventListener("change",()=>Ct(r.value));et.addEventListener("click",async()=>{if(A.isCut)return;
+e.classList.add("clap")});var Lt={websocket:"WebSocket",sse:"SSE",longpoll:"Long poll"},et=d("#cut"),Tt=0;function St(r){sessionStorage.setItem("tutti.line",r);
+let e=r in Lt?[r]:[];for(let t of S)t.use(...e)}for(let r of document.querySelectorAll("input[name=transport]"))r.checked=r.value===(sessionStorage.getItem("tut\
+ti.line")??"auto"),r.checked&&r.value!=="auto"&&St(r.value),r.addEventListener("change",()=>St(r.value));et.addEventListener("click",async()=>{if(A.isCut)return;
 let r={events:M.events};A.cut(),Tt=Date.now()+Ze,et.disabled=!0;for(let s=Ze;s>0;s=Tt-Date.now())d("#cut-word").textContent=`Cut for ${Math.ceil(s/1e3)} s more`,
-await new Promise(i=>setTimeout(i,Math.min(s,250)));let e=M.waiting;A.mend();for(let s of C)s.wake();et.disabled=!1,d("#cut-word").textContent="Cut the network \
+await new Promise(i=>setTimeout(i,Math.min(s,250)));let e=M.waiting;A.mend();for(let s of S)s.wake();et.disabled=!1,d("#cut-word").textContent="Cut the network \
 for 6 s",await Wn();let t=M.events-r.events,n=`${e} ${e===1?"change":"changes"} of yours kept and stored`;j.notify(`Back after ${Ze/1e3} s: ${n}, ${t} ${t===1?"\
-event":"events"} caught up, ${M.missing} missing.`)});async function Wn(){for(;M.waiting>0||C.some(r=>B(r.status.value)!=="live");)await new Promise(r=>setTimeout(
+event":"events"} caught up, ${M.missing} missing.`)});async function Wn(){for(;M.waiting>0||S.some(r=>B(r.status.value)!=="live");)await new Promise(r=>setTimeout(
 r,50))}var _n={live:"Live",recovering:"Recovering",connecting:"Connecting",away:"Away",ended:"Ended"},tt=!1;function Fe(){tt||(tt=!0,requestAnimationFrame(Ot))}
-function Ot(){tt=!1;let r=ct.findLast(s=>C.some(i=>B(i.status.value)===s))??"connecting",e=d("#link-state");e.dataset.state!==r&&(e.dataset.state=r,d("#link-wor\
+function Ot(){tt=!1;let r=ct.findLast(s=>S.some(i=>B(i.status.value)===s))??"connecting",e=d("#link-state");e.dataset.state!==r&&(e.dataset.state=r,d("#link-wor\
 d").textContent=_n[r],r==="away"&&Re.away());let t=(nt.latency.value?.roundTrip??Number.NaN)/1e3;d("#link-ms").textContent=r==="live"?J(t):"",document.documentElement.
-dataset.link=r,M.away(r==="away"||r==="ended",A.isCut);let n=[...new Set(C.map(s=>s.status.value.transport))].map(s=>s?Lt[s]:"\u2013");d("#over").textContent=r===
+dataset.link=r,M.away(r==="away"||r==="ended",A.isCut);let n=[...new Set(S.map(s=>s.status.value.transport))].map(s=>s?Lt[s]:"\u2013");d("#over").textContent=r===
 "live"?`over ${n.join(", ")}`:"",Un(r)}function Un(r){let e=r==="away"||r==="ended"||r==="recovering";if(d("#banner").hidden=!e,!e)return;let t=M.waiting+(At.pending&&
 Et.unanswered===0?1:0),n=t>0?`${t} ${t===1?"change is":"changes are"} kept and will be sent.`:"What you do now is kept and will be sent.",[s,i]=d("#banner-text").
-parentElement?[d("#banner-text"),d("#banner-button")]:[];if(!(!s||!i)){if(r==="ended"){let o=C.find(c=>c.status.value.phase==="closed")?.status.value.error,a=o instanceof
+parentElement?[d("#banner-text"),d("#banner-button")]:[];if(!(!s||!i)){if(r==="ended"){let o=S.find(c=>c.status.value.phase==="closed")?.status.value.error,a=o instanceof
 k&&o.code==="replaced";s.textContent=a?"This tab was opened somewhere else.":`The connection has ended: ${o?.message??"it was closed"}.`,i.textContent="Come bac\
 k"}else if(r==="recovering")s.textContent=`The entity is moving to another node. ${n}`;else if(A.isCut)s.textContent=`The network is cut. ${n}`;else{let o=Math.
-max(...C.map(c=>c.status.value.retryAt??0)),a=Math.max(0,Math.ceil((o-Date.now())/1e3));s.textContent=`Connection lost. ${a>0?`Trying again in ${a} s.`:"Trying \
-again."} ${n}`,i.textContent="Try now"}i.hidden=r==="recovering"||A.isCut}}function Pt(){for(let r of C)r.wake()}d("#banner-button").addEventListener("click",()=>{
-C.some(r=>r.status.value.phase==="closed")&&location.reload(),Pt()});setInterval(Ot,1e3);addEventListener("beforeunload",r=>{(At.pending||M.waiting>0)&&r.preventDefault()});
+max(...S.map(c=>c.status.value.retryAt??0)),a=Math.max(0,Math.ceil((o-Date.now())/1e3));s.textContent=`Connection lost. ${a>0?`Trying again in ${a} s.`:"Trying \
+again."} ${n}`,i.textContent="Try now"}i.hidden=r==="recovering"||A.isCut}}function Pt(){for(let r of S)r.wake()}d("#banner-button").addEventListener("click",()=>{
+S.some(r=>r.status.value.phase==="closed")&&location.reload(),Pt()});setInterval(Ot,1e3);addEventListener("beforeunload",r=>{(At.pending||M.waiting>0)&&r.preventDefault()});
 d("#place").textContent=$e;document.title=`${$e} \xB7 Tutti`;d("#share").addEventListener("click",async()=>{let r=new URL(location.href);r.searchParams.set("roo\
 m",$e);try{await navigator.clipboard.writeText(r.href),j.notify("Link copied. Whoever opens it is here too.")}catch{j.notify(r.href)}});var Rt=document.querySelectorAll(
 ".tabs button");function st(r){document.body.dataset.panel=r;for(let e of Rt)e.setAttribute("aria-pressed",String(e.dataset.panel===r))}for(let r of Rt)r.addEventListener(
