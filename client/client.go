@@ -182,7 +182,10 @@ func (c *Client) run(ctx context.Context) {
 			return
 		}
 		if end.welcomed {
-			failures, c.denied = 0, 0
+			c.denied = 0
+		}
+		if end.lived > steady {
+			failures = 0
 		}
 		wait := c.config.Backoff.delay(failures, err)
 		log.Debug("link ended", "transport", choice.order[i], "error", err, "wait", wait)
@@ -231,6 +234,9 @@ func (c *Client) isFinal(err error) bool {
 	}
 	return r.final()
 }
+
+// steady is how long a link lives, from its welcome, whose end is no failure.
+const steady = 5 * time.Second
 
 // mostDenied is how many tokens of a TokenSource may be refused in a row.
 const mostDenied = 3

@@ -106,7 +106,11 @@ func (c *Client) serve(ctx context.Context, t Transport) ended {
 	if cause != nil {
 		err = cause
 	}
-	return ended{err: err, reached: true, welcomed: s.welcomed, proven: l.heard.Load() > s.settled}
+	end := ended{err: err, reached: true, welcomed: s.welcomed, proven: l.heard.Load() > s.settled}
+	if s.welcomed {
+		end.lived = time.Since(s.since)
+	}
+	return end
 }
 
 // reached reports whether an attempt that failed with err came as far as somebody who answers.

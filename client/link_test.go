@@ -160,6 +160,31 @@ func TestBackoff(t *testing.T) {
 	})
 }
 
+// A link that is welcomed and lost at once is a failure as well.
+func TestBackoffOfShortLinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		_, l := s.open(client.Config{Transports: []client.Transport{client.WebSocket}}, welcome(5, "{}"))
+		began := time.Now()
+		for range 20 {
+			l.drop()
+			l = s.link()
+			l.send(resumed(5))
+			synctest.Wait()
+		}
+		if waited := time.Since(began); waited < 20*time.Second {
+			t.Errorf("20 links one after the other took %v", waited)
+		}
+		time.Sleep(6 * time.Second)
+		began = time.Now()
+		l.drop()
+		s.link()
+		if waited := time.Since(began); waited > 100*time.Millisecond {
+			t.Errorf("after a link that was steady the client waited %v", waited)
+		}
+	})
+}
+
 func TestRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
@@ -256,6 +281,26 @@ func TestTokenSource(t *testing.T) {
 		l = s.link()
 		if got, want := l.header.Get("Authorization"), "Bearer "+token("5", 10*time.Minute); got != want {
 			t.Errorf("Authorization of the next link = %s, want %s", got, want)
+		}
+	})
+}
+
+func TestTokenSourceWithAnotherClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		asked := 0
+		_, l := s.open(client.Config{TokenSource: func(context.Context) (string, error) {
+			asked++
+			return token(fmt.Sprint(asked), -time.Hour), nil
+		}}, strings.Replace(welcome(5, "{}"), "25000", "0", 1)) // without heartbeat
+		time.Sleep(time.Minute)
+		if asked != 1 {
+			t.Errorf("a token that looks expired was asked for %d times in a minute", asked)
+		}
+		l.drop()
+		s.link()
+		if asked != 2 {
+			t.Errorf("%d tokens for two links", asked)
 		}
 	})
 }

@@ -21,6 +21,7 @@ type stream struct {
 
 	welcomed bool
 	settled  int64          // when the first welcome had been taken, Unix ns
+	since    time.Time      // the same, by a clock that nobody sets
 	listed   bool           // the list of members has come after the last welcome
 	helpers  sync.WaitGroup // the goroutines that write and keep the token fresh
 }
@@ -83,7 +84,8 @@ func (s *stream) welcome(ctx context.Context, f *wire.ServerFrame) error {
 	if s.welcomed {
 		return nil // conflation: the state instead of the events, on the same link
 	}
-	s.welcomed, s.settled = true, time.Now().UnixNano()
+	now := time.Now()
+	s.welcomed, s.settled, s.since = true, now.UnixNano(), now
 	s.expectHeartbeat(f.Heartbeat)
 	c.attached(s.l, f, !f.Known && !s.cursor.IsZero())
 	c.status.set(Status{Phase: Online, Transport: s.l.transport})

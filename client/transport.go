@@ -222,7 +222,8 @@ type ended struct {
 	err      error
 	reached  bool // something answered, or took the connection
 	welcomed bool
-	proven   bool // it was heard again after the welcome
+	lived    time.Duration // since the welcome
+	proven   bool          // it was heard again after the welcome
 }
 
 // errBlocked means that a transport does not get through, or is not served.
