@@ -216,9 +216,11 @@ test('the latency of each hop', async () => {
   for (const hop of ['rtt', 'up', 'down', 'edge', 'state']) {
     await ann.until((id) => /^[\d.]+ (ms|µs)$/.test(document.querySelector(id).textContent), `#hop-${hop}`);
   }
+  const place = await ann.page.locator('#canvas').boundingBox();
   await ann.say('How long does that take?');
   await ann.until(() => /^[\d.]+ (ms|µs)$/.test(document.querySelector('#trace-total').textContent));
   await ann.until(() => /Disk/.test(document.querySelector('#trace-legend').textContent));
+  assert.deepEqual(await ann.page.locator('#canvas').boundingBox(), place, 'the board does not move under the brush');
 });
 
 const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import test, { after, afterEach, before } from 'node:test';
+import test, { after, before, describe } from 'node:test';
 import { Tab, launch } from './browser.mjs';
 import { Demo } from './server.mjs';
 
@@ -13,7 +13,6 @@ const expected = /net::ERR_|WebSocket connection to|Failed to load resource/;
 
 let browser, url;
 const demo = new Demo();
-const open = [];
 
 before(async () => {
   await mkdir(shots, { recursive: true });
@@ -25,20 +24,25 @@ after(async () => {
   await demo.stop();
 });
 
-afterEach(async () => {
-  for (const tab of open.splice(0)) {
+/** tabs opens pages for a test; after it, nothing must have gone wrong in them. */
+async function tabs(t, n, place) {
+  const all = [];
+  for (let i = 0; i < n; i++) all.push(watched(t, await Tab.open(browser, `${url}/?room=${place}`)));
+  return all;
+}
+
+function watched(t, tab) {
+  t.after(async () => {
     await tab.close();
     assert.deepEqual(tab.mistakes.filter((m) => !expected.test(m)), []);
     assert.deepEqual(tab.elsewhere, [], 'the page loads nothing from elsewhere');
-  }
-});
-
-async function tabs(n, place, options) {
-  const all = [];
-  for (let i = 0; i < n; i++) all.push(await Tab.open(browser, `${url}/?room=${place}`, options));
-  open.push(...all);
-  return all;
+  });
+  return tab;
 }
+
+// choose leaves the focus where it is.
+const choose = (tab, way) => tab.page.locator(`input[name=transport][value=${way}]`).evaluate((e) => e.click());
+const isOver = (tab, name) => tab.until((name) => document.querySelector('#over').textContent === `over ${name}`, name);
 
 /** settled waits until everything that a tab sent is answered, and returns its ledger. */
 async function settled(tab) {
@@ -57,8 +61,8 @@ async function same(ann, ben) {
   await ben.until((want) => document.querySelector('#ledger-revs').textContent === want, revs);
 }
 
-test('the transport is changed while both work, and back', async () => {
-  const [ann, ben] = await tabs(2, 'ways');
+test('the transport is changed while both work, and back', async (t) => {
+  const [ann, ben] = await tabs(t, 2, 'ways');
   await ann.page.focus('#pad-text');
   await ann.page.keyboard.insertText('|');
   await ben.textIs('|');
@@ -69,12 +73,12 @@ test('the transport is changed while both work, and back', async () => {
     await ann.caretAt([...text].length);
     const word = ` ${value}${i}`;
     const typing = ann.page.keyboard.type(word, { delay: 15 });
-    await ann.page.locator(`input[name=transport][value=${value}]`).evaluate((e) => e.click());
+    await choose(ann, value);
     await typing;
     text += word;
     await ann.stroke([10, 10 + 20 * i], [60, 10 + 20 * i]);
     await ann.say(`over ${value} ${i}`);
-    await ann.until((name) => document.querySelector('#over').textContent === `over ${name}`, name);
+    await isOver(ann, name);
     await ben.hears(`over ${value} ${i}`);
     await ben.say(`heard ${i}`);
     await ann.hears(`heard ${i}`);
@@ -91,40 +95,73 @@ test('the transport is changed while both work, and back', async () => {
   }
 });
 
-for (const way of ['auto', 'sse', 'longpoll']) {
-  test(`the network is cut for some seconds, over ${way}`, async () => {
-    const [ann, ben] = await tabs(2, `cut-${way}`);
-    if (way !== 'auto') await ann.page.locator(`input[name=transport][value=${way}]`).evaluate((e) => e.click());
-    await ann.page.focus('#pad-text');
-    await ann.page.keyboard.insertText('one two');
-    await ben.textIs('one two');
-    await ann.color('red', 1);
+describe('the network is cut for some seconds', { concurrency: 3 }, () => {
+  for (const way of ['auto', 'sse', 'longpoll']) {
+    test(`over ${way}`, async (t) => {
+      const [ann, ben] = await tabs(t, 2, `cut-${way}`);
+      if (way !== 'auto') await choose(ann, way);
+      await ann.page.focus('#pad-text');
+      await ann.page.keyboard.insertText('one two');
+      await ben.textIs('one two');
+      await ann.color('red', 1);
 
-    await ann.page.click('#cut');
-    await ann.is('away');
-    await ann.caretAt(3);
-    await ann.page.keyboard.insertText(' and a half');
-    await ann.say('Is anybody there?');
-    await ann.stroke([20, 20], [60, 20]);
-    await ben.caretAt(7);
-    await ben.page.keyboard.insertText(' three');
-    await ben.say('Ann is gone');
-    await ben.hears('Ann is gone');
-    assert.deepEqual(await ben.lines(), ['Ann is gone'], 'nothing gets out');
-    assert.deepEqual(await ann.lines(), [], 'and nothing gets in');
-    assert.equal(await ann.page.isDisabled('#cut'), true);
-    assert.match(await ann.page.textContent('#banner'), /The network is cut. \d+ changes are kept/);
-    if (way === 'auto') await ann.page.screenshot({ path: path.join(shots, 'cut.png') });
+      await ann.page.click('#cut');
+      await ann.is('away');
+      await ann.caretAt(3);
+      await ann.page.keyboard.insertText(' and a half');
+      await ann.say('Is anybody there?');
+      await ann.stroke([20, 20], [60, 20]);
+      await ben.caretAt(7);
+      await ben.page.keyboard.insertText(' three');
+      await ben.say('Ann is gone');
+      await ben.hears('Ann is gone');
+      assert.deepEqual(await ben.lines(), ['Ann is gone'], 'nothing gets out');
+      assert.deepEqual(await ann.lines(), [], 'and nothing gets in');
+      assert.equal(await ann.page.isDisabled('#cut'), true);
+      assert.match(await ann.page.textContent('#banner'), /The network is cut. [\d,]+ changes are kept/);
+      if (way === 'auto') await ann.page.screenshot({ path: path.join(shots, 'cut.png') });
 
-    await ann.is('live');
-    await Promise.all([ann, ben].map((t) => t.textIs('one and a half two three')));
-    await ben.hears('Is anybody there?');
-    await ann.hears('Ann is gone');
-    await ben.pixelIs(40, 20, red);
-    await ann.until(() => /^Back after 6 s: \d+ changes of yours kept and stored, \d+ events caught up, 0 missing\.$/.test(document.querySelector('#notice').textContent));
-    const { sent, stored, refused, missing } = await settled(ann);
-    assert.deepEqual([stored + refused, missing], [sent, 0]);
-    await same(ann, ben);
-    assert.equal(await ann.page.isDisabled('#cut'), false);
-  });
-}
+      await ann.is('live');
+      await Promise.all([ann, ben].map((t) => t.textIs('one and a half two three')));
+      await ben.hears('Is anybody there?');
+      await ann.hears('Ann is gone');
+      await ben.pixelIs(40, 20, red);
+      await ann.until(() => /^Back after 6 s: [\d,]+ changes of yours kept and stored, [\d,]+ events caught up, 0 missing\.$/.test(document.querySelector('#notice').textContent));
+      const { sent, stored, refused, missing } = await settled(ann);
+      assert.deepEqual([stored + refused, missing], [sent, 0]);
+      await same(ann, ben);
+      assert.equal(await ann.page.isDisabled('#cut'), false);
+    });
+  }
+});
+
+test('of two tabs of one browser the last that chose them has SSE or long polls', async (t) => {
+  const [ann] = await tabs(t, 1, 'twins');
+  const ben = watched(t, new Tab(await ann.page.context().newPage()));
+  await ben.page.goto(`${url}/?room=twins`);
+  await ben.is('live');
+  for (const [mine, other, way, name] of [[ann, ben, 'sse', 'SSE'], [ben, ann, 'sse', 'SSE'], [ann, ben, 'longpoll', 'Long poll']]) {
+    await choose(mine, way);
+    await isOver(mine, name);
+    await isOver(other, 'WebSocket');
+    await mine.say(`here over ${way}`);
+    await other.say(`there beside ${way}`);
+    await Promise.all([mine.hears(`there beside ${way}`), other.hears(`here over ${way}`)]);
+  }
+  assert.equal(await ben.page.isChecked('input[name=transport][value=auto]'), true);
+  assert.match(await ben.page.textContent('#notice'), /^Another tab of this browser has taken SSE or long polls/);
+  await ann.page.reload(); // it takes them again
+  await isOver(ann, 'Long poll');
+  await isOver(ben, 'WebSocket');
+});
+
+test('the link by keyboard alone', async (t) => {
+  const [ann] = await tabs(t, 1, 'keyboard');
+  const press = (...keys) => keys.reduce((done, key) => done.then(() => ann.page.keyboard.press(key)), Promise.resolve());
+  for (let i = 0; i < 40 && (await ann.page.evaluate(() => document.activeElement.name)) !== 'transport'; i++) await press('Tab');
+  await press('ArrowRight', 'ArrowRight');
+  await isOver(ann, 'SSE');
+  await press('Tab', 'Enter');
+  await ann.is('away');
+  assert.match(await ann.page.textContent('#cut-word'), /^Cut for \d s more$/);
+});

@@ -10,6 +10,7 @@ import { Line } from './line.ts';
 import { PadPanel } from './pad.ts';
 import { PeoplePanel } from './people.ts';
 import { RoomPanel } from './room.ts';
+import { Streams } from './streams.ts';
 
 const cutFor = 6_000; // ms
 const place = new URLSearchParams(location.search).get('room') || 'lobby';
@@ -87,13 +88,29 @@ const names: Record<Transport, string> = { websocket: 'WebSocket', sse: 'SSE', l
 const cutButton = find<HTMLButtonElement>('#cut');
 let cutUntil = 0;
 
+const choices = [...document.querySelectorAll<HTMLInputElement>('input[name=transport]')];
+const isStream = (choice: string) => choice === 'sse' || choice === 'longpoll';
+
 function useTransport(choice: string): void {
   sessionStorage.setItem('tutti.line', choice);
+  if (isStream(choice)) streams.take();
   const list = choice in names ? [choice as Transport] : [];
   for (const e of entities) e.use(...list);
 }
 
-for (const input of document.querySelectorAll<HTMLInputElement>('input[name=transport]')) {
+const streams = new Streams(() => {
+  if (!choices.some((c) => c.checked && isStream(c.value))) return;
+  for (const c of choices) c.checked = c.value === 'auto';
+  useTransport('auto');
+  whenSeen(() => desk.notify('Another tab of this browser has taken SSE or long polls: HTTP/1.1 has connections for one. This one went back to Auto.'));
+});
+
+function whenSeen(act: () => void): void {
+  if (document.visibilityState === 'visible') act();
+  else document.addEventListener('visibilitychange', () => whenSeen(act), { once: true });
+}
+
+for (const input of choices) {
   input.checked = input.value === (sessionStorage.getItem('tutti.line') ?? 'auto');
   if (input.checked && input.value !== 'auto') useTransport(input.value);
   input.addEventListener('change', () => useTransport(input.value));
@@ -116,8 +133,8 @@ cutButton.addEventListener('click', async () => {
   find('#cut-word').textContent = 'Cut the network for 6 s';
   await settled();
   const came = ledger.events - before.events;
-  const yours = `${kept} ${kept === 1 ? 'change' : 'changes'} of yours kept and stored`;
-  desk.notify(`Back after ${cutFor / 1000} s: ${yours}, ${came} ${came === 1 ? 'event' : 'events'} caught up, ${ledger.missing} missing.`);
+  const yours = `${kept.toLocaleString()} ${kept === 1 ? 'change' : 'changes'} of yours kept and stored`;
+  desk.notify(`Back after ${cutFor / 1000} s: ${yours}, ${came.toLocaleString()} ${came === 1 ? 'event' : 'events'} caught up, ${ledger.missing} missing.`);
 });
 
 /** settled waits until every entity is live and every command answered. */
@@ -159,7 +176,7 @@ function banner(state: State): void {
   find('#banner').hidden = !off;
   if (!off) return;
   const waiting = ledger.waiting + (pad.pending && padEntity.unanswered === 0 ? 1 : 0);
-  const kept = waiting > 0 ? `${waiting} ${waiting === 1 ? 'change is' : 'changes are'} kept and will be sent.` : 'What you do now is kept and will be sent.';
+  const kept = waiting > 0 ? `${waiting.toLocaleString()} ${waiting === 1 ? 'change is' : 'changes are'} kept and will be sent.` : 'What you do now is kept and will be sent.';
   const [text, button] = find('#banner-text').parentElement ? [find('#banner-text'), find('#banner-button')] : [];
   if (!text || !button) return;
   if (state === 'ended') {
@@ -174,7 +191,8 @@ function banner(state: State): void {
   } else {
     const due = Math.max(...entities.map((e) => e.status.value.retryAt ?? 0));
     const s = Math.max(0, Math.ceil((due - Date.now()) / 1000));
-    text.textContent = `Connection lost. ${s > 0 ? `Trying again in ${s} s.` : 'Trying again.'} ${kept}`;
+    const crowded = entities.some((e) => isStream(e.status.value.transport ?? '')) ? 'Other tabs of this browser may hold its connections. ' : '';
+    text.textContent = `Connection lost. ${s > 0 ? `Trying again in ${s} s.` : 'Trying again.'} ${crowded}${kept}`;
     button.textContent = 'Try now';
   }
   button.hidden = state === 'recovering' || line.isCut;
