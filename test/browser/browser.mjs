@@ -54,24 +54,32 @@ export class Tab {
     await this.page.locator(`input[name=brush][value="${brush}"]`).check({ force: true });
   }
 
-  async moveTo(x, y) {
-    const box = await this.page.locator('#canvas').boundingBox();
-    await this.page.mouse.move(box.x + ((x + 0.5) / 256) * box.width, box.y + ((y + 0.5) / 256) * box.height);
+  async moveTo(...place) {
+    await this.#move(await this.page.locator('#canvas').boundingBox(), place);
   }
 
   async stroke(...places) {
-    await this.moveTo(...places[0]);
+    const box = await this.page.locator('#canvas').boundingBox();
+    await this.#move(box, places[0]);
     await this.page.mouse.down();
-    for (const p of places.slice(1)) await this.moveTo(...p);
+    for (const p of places.slice(1)) await this.#move(box, p);
     await this.page.mouse.up();
+  }
+
+  #move(box, [x, y]) {
+    return this.page.mouse.move(box.x + ((x + 0.5) / 256) * box.width, box.y + ((y + 0.5) / 256) * box.height);
   }
 
   pixel(x, y) {
     return this.page.evaluate(pixelAt, [x, y]);
   }
 
-  pixelIs(x, y, color) {
-    return this.until(pixelIs, [x, y, color]);
+  async pixelIs(x, y, color) {
+    try {
+      await this.until(pixelIs, [x, y, color]);
+    } catch (e) {
+      throw new Error(`the board has ${await this.pixel(x, y)} at ${x}, ${y} and not ${color}; ${await this.page.innerText('#ledger')}`, { cause: e });
+    }
   }
 
   // The room.

@@ -38,7 +38,6 @@ after(async () => {
 async function client(url, i, transports) {
   const context = await browser.newContext();
   const page = await context.newPage();
-  faults.calm = true;
   await page.goto(`${url}/theme.js`);
   await page.evaluate(`${program.outputFiles[0].text}; globalThis.tutti = tutti;`);
   await page.evaluate(
@@ -76,8 +75,8 @@ async function client(url, i, transports) {
 
 test(`clients on a bad network, seed ${seed}`, async () => {
   const url = await faults.open(demo.port);
-  const pages = [];
-  for (const [i, transports] of [...ways, ...ways.slice(0, 2)].entries()) pages.push(await client(url, i, transports));
+  faults.calm = true;
+  const pages = await Promise.all([...ways, ...ways.slice(0, 2)].map((transports, i) => client(url, i, transports)));
   faults.calm = false;
   await new Promise((r) => setTimeout(r, seconds * 1_000));
   faults.calm = true;

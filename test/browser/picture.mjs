@@ -1,4 +1,4 @@
-// Takes the pictures of docs/images: npm run picture.
+// Takes the pictures of docs/images as three people use the page: npm run picture.
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Tab, launch } from './browser.mjs';
@@ -8,8 +8,9 @@ const images = path.resolve(import.meta.dirname, '../../docs/images');
 const demo = new Demo();
 const [url, browser] = await Promise.all([demo.start(), launch(), mkdir(images, { recursive: true })]);
 const colors = ['red', 'orange', 'amber', 'green', 'sky', 'indigo', 'violet'];
+const turn = 2 * Math.PI;
 
-function arc(x, y, r, from, to, steps = 40) {
+function arc(x, y, r, from, to, steps = 28) {
   return Array.from({ length: steps + 1 }, (_, i) => {
     const a = from + ((to - from) * i) / steps;
     return [x + r * Math.cos(a), y + r * Math.sin(a)];
@@ -25,66 +26,101 @@ async function tab(name, options) {
   return t;
 }
 
-const desktop = { viewport: { width: 1360, height: 820 } };
-const heron = await tab('dapper-heron', desktop);
-const otter = await tab('sunny-otter', { ...desktop, colorScheme: 'dark' });
-const lynx = await tab('quiet-lynx', { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true, colorScheme: 'dark', deviceScaleFactor: 1.5 });
+const picture = (t, name) => t.page.screenshot({ path: path.join(images, `${name}.png`) });
+const pause = (ms) => new Promise((r) => setTimeout(r, ms));
+const write = async (t, text) => {
+  await t.page.focus('#pad-text');
+  await t.page.keyboard.press('Control+End');
+  await t.page.keyboard.insertText(text);
+};
 
-for (const [i, color] of colors.entries()) {
-  const painter = i % 2 ? otter : heron;
-  await painter.color(color, 7);
-  await painter.stroke(...arc(128, 176, 96 - 7 * i, Math.PI, 2 * Math.PI));
+const desktop = { viewport: { width: 1440, height: 880 } };
+const phone = { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true, deviceScaleFactor: 1.5 };
+const [heron, otter, lynx] = await Promise.all([
+  tab('dapper-heron', desktop),
+  tab('sunny-otter', { ...desktop, colorScheme: 'dark' }),
+  tab('quiet-lynx', phone),
+]);
+
+// A rainbow, every second color by another one, the sun, and grass.
+async function band(painter, i) {
+  await painter.color(colors[i], 7);
+  await painter.stroke(...arc(128, 178, 98 - 6 * i, Math.PI, turn));
 }
-await heron.color('amber', 7);
-for (let r = 1; r < 18; r += 4) await heron.stroke(...arc(214, 44, r, 0, 2 * Math.PI, 24));
-await otter.color('green', 3);
-for (let x = 4; x < 252; x += 11) await otter.stroke([x, 250], [x + 4, 222 + ((x * 7) % 13)], [x + 8, 250]);
+await Promise.all([
+  (async () => {
+    for (const i of [0, 2, 4, 6]) await band(heron, i);
+    await heron.color('amber', 7);
+    for (let r = 2; r < 18; r += 5) await heron.stroke(...arc(214, 44, r, 0, turn, 16));
+  })(),
+  (async () => {
+    for (const i of [1, 3, 5]) await band(otter, i);
+    await otter.color('green', 3);
+    for (let x = 4; x < 248; x += 11) await otter.stroke([x, 250], [x + 4, 222 + ((x * 7) % 13)], [x + 8, 250]);
+  })(),
+]);
 
-const said = [
+await lynx.page.tap('.tabs button[data-panel=room]');
+for (const [who, line] of [
   [heron, 'Shall we start with the rainbow?'],
   [otter, 'Yes, you take red, I take orange.'],
   [otter, 'And the grass is mine.'],
   [heron, 'The plan is in the pad.'],
   [lynx, 'I see you both from my phone.'],
-];
-await lynx.page.tap('.tabs button[data-panel=room]');
-for (const [who, line] of said) {
+]) {
   await who.say(line);
   await heron.hears(line);
 }
-await heron.page.click('#pad-text');
-await heron.page.keyboard.insertText('Plan\n\n1. Paint a rainbow, together\n2. Kill the server while we do\n3. See that nothing is lost\n');
+await write(heron, 'Plan\n\n1. Paint a rainbow, together\n2. Cut the network while we do\n3. See that nothing is lost\n');
 await otter.textIs(await heron.text());
-await otter.page.click('#pad-text');
-await otter.page.keyboard.press('Control+End');
-await otter.page.keyboard.insertText('4. Write in the same text at the same time');
+await write(otter, '4. Write at the same time');
 await heron.textIs(await otter.text());
 for (let i = 0; i < 9; i++) await heron.page.click('#applause');
-await new Promise((r) => setTimeout(r, 16_000));
-await heron.page.click('#cut'); // for the tape
+
+// The network of one is cut; both go on.
+await heron.page.click('#cut');
 await heron.is('away');
-await heron.color('sky', 3);
-await otter.color('pink', 3);
-for (let i = 0; i < 3; i++) {
-  await heron.stroke(...arc(36 + 14 * i, 40 - 6 * (i % 2), 12, Math.PI, 2 * Math.PI, 12));
-  await otter.stroke(...arc(60 + 66 * i, 216, 5, 0, 2 * Math.PI, 12));
-  await new Promise((r) => setTimeout(r, 900));
-}
+await heron.say('Clouds next! Nobody hears me yet.');
+await write(heron, '\n5. Clouds, while nobody sees me');
+await heron.color('sky', 7);
+await Promise.all([
+  (async () => {
+    await heron.stroke([26, 50], [88, 50]);
+    for (const [x, r] of [[38, 10], [57, 16], [76, 10]]) await heron.stroke(...arc(x, 48, r, Math.PI, turn, 10));
+    await heron.stroke([34, 45], [80, 45]);
+    await heron.stroke([48, 39], [66, 39]);
+  })(),
+  (async () => {
+    for (const x of [61, 127, 193]) await otter.stroke([x, 214], [x, 240]);
+    await otter.color('pink', 3);
+    for (const x of [61, 127, 193]) await otter.stroke(...arc(x, 208, 5, 0, turn, 8));
+  })(),
+]);
+await heron.until(() => document.querySelector('#ledger-waiting').textContent !== '0');
+await picture(heron, 'demo-cut');
 await heron.is('live');
-await new Promise((r) => setTimeout(r, 24_000)); // a curve of round trips
-await heron.moveTo(300, 300);
-await heron.say('Grass looks good!');
-await heron.page.click('#pad-text', { position: { x: 200, y: 62 } });
-await otter.moveTo(178, 150);
+await heron.until(() => /^Back after/.test(document.querySelector('#notice.on')?.textContent));
+await heron.until(() => !document.querySelector('#notice.on'));
+
+// Everybody is at work.
+await otter.say('There they are. Nothing is lost.');
+await heron.hears('There they are. Nothing is lost.');
 await lynx.page.type('#text', 'W');
-await otter.page.keyboard.press('End');
-await otter.page.keyboard.insertText('.');
-await new Promise((r) => setTimeout(r, 600));
-await heron.page.screenshot({ path: path.join(images, 'demo.png') });
+await heron.page.click('#pad-text', { position: { x: 250, y: 66 } });
+await heron.moveTo(70, 90);
+await otter.moveTo(178, 150);
+await otter.page.focus('#pad-text');
+await otter.page.keyboard.press('Control+End');
+await otter.page.keyboard.insertText('!');
+await heron.textIs(await otter.text());
+await pause(300); // pointers and carets glide
+await picture(heron, 'demo');
+await picture(otter, 'demo-dark');
 await lynx.page.fill('#text', '');
 await lynx.page.tap('.tabs button[data-panel=board]');
-await heron.moveTo(70, 90);
-await new Promise((r) => setTimeout(r, 300));
-await lynx.page.screenshot({ path: path.join(images, 'demo-phone.png') });
+await otter.moveTo(176, 148);
+await heron.moveTo(72, 92);
+await pause(300);
+await picture(lynx, 'demo-phone');
 await browser.close();
 await demo.stop();
