@@ -226,7 +226,7 @@ func (e *Edge) drain() {
 	case <-time.After(e.timing.Drain):
 		e.cut.all()
 		for _, l := range e.links() {
-			if l.state.Load() != stateOpening {
+			if l.state.Load() != stateOpening && l.socket != nil { // it may have been abandoned
 				l.socket.close()
 			}
 		}

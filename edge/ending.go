@@ -82,6 +82,9 @@ func (l *link) due(what deadlineKind, now int64) int64 {
 		if l.state.Load() == stateOpening {
 			return now + int64(l.edge.timing.Close) // there is no socket yet
 		}
+		if l.socket == nil {
+			return 0 // it has just been abandoned
+		}
 		if s, ok := l.socket.(*pulled); ok && !l.drains() && !l.leaves.Load() {
 			if at := s.lingers(now); at > now {
 				return at

@@ -147,6 +147,7 @@ func (in *inbound) line(line []byte) error {
 	case wire.TypeLeave:
 		in.left = true
 		in.finish(&final{data: in.transport.end(nil, closeNormal, "", stayAway)})
+		in.part()
 		return nil
 	}
 	if !within {

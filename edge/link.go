@@ -275,6 +275,23 @@ func (l *link) detach(leave bool) {
 	_ = l.send(e) // an owner that is gone has forgotten the link
 }
 
+// part says to the owner that the connection is gone for good, while the link still takes its last frames. It says so again when
+// the socket is closed.
+func (l *link) part() {
+	l.leaves.Store(true)
+	l.hub.mu.Lock()
+	l.hub.forsake(l)
+	l.hub.mu.Unlock()
+	l.detach(true)
+}
+
+// replaced reports whether another link of the connection has come.
+func (l *link) replaced() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.final != nil && l.final.code == wire.EndReplaced
+}
+
 // abandon removes a link that was never opened.
 func (l *link) abandon() {
 	l.state.Store(stateDead)

@@ -72,7 +72,7 @@ func (q *poll) resume(claims tutti.Claims) (bool, *problem) {
 	if s != nil && q.attempt != 0 && q.attempt < s.attempt && s.link.sub.name == claims.Subject {
 		return false, refuse(http.StatusConflict, "a later request of this connection has come before")
 	}
-	if s == nil || q.welcome || s.link.sub.name != claims.Subject || s.link.watch != q.watch || s.link.presence != q.presence {
+	if s == nil || q.welcome || s.link.replaced() || s.link.sub.name != claims.Subject || s.link.watch != q.watch || s.link.presence != q.presence {
 		return false, nil
 	}
 	if p := q.edge.visit(s.link.sub); p != nil {

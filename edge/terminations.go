@@ -232,7 +232,7 @@ func (l *link) endTerminated(why *platform.Termination) {
 		return
 	}
 	l.end(ending{code: wire.EndTerminated, message: farewell(why), close: wire.CloseRefused})
-	l.detach(true) // now, not when the client has gone
+	l.part() // now, not when the client has gone
 }
 
 // Terminate has the cluster end the links of a subject, or the connection of a member, and refuse tokens issued before. It

@@ -55,6 +55,8 @@ func (e *entity) activate() error {
 		// Receivers remember the last number of the activation before, and this one must not fall behind it.
 		e.live.ledger.told = uint64(p.node.born + p.node.passed())
 		e.written.Revision, e.written.Seq = 0, 0
+		e.seeWatched()
+		e.welcomeAnew()
 		return nil
 	}
 	if !p.awaitDurable(e) {

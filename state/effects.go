@@ -93,15 +93,24 @@ func (e *entity) seeWatched() {
 // forgetAudience makes room for an audience by forgetting one that nobody here is in.
 func (e *entity) forgetAudience() {
 	for audience := range e.live.ledger.visible {
-		watched := false
-		for w := range e.here.watch {
-			watched = watched || w.audience == audience
-		}
-		if !watched {
+		if !e.watched(audience) {
 			delete(e.live.ledger.visible, audience)
 			return
 		}
 	}
+}
+
+// watched reports whether somebody here watches as that audience.
+func (e *entity) watched(audience string) bool {
+	if e.here == nil {
+		return false
+	}
+	for w := range e.here.watch {
+		if w.audience == audience {
+			return true
+		}
+	}
+	return false
 }
 
 // lastSeen returns the revision of the last event that the audience sees, by reading the entity's history.

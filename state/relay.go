@@ -1,6 +1,8 @@
 package state
 
 import (
+	"time"
+
 	"github.com/tutti-rt/tutti/internal/turn"
 	"github.com/tutti-rt/tutti/wire"
 )
@@ -10,13 +12,22 @@ import (
 type relay struct {
 	paid  int64 // until then what was passed on counts against the budget, time passed
 	at    int64 // when those gathered go on, time passed; 0 when there are none
-	by    map[relayed]*turn.Effect
+	by    map[relayed]*gathered
 	order []relayed // of by
 	bytes int       // of the data in by
 }
 
 // relayed names what a signal replaces.
 type relayed struct{ member, name string }
+
+// gathered is a signal that waits, and when it came, time passed.
+type gathered struct {
+	turn.Effect
+	at int64
+}
+
+// stale is from when on a signal is not worth having any more: it tells of a moment that is over.
+const stale = int64(time.Second)
 
 // maxRelayed bounds the bytes of signals that wait at an entity. Beyond it those that wait longest are lost, as a signal may be.
 const maxRelayed = 1 << 20
@@ -33,7 +44,7 @@ func (e *entity) relaySignal(m *member, env *wire.Envelope) {
 		e.pass(f, now)
 		return
 	}
-	r.gather(f)
+	r.gather(gathered{f, now})
 	if r.at == 0 {
 		r.at = now + gathering(e.here.watching)
 		e.part.remind(e, r.at)
@@ -47,10 +58,10 @@ func (e *entity) pass(f turn.Effect, now int64) {
 	e.broadcast(f, f.Member)
 }
 
-func (r *relay) gather(f turn.Effect) {
+func (r *relay) gather(f gathered) {
 	key := relayed{f.Member, f.Name}
 	if r.by == nil {
-		r.by = make(map[relayed]*turn.Effect)
+		r.by = make(map[relayed]*gathered)
 	}
 	if old := r.by[key]; old != nil {
 		r.bytes += len(f.Data) - len(old.Data)
@@ -66,7 +77,7 @@ func (r *relay) gather(f turn.Effect) {
 }
 
 // next takes the signal that has waited longest.
-func (r *relay) next() turn.Effect {
+func (r *relay) next() gathered {
 	key := r.order[0]
 	f := *r.by[key]
 	delete(r.by, key)
@@ -77,7 +88,7 @@ func (r *relay) next() turn.Effect {
 	return f
 }
 
-// flushSignals hands on what has been gathered, as much as the budget has until the next time.
+// flushSignals hands on what has been gathered, as much as the budget has until the next time. What is stale by then is lost.
 func (e *entity) flushSignals(now int64) {
 	r := &e.here.relay
 	if r.at == 0 {
@@ -90,7 +101,9 @@ func (e *entity) flushSignals(now int64) {
 	r.at = 0
 	until := now + gathering(e.here.watching)
 	for len(r.order) > 0 && r.paid < until {
-		e.pass(r.next(), now)
+		if f := r.next(); now-f.at <= stale {
+			e.pass(f.Effect, now)
+		}
 	}
 	if len(r.order) > 0 {
 		r.at = max(until, r.paid-relayBurst)

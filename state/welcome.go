@@ -83,6 +83,23 @@ func (e *entity) refresh(l *link, flags wire.Flags) {
 	}
 }
 
+// welcomeAnew gives the links at an ephemeral entity, which has lost what it was, what it is now.
+func (e *entity) welcomeAnew() {
+	if e.here == nil {
+		return
+	}
+	for _, l := range e.here.links {
+		if l.sender {
+			continue
+		}
+		w := e.newWelcome(l)
+		w.Flags |= wire.Refresh | wire.Known
+		if !l.watch || e.fillIn(w, l) {
+			e.sendWelcome(l, w)
+		}
+	}
+}
+
 func (e *entity) newWelcome(l *link) *wire.Envelope {
 	head := e.live.mark.Revision
 	w := &wire.Envelope{

@@ -77,7 +77,10 @@ func AppendFrame(dst []byte, e *Envelope, o FrameOptions) []byte {
 }
 
 func appendWelcome(dst []byte, e *Envelope, o FrameOptions) []byte {
-	dst = appendText(dst, `{"type":"welcome","member":`, e.Member)
+	dst = append(dst, `{"type":"welcome"`...)
+	if e.Member != "" {
+		dst = appendText(dst, `,"member":`, e.Member)
+	}
 	dst = appendText(dst, `,"epoch":`, e.Epoch)
 	dst = appendUint(dst, `,"rev":`, e.Revision)
 	dst = appendBool(dst, `,"resumed":`, e.Has(Resumed))

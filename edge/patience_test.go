@@ -1,0 +1,47 @@
+package edge_test
+
+import (
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/tutti-rt/tutti/edge"
+)
+
+// TestPollOutlastsTheServersTimeouts has polls wait for longer than their server lets requests take, one after the other on
+// a connection, with TLS and without.
+func TestPollOutlastsTheServersTimeouts(t *testing.T) {
+	p := start(t, nil)
+	for _, secure := range []bool{false, true} {
+		s := httptest.NewUnstartedServer(p.edge)
+		s.Config.ReadTimeout, s.Config.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
+		if secure {
+			s.Listener = edge.Listener(s.Listener)
+			s.TLS = &tls.Config{DynamicRecordSizingDisabled: true}
+			s.StartTLS()
+		} else {
+			s.Start()
+		}
+		t.Cleanup(s.Close)
+		for range 2 {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/v1/room/1?cursor=e1:0&conn="+conn(1), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header = http.Header{"Accept": {"application/json"}, "Prefer": {"wait=1"}, "Authorization": {"Bearer ann"}}
+			begun := time.Now()
+			resp, err := s.Client().Do(r)
+			if err != nil {
+				t.Fatalf("with TLS %v, after %v: %v", secure, time.Since(begun), err)
+			}
+			body, _ := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if took := time.Since(begun); resp.StatusCode != http.StatusNoContent || took < time.Second {
+				t.Errorf("with TLS %v: %d %s after %v, want 204 after a second", secure, resp.StatusCode, body, took)
+			}
+		}
+	}
+}
