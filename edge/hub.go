@@ -182,7 +182,7 @@ func (l *link) here() place {
 // no place: only a status goes out then. hub.mu is held.
 func (l *link) pushFrame(at place, e *wire.Envelope, o wire.FrameOptions) {
 	l.edge.count.framesOut.Add(1)
-	it := item{place: at, sent: ring.StampOf(e.Sent), data: encode(l.transport, make([]byte, 0, 160+len(e.Data)), e, l.epoch, o)}
+	it := item{place: at, who: e.Kind == wire.KindPresenceChange, sent: ring.StampOf(e.Sent), data: encode(l.transport, make([]byte, 0, 160+len(e.Data)), e, l.epoch, o)}
 	if l.welcomed || e.Kind == wire.KindStatus {
 		l.push(it)
 		return
@@ -212,7 +212,7 @@ func (l *link) pushEarly() {
 func (h *hub) welcome(l *link, e *wire.Envelope) {
 	h.name(l, e)
 	l.fresh.CompareAndSwap(0, e.Acked+1)
-	it := item{free: true}
+	it := item{free: true, welcome: true}
 	if !l.terse || l.welcomed || !e.Has(wire.Resumed) {
 		frames := encodeWelcome(l.transport, e, wire.FrameOptions{Heartbeat: h.edge.timing.Heartbeat})
 		h.edge.count.framesOut.Add(1)

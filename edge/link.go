@@ -112,6 +112,8 @@ type item struct {
 	sent  ring.Stamp // when it left its owner; 0: not known
 	// counted means that it has been counted already.
 	counted bool
+	who     bool // it says who is here
+	welcome bool // a list of who is here follows it, if the link is told that at all
 }
 
 // final is what a link gets last.

@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"slices"
+
 	"github.com/tutti-rt/tutti/edge/internal/ring"
 	"github.com/tutti-rt/tutti/wire"
 )
@@ -29,6 +31,9 @@ func (l *link) take() (pong []byte, final *final) {
 		l.inbox = inbox[:0]
 	}
 	for i := range inbox {
+		if inbox[i].welcome && len(l.held) > 0 {
+			l.forgetWho()
+		}
 		if inbox[i].ring == nil {
 			l.now = append(l.now, inbox[i])
 		} else {
@@ -37,6 +42,20 @@ func (l *link) take() (pong []byte, final *final) {
 		inbox[i] = item{}
 	}
 	return pong, l.final
+}
+
+// forgetWho drops what is held of who is here: it came before a welcome, which goes out first, and the list that follows that one
+// knows better. mu is held.
+func (l *link) forgetWho() {
+	l.held = slices.DeleteFunc(l.held, func(it item) bool {
+		if !it.who {
+			return false
+		}
+		l.waitCount--
+		l.waitBytes -= it.size()
+		l.edge.count.private.Add(-int64(it.size()))
+		return true
+	})
 }
 
 // gather appends what the link is to send next to bufs, counts it as sent, and reports whether

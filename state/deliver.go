@@ -63,7 +63,7 @@ func (p *partition) deliver(env *wire.Envelope) {
 	e := p.entity(id, cat)
 	m := message{env: env, arrived: arrived}
 	if env.Kind != wire.KindDetach && e.full(m.bytes()) {
-		cut := p.mayRepeat(env)
+		cut := p.mustNotMiss(env)
 		p.mu.Unlock()
 		if cut {
 			p.cut(cat, env, "too many messages wait for "+id.String())
@@ -120,12 +120,13 @@ func (p *partition) cut(cat *category, env *wire.Envelope, why string) {
 	})
 }
 
-// mayRepeat reports whether the envelope is a command that may have been carried out before, which nobody
-// may tell its client has changed nothing; its link then takes nothing more. The caller holds p.mu.
-func (p *partition) mayRepeat(env *wire.Envelope) bool {
+// mustNotMiss reports whether the envelope is one that is neither refused nor dropped: a command that may have been carried out
+// before, which nobody may tell its client has changed nothing, or the claims that count from now on. Its link then takes nothing
+// more. The caller holds p.mu.
+func (p *partition) mustNotMiss(env *wire.Envelope) bool {
 	key := linkKey{env.Edge, env.Link}
 	s, ok := p.streams[key]
-	if !ok || env.Kind != wire.KindCommand || env.Command > s.repeats {
+	if !ok || env.Kind != wire.KindClaims && (env.Kind != wire.KindCommand || env.Command > s.repeats) {
 		return false
 	}
 	s.broken = true

@@ -122,3 +122,22 @@ func TestEphemeralEntityBeginsAnew(t *testing.T) {
 }
 
 type shattered struct{ How string }
+
+// TestFreshTokenIsNotLost: a link whose fresh token finds no room is ended, and comes back with it. The entity would else go on
+// with what the old one says.
+func TestFreshTokenIsNotLost(t *testing.T) {
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		l := w.attach("sum", "1", "ann", conn1)
+		l.welcome()
+		w.post(wire.KindCall, "sum/1", "ann", naming("wait", `{"MS":1000}`))
+		synctest.Wait()
+		for range 3 {
+			w.post(wire.KindCall, "sum/1", "ann", naming("add", `{"By":1}`))
+		}
+		fresh := &wire.Envelope{Kind: wire.KindClaims}
+		claims(tutti.Claims{Subject: "ann"})(fresh)
+		l.send(fresh)
+		want(t, l.frames(), `terminate unavailable`)
+		time.Sleep(time.Second)
+	}, sums(tutti.With(tutti.Options{Mailbox: 2})))
+}
