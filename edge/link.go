@@ -84,6 +84,7 @@ type link struct {
 	expiring atomic.Bool  // the worker looks at whether it has
 	issued   atomic.Int64 // when the token was, Unix ms; 0: not known
 	leaves   atomic.Bool  // the connection goes with the link, without a grace period
+	detached atomic.Bool  // the owner has been told that the link is gone
 
 	// Times, ns since the edge was made. Zero: not.
 	waiting   atomic.Int64 // since when the owner owes a welcome or backlog
@@ -270,15 +271,17 @@ func (l *link) close(leave bool) {
 
 // detach says to the owner that the link is gone.
 func (l *link) detach(leave bool) {
+	if l.detached.Load() {
+		return
+	}
 	e := &wire.Envelope{Kind: wire.KindDetach}
 	if leave || l.leaves.Load() {
 		e.Flags |= wire.Leave
 	}
-	_ = l.send(e) // an owner that is gone has forgotten the link
+	l.detached.Store(l.send(e) == nil) // an owner that is gone has forgotten the link
 }
 
-// part says to the owner that the connection is gone for good, while the link still takes its last frames. It says so again when
-// the socket is closed.
+// part says to the owner that the connection is gone for good, while the link still takes its last frames.
 func (l *link) part() {
 	l.leaves.Store(true)
 	l.hub.mu.Lock()
