@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/internal/platform"
+	"github.com/tutti-rt/tutti/state"
 	"github.com/tutti-rt/tutti/wire"
 )
 
@@ -244,4 +247,21 @@ func LastEvent(id string) (cursor string, status int) {
 		return "", 0
 	}
 	return x.cursor.String(), 0
+}
+
+// Terminated returns a look-up of a bearer among so many terminations, half of them of members of the bearer's entity.
+func Terminated(standing int) (look func() bool) {
+	t := newTerminations()
+	for i := range standing {
+		one := platform.Termination{At: time.Unix(1_700_000_000, 0)}
+		if name := fmt.Sprintf("%016d", i); i%2 == 0 {
+			one.Sub = name
+		} else {
+			one.Category, one.ID, one.Member = "room", "1", name
+		}
+		t.add(one)
+	}
+	b, now := &bearer{sub: "ann", category: "room", id: "1", conn: "connection-000000"}, time.Now()
+	member := state.Members("0123456789abcdef")
+	return func() bool { _, ok := t.of(b, now, member); return ok }
 }
