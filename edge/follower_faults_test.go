@@ -136,7 +136,7 @@ func TestTerminatedAgainByAnEarlierClock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.back = time.Hour
+		c.back.Store(int64(time.Hour))
 		again, err := c.edges[0].Terminate(t.Context(), own.Termination{Sub: "ann"})
 		if err != nil || again.At.Before(later.At) {
 			t.Errorf("terminated again = %v, %v, want no earlier than %v", again.At, err, later.At)

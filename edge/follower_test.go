@@ -45,8 +45,8 @@ type cluster struct {
 	bus     *lossy
 	journal *memjournal.Journal
 	edges   [2]*edge.Edge
-	states  func()        // ends the state node
-	back    time.Duration // by which its clock was set back
+	states  func()       // ends the state node
+	back    atomic.Int64 // ns by which its clock was set back
 }
 
 func inCluster(t *testing.T, test func(t *testing.T, c *cluster)) {
@@ -99,7 +99,7 @@ func (c *cluster) serve() {
 	n, err := state.New(state.Config{
 		Categories: []*tutti.Category{room, own.Tickets, own.Revocations},
 		Journal:    c.journal, Bus: c.bus, Partitions: 4,
-		Clock: func() time.Time { return time.Now().Add(-c.back) },
+		Clock: func() time.Time { return time.Now().Add(-time.Duration(c.back.Load())) },
 	})
 	if err != nil {
 		c.t.Fatal(err)

@@ -210,7 +210,7 @@ func TestOnlookersEnd(t *testing.T) {
 // TestSlowOnlookerIsGivenUp has one that reads nothing while many come and go, which another one follows.
 func TestSlowOnlookerIsGivenUp(t *testing.T) {
 	var agent *online.Agent
-	p := start(t, withDirectory(t, func(c *edge.Config) { c.Timing.Drained, agent = 100*time.Millisecond, c.Online.Agent }))
+	p := start(t, withDirectory(t, func(c *edge.Config) { c.Timing.Drained, agent = time.Second, c.Online.Agent }))
 	subs := make([]string, 100)
 	for i := range subs {
 		subs[i] = fmt.Sprint(i, strings.Repeat("x", 5000))

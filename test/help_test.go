@@ -13,7 +13,7 @@ import (
 
 var (
 	subcommand = regexp.MustCompile(`(?m)^  ([a-z]+) `)
-	helpFlag   = regexp.MustCompile(`(?m)^      --([a-z-]+)`)
+	helpFlag   = regexp.MustCompile(`(?m)^  (?:-[a-gi-z], |    )--([a-z-]+)`) // not -h, --help
 	docFlag    = regexp.MustCompile("`--([a-z-]+)")
 )
 
