@@ -3,6 +3,7 @@ import { parseFrames } from './frames.ts';
 import { batches, bearer, type Dial, type Hears } from './link.ts';
 
 const busyLines = 1000;
+const longest = 35_000; // ms without a sign of an answer; the server answers within 30 s
 
 /** Post sends the frames of a link that goes one way only, one POST at a time. */
 export class Post {
@@ -57,6 +58,8 @@ export class Post {
   async #post(body: string): Promise<void> {
     const { token, fetch } = this.#dial;
     const signal = this.#stop.signal;
+    const overdue = () => this.#hears.ended(new Lost('a POST got no answer', true));
+    let timer = setTimeout(overdue, longest);
     try {
       const response = await fetch(this.#url, {
         method: 'POST',
@@ -68,10 +71,14 @@ export class Post {
       });
       if (!response.ok) throw await refusal(response);
       await readLines(response, (text) => {
+        clearTimeout(timer);
+        timer = setTimeout(overdue, longest);
         if (!signal.aborted) this.#hears.frames(parseFrames(text), true);
       });
     } catch (error) {
       throw error instanceof TypeError ? new Lost('a POST got no answer', true, error) : error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

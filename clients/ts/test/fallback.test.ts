@@ -292,6 +292,21 @@ test('a POST that fails costs the link, and what it said is said again', async (
   await sent;
 });
 
+test('a POST that is not answered costs the link', async () => {
+  const { http, stream } = await onSSE({ pingEvery: 1e6 });
+  desk.send('add', { by: 1 }).catch(() => {});
+  await settled();
+  const hung = http.take('POST');
+  for (let s = 0; s < 34; s++) {
+    stream.say(':\n\n'); // the stream lives
+    await vi.advanceTimersByTimeAsync(1_000);
+  }
+  expect(desk.status.value.phase).toBe('online');
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(hung.aborted).toBe(true);
+  expect(desk.status.value.phase).not.toBe('online');
+});
+
 test('retry says when to come back after a stream that just ends', async () => {
   const { http, stream } = await onSSE();
   stream.end();
