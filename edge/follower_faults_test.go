@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,12 +19,12 @@ import (
 // An edge whom the owner of the list refuses does not ask without a pause.
 func TestRefusedByTheList(t *testing.T) {
 	inCluster(t, func(t *testing.T, c *cluster) {
-		attached := 0
+		var attached atomic.Int64
 		refuses := func(to bus.Address, e *wire.Envelope) bool {
 			if e.Kind == wire.KindAttach && e.Edge == "edge1" {
-				attached++
+				attached.Add(1)
 			}
-			if to == bus.Edge("edge1") && e.Kind == wire.KindWelcome && attached < 1000 {
+			if to == bus.Edge("edge1") && e.Kind == wire.KindWelcome && attached.Load() < 1000 {
 				e.Kind, e.Flags, e.Code = wire.KindTerminate, wire.Reconnect, wire.EndUnavailable
 			}
 			return false
@@ -33,8 +34,8 @@ func TestRefusedByTheList(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		c.bus.lose.Store(nil)
 		synctest.Wait()
-		if attached < 5 || attached > 40 {
-			t.Errorf("%d attempts in 3 s, want one in every 100 ms or so", attached)
+		if n := attached.Load(); n < 5 || n > 40 {
+			t.Errorf("%d attempts in 3 s, want one in every 100 ms or so", n)
 		}
 		time.Sleep(time.Second)
 		c.want("ann", 200, 200)
@@ -69,10 +70,10 @@ func TestLostBacklogOfTheList(t *testing.T) {
 	inCluster(t, func(t *testing.T, c *cluster) {
 		c.serve()
 		time.Sleep(1500 * time.Millisecond)
-		lost := 0
+		var lost atomic.Int64
 		deaf := func(to bus.Address, e *wire.Envelope) bool {
 			if to == bus.Edge("edge1") && e.Kind == wire.KindBacklogPart {
-				lost++
+				lost.Add(1)
 				return true
 			}
 			return to == bus.Edge("edge1") && e.Kind == wire.KindEvent
@@ -80,8 +81,8 @@ func TestLostBacklogOfTheList(t *testing.T) {
 		c.bus.lose.Store(&deaf)
 		c.terminate(0, "ann")
 		time.Sleep(9 * time.Second)
-		if lost != 1 {
-			t.Errorf("%d parts were lost, want one", lost)
+		if n := lost.Load(); n != 1 {
+			t.Errorf("%d parts were lost, want one", n)
 		}
 		c.want("ann", 401, 401)
 		c.want("bob", 200, 200)
