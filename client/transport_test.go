@@ -249,9 +249,10 @@ func TestFallsBackWhenNothingComes(t *testing.T) {
 func TestFallsBackWhenNothingFollows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		_, l := s.open(client.Config{Transports: []client.Transport{client.ServerSentEvents, client.LongPoll}}, welcome(5, "{}"))
+		s.open(client.Config{Transports: []client.Transport{client.ServerSentEvents, client.LongPoll}}, welcome(5, "{}"))
 		before := time.Now()
-		if l = s.link(); l.transport != client.LongPoll {
+		l := s.link()
+		if l.transport != client.LongPoll {
 			t.Errorf("the next link is %s, want longpoll", l.transport)
 		}
 		if waited := time.Since(before); waited < 50*time.Second || waited > 75*time.Second {

@@ -17,8 +17,6 @@ func (b *batch) add(s wire.Subject) {
 	b.parts[last] = wire.AppendSubject(b.parts[last], s)
 }
 
-func (b *batch) empty() bool { return len(b.parts) == 0 }
-
 // take returns what is in the batch and leaves it empty.
 func (b *batch) take() [][]byte {
 	parts := b.parts

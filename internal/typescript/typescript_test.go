@@ -21,11 +21,13 @@ var update = flag.Bool("update", false, "rewrite testdata")
 type (
 	// Everything has a field for each rule of encoding/json.
 	Everything struct {
-		Plain    string
-		Named    int `json:"named"`
-		Hidden   int `json:"-"`
-		Odd      int `json:"not an identifier"`
-		BadTag   int `json:"bad\\tag"`
+		Plain  string
+		Named  int `json:"named"`
+		Hidden int `json:"-"`
+		Odd    int `json:"not an identifier"`
+		//lint:ignore SA5008 such a tag is ignored, as encoding/json does
+		BadTag int `json:"bad\\tag"`
+		//lint:ignore U1000 it is not to be seen
 		unseen   int
 		Maybe    int             `json:"maybe,omitempty"`
 		Never    struct{ A int } `json:"never,omitempty"`
@@ -70,6 +72,7 @@ type (
 		Embedded
 		*Behind
 		other.Deep
+		//lint:ignore U1000 it is not to be seen
 		label
 		Übung  int
 		Nested struct {
@@ -88,6 +91,7 @@ type (
 		FromBehind int
 		ByTag      int
 	}
+	//lint:ignore U1000 embedded by Everything
 	label       string // embedded, but no struct and not exported
 	page[T any] struct {
 		Items []T
