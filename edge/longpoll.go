@@ -124,7 +124,7 @@ func (e *Edge) pollOf(q *request) *pulled {
 // begin attaches a link of its own, which takes the place of the one that the connection has here.
 func (q *poll) begin(t longPoll, claims tutti.Claims) *problem {
 	before := q.edge.pollOf(q.request)
-	q.terse = !q.welcome
+	q.terse = !q.welcome && !q.presence // a list of who is here replaces the one before, which its welcome tells
 	l, v, p := q.connectAs(t, claims)
 	if p != nil {
 		return p

@@ -117,6 +117,15 @@ func testPoll(t *testing.T, start starter) {
 	}
 }
 
+// A poll that is told who is here begins with its welcome: the list that follows replaces the one before.
+func TestPollWithPresence(t *testing.T) { both(t, testPollWithPresence) }
+
+func testPollWithPresence(t *testing.T, start starter) {
+	p := start(t, nil)
+	p.owner.publish("room", "1", 2, "1")
+	p.poll(t, "1", "?presence=1&cursor=e1:2&conn="+conn(1), "ann", "wait=25").want(t, "e1:2", `"rev":2,"resumed":true`, `"presence"`)
+}
+
 // TestPollWaits: Prefer says for how long, up to a minute.
 func TestPollWaits(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, p *platform, _ dialer) {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -193,7 +194,8 @@ func (s *session) dial(ctx context.Context) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	query := url.Values{"conn": {s.conn}}
+	// A request that was given up, and comes late, replaces none that came after it.
+	query := url.Values{"conn": {s.conn}, "attempt": {strconv.FormatInt(time.Now().UnixMicro(), 10)}}
 	if !s.manner.watch {
 		query.Set("watch", "0")
 	}
