@@ -136,13 +136,18 @@ func (c *Client) attached(l *link, f *wire.ServerFrame, forgotten bool) {
 	c.newEdge()
 	c.nextID = max(c.nextID, f.Acked+1)
 	failed := c.resend(l, forgotten)
-	if c.presence != nil {
-		_ = l.say(wire.ClientFrame{Type: wire.TypePresence, Data: c.presence}, nil) // a new link is not busy
-	}
+	c.announce(l)
 	c.link = l
 	c.mu.Unlock()
 	for _, p := range failed {
 		p.fail(errForgotten)
+	}
+}
+
+// announce says how the client is present, where it has said so. Client.mu is held.
+func (c *Client) announce(l *link) {
+	if c.presence != nil {
+		_ = l.say(wire.ClientFrame{Type: wire.TypePresence, Data: c.presence}, nil) // a new link is not busy
 	}
 }
 

@@ -19,6 +19,7 @@ type longPoll struct {
 	ctx    context.Context // of the link, which ends the request under way
 	url    *url.URL        // of the next poll
 	prefer string
+	polls  uint64 // that were answered; tells the next one from the last, which an HTTP library may have sent again
 }
 
 var _ carrier = (*longPoll)(nil)
@@ -92,6 +93,8 @@ func (p *longPoll) poll() ([]byte, error) {
 func (p *longPoll) goOn(cursor string) error {
 	q := p.url.Query()
 	q.Del("welcome")
+	p.polls++
+	q.Set("poll", strconv.FormatUint(p.polls, 10))
 	if cursor != "" {
 		if _, err := wire.ParseCursor(cursor); err != nil {
 			return err

@@ -179,6 +179,33 @@ func TestPostFails(t *testing.T) {
 	}
 }
 
+// TestPollsAreNumbered, so that the server knows one that is sent again; what it began anew is told how the client is present.
+func TestPollsAreNumbered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		var seen []string
+		s.refuse(func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodGet {
+				seen = append(seen, r.URL.Query().Get("poll"))
+			}
+			return false
+		})
+		c, l := s.open(client.Config{Transports: []client.Transport{client.LongPoll}}, welcome(5, "{}"))
+		if err := c.SetPresence("here"); err != nil {
+			t.Fatal(err)
+		}
+		expectFrames(t, l, "presence 0 ")
+		for range 2 {
+			l.send(resumed(5))
+			expectFrames(t, l, "presence 0 ")
+		}
+		synctest.Wait()
+		if got := strings.Join(seen, " "); got != " 1 2 3" {
+			t.Errorf("polls were numbered %q, want none for the first, then 1, 2, 3", got)
+		}
+	})
+}
+
 // TestPostThatHangs: the client does not wait for ever on a connection that is dead.
 func TestPostThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -82,7 +82,14 @@ func (s *stream) welcome(ctx context.Context, f *wire.ServerFrame) error {
 	}
 	s.listed = false
 	if s.welcomed {
-		return nil // conflation: the state instead of the events, on the same link
+		// Conflation, the state instead of the events, on the same link; or between two polls the server has begun
+		// another one, which does not know how the client is present.
+		if s.l.transport == LongPoll {
+			c.mu.Lock()
+			c.announce(s.l)
+			c.mu.Unlock()
+		}
+		return nil
 	}
 	now := time.Now()
 	s.welcomed, s.settled, s.since = true, now.UnixNano(), now

@@ -69,10 +69,10 @@ func (t longPoll) serve(x *exchange) *problem {
 // resume finds the link of the poll before, where this one goes on from what that one was answered.
 func (q *poll) resume(claims tutti.Claims) (bool, *problem) {
 	s := q.edge.pollOf(q.request)
-	if s != nil && q.attempt != 0 && q.attempt < s.attempt && s.link.sub.name == claims.Subject {
+	if s != nil && q.late(s) && s.link.sub.name == claims.Subject {
 		return false, refuse(http.StatusConflict, "a later request of this connection has come before")
 	}
-	if s == nil || q.welcome || s.link.replaced() || s.link.sub.name != claims.Subject || s.link.watch != q.watch || s.link.presence != q.presence {
+	if s == nil || q.welcome || q.attempt != s.attempt || s.link.replaced() || s.link.sub.name != claims.Subject || s.link.watch != q.watch || s.link.presence != q.presence {
 		return false, nil
 	}
 	if p := q.edge.visit(s.link.sub); p != nil {
@@ -82,17 +82,26 @@ func (q *poll) resume(claims tutti.Claims) (bool, *problem) {
 	if h == nil {
 		return false, nil
 	}
-	if !same(s.given, q.cursor) {
+	if !same(s.given, q.cursor) || q.number != 0 && q.number == s.answered {
 		s.letGo(h)
-		return false, nil
+		return false, nil // an answer may have been lost, and with it what no cursor tells
 	}
 	q.socket, q.hold = s, h
+	s.latest.Store(q.number)
 	if p := q.renew(claims); p != nil {
 		s.close()
 		s.letGo(h)
 		return false, p
 	}
 	return true, nil
+}
+
+// late reports whether the client has sent another request since, which has come before this one.
+func (q *poll) late(s *pulled) bool {
+	if q.attempt == 0 || q.attempt != s.attempt {
+		return q.attempt != 0 && q.attempt < s.attempt
+	}
+	return q.number != 0 && q.number < s.latest.Load()
 }
 
 // same reports whether two cursors are the same; nil: none.
@@ -124,7 +133,7 @@ func (e *Edge) pollOf(q *request) *pulled {
 // begin attaches a link of its own, which takes the place of the one that the connection has here.
 func (q *poll) begin(t longPoll, claims tutti.Claims) *problem {
 	before := q.edge.pollOf(q.request)
-	q.terse = !q.welcome && !q.presence // a list of who is here replaces the one before, which its welcome tells
+	q.terse = !q.welcome && q.conn == "" // what became of a connection's commands, and of its link before, a welcome tells
 	l, v, p := q.connectAs(t, claims)
 	if p != nil {
 		return p
@@ -135,6 +144,7 @@ func (q *poll) begin(t longPoll, claims tutti.Claims) *problem {
 	}
 	q.socket, q.hold = l.pull()
 	q.socket.claims, q.socket.given, q.socket.attempt = q.edge.sum(claims), q.cursor, q.attempt
+	q.socket.latest.Store(q.number)
 	if q.conn != "" {
 		q.edge.keepPoll(l)
 		l.worker.schedule(deadline{when: q.edge.now() + int64(q.edge.timing.Linger), link: l, what: deadlineLinger})
@@ -249,6 +259,7 @@ func (q *poll) answer(frames [][]byte) {
 	if l := q.socket.link; l.revKnown {
 		q.socket.given = &wire.Cursor{Epoch: l.revEpoch, Revision: l.rev}
 	}
+	q.socket.answered = q.number
 	q.head()
 	h := q.w.Header()
 	h.Set("Content-Type", mediaJSON)

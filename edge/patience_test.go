@@ -26,7 +26,7 @@ func TestPollOutlastsTheServersTimeouts(t *testing.T) {
 			s.Start()
 		}
 		t.Cleanup(s.Close)
-		for range 2 {
+		for i := range 3 {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/v1/room/1?cursor=e1:0&conn="+conn(1), nil)
 			if err != nil {
 				t.Fatal(err)
@@ -39,6 +39,9 @@ func TestPollOutlastsTheServersTimeouts(t *testing.T) {
 			}
 			body, _ := io.ReadAll(resp.Body)
 			resp.Body.Close()
+			if i == 0 {
+				continue // the welcome
+			}
 			if took := time.Since(begun); resp.StatusCode != http.StatusNoContent || took < time.Second {
 				t.Errorf("with TLS %v: %d %s after %v, want 204 after a second", secure, resp.StatusCode, body, took)
 			}

@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -25,7 +26,7 @@ func memory() (heap, stack float64) {
 // BenchmarkPendingPoll weighs a long poll that waits, with and without a connection of the protocol, and beside it a request
 // that waits in a handler which does nothing else: that is what the HTTP server has for each.
 func BenchmarkPendingPoll(b *testing.B) {
-	p := start(b, func(c *edge.Config) { c.Timing.Linger, c.Limits.SubHandshakes = time.Millisecond, 1<<20 })
+	p := start(b, func(c *edge.Config) { c.Timing.Linger, c.Limits.SubHandshakes = 2*time.Second, 1<<20 })
 	release := make(chan struct{})
 	nothing := http.NewServeMux()
 	waiting := make(chan struct{}, 1)
@@ -65,16 +66,26 @@ func BenchmarkPendingPoll(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					_, err = fmt.Fprintf(c, "GET /v1/room/1?cursor=e1:0%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ann\r\nAccept: application/json\r\nPrefer: wait=60\r\n\r\n", query)
-					if err != nil {
-						b.Fatal(err)
+					ask := func() {
+						if _, err := fmt.Fprintf(c, "GET /v1/room/1?cursor=e1:0%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ann\r\nAccept: application/json\r\nPrefer: wait=60\r\n\r\n", query); err != nil {
+							b.Fatal(err)
+						}
+					}
+					ask()
+					if query != "" {
+						resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+						if err != nil {
+							b.Fatal(err)
+						}
+						_, _ = io.Copy(io.Discard, resp.Body) // the welcome
+						ask()
 					}
 					if conns[i] = c; of.who == "nothing" {
 						<-waiting
 					}
 				}
 				if of.who != "nothing" {
-					waitFor(b, func() bool { return p.edge.Stats().Links == before+polls })
+					waitFor(b, func() bool { return p.edge.Waiting() == polls })
 				}
 				heapAfter, stackAfter := memory()
 				heap, stack = heap+heapAfter-heapBefore, stack+stackAfter-stackBefore

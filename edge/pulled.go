@@ -20,12 +20,15 @@ type pulled struct {
 	gone  chan struct{} // closed by close
 	// attempt is the one of its client's that made it; 0: the client does not count them.
 	attempt uint64
+	// latest is the number of the poll that had the link last; 0: its client does not count them.
+	latest atomic.Uint64
 	// recalled means that the handler wants the link back.
 	recalled atomic.Bool
 
 	// Of the handler that has the link.
-	given  *wire.Cursor // of what was given out last; nil: nothing was
-	claims uint64       // tells those that the link has from others
+	given    *wire.Cursor // of what was given out last; nil: nothing was
+	answered uint64       // number of the poll that was given frames last
+	claims   uint64       // tells those that the link has from others
 
 	mu     sync.Mutex
 	holder *hold // the handler that has the link; nil: none

@@ -21,6 +21,7 @@ type request struct {
 	flags    wire.Flags // of the attachment, besides those
 	terse    bool       // a welcome that resumes is not shown
 
+	number   uint64        // of a poll: which of its link's it is; 0: the client does not count them
 	welcome  bool          // of a poll: the client wants to see one
 	patience time.Duration // of a poll: how long it waits
 }
@@ -47,14 +48,12 @@ func (q *request) parseQuery(raw string, required bool) *problem {
 		}
 		q.cursor = &c
 	}
-	if values.Has("attempt") {
-		n, err := strconv.ParseUint(values.Get("attempt"), 10, 64)
-		if err != nil || n == 0 || n > wire.MaxInteger {
-			return bad("attempt has to be an integer from 1 to 2^53-1")
-		}
-		q.attempt = n
-	}
 	var ok1, ok2, ok3 bool
+	q.attempt, ok1 = ordinal(values, "attempt")
+	q.number, ok2 = ordinal(values, "poll")
+	if !ok1 || !ok2 {
+		return bad("attempt and poll have to be integers from 1 to 2^53-1")
+	}
 	q.watch, ok1 = flag(values, "watch", true)
 	q.presence, ok2 = flag(values, "presence", false)
 	q.welcome, ok3 = flag(values, "welcome", false)
@@ -62,6 +61,15 @@ func (q *request) parseQuery(raw string, required bool) *problem {
 		return bad("watch, presence and welcome have to be 0 or 1")
 	}
 	return nil
+}
+
+// ordinal returns the number of that name, 0 where there is none.
+func ordinal(values url.Values, name string) (n uint64, ok bool) {
+	if !values.Has(name) {
+		return 0, true
+	}
+	n, err := strconv.ParseUint(values.Get(name), 10, 64)
+	return n, err == nil && n > 0 && n <= wire.MaxInteger
 }
 
 func flag(values url.Values, name string, absent bool) (value, ok bool) {

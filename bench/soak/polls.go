@@ -20,6 +20,7 @@ type polls struct {
 	*plainHTTP
 	query  url.Values
 	cursor wire.Cursor // after what has come
+	number uint64      // of polls that were answered
 }
 
 // longestPoll is how long a poll waits at most, in seconds.
@@ -89,6 +90,8 @@ func (p *polls) follow(frames []json.RawMessage, told string) ([]byte, error) {
 		p.s.fail(p.s.place, p.cursor.Revision, "a poll says with which cursor to come back: "+want, told+" with "+strings.TrimSpace(message.String()[:min(message.Len(), 300)]))
 	}
 	p.query.Del("welcome")
+	p.number++
+	p.query.Set("poll", strconv.FormatUint(p.number, 10))
 	p.query.Set("cursor", told)
 	return message.Bytes(), nil
 }

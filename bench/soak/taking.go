@@ -109,6 +109,10 @@ func (s *session) takeWelcome(l *linkState, f *wire.ServerFrame) error {
 	s.heard = false
 	s.place.reveal(f.Revision)
 	if l.welcomed {
+		if _, poll := l.socket.way.(*polls); poll {
+			// Another link may have begun between two polls: what was lost with the one before, its successor has to tell.
+			return errParted
+		}
 		s.counts.conflated.Add(1)
 		return nil
 	}

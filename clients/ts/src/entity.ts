@@ -121,11 +121,13 @@ export class Entity<C = Untyped> {
       },
       welcome: (frame: Welcome, forgotten: boolean, again: boolean) => {
         stream.welcome(frame);
-        if (again) return;
-        stream.attached();
-        identity.processed(frame.acked);
         const write = (line: string) => this.#connection.link?.send(line);
+        if (!again) {
+          stream.attached();
+          identity.processed(frame.acked);
+        }
         if (this.#presence !== undefined) write(this.#presence);
+        if (again) return;
         for (const call of this.#outbox.again(forgotten, write)) stream.fold.drop(call);
         settle?.resolve();
       },

@@ -22,6 +22,7 @@ export function openLongPoll(dial: Dial, hears: Hears): Link {
   const run = async (): Promise<void> => {
     const url = new URL(dial.url);
     url.searchParams.set('welcome', '1');
+    let polls = 0; // that were answered
     while (!stop.signal.aborted) {
       const response = await poll(dial, url, stop.signal);
       const frames: ServerFrame[] = response.status === 204 ? [] : await response.json();
@@ -29,6 +30,7 @@ export function openLongPoll(dial: Dial, hears: Hears): Link {
       if (!Array.isArray(frames)) throw new Lost('an answer to a poll without frames');
       hears.heard();
       url.searchParams.delete('welcome');
+      url.searchParams.set('poll', String(++polls)); // tells the next one from the last, which a browser may have sent again
       const cursor = response.headers.get('tutti-cursor');
       if (cursor) url.searchParams.set('cursor', cursor);
       if (frames.length > 0) hears.frames(frames, false);

@@ -93,6 +93,29 @@ test('where streams do not come either, it polls', async () => {
   expect(http.take().url.searchParams.get('cursor')).toBe('e1:1');
 });
 
+test('each poll has its number, and presence is told again when the server has begun another link', async () => {
+  const { http } = start({ transports: ['longpoll'] });
+  await settled();
+  const first = http.take();
+  expect(first.url.searchParams.has('poll')).toBe(false);
+  first.json([welcome()], 200, { 'tutti-cursor': 'e1:0' });
+  await settled();
+  desk.presence({ color: 'red' });
+  await settled();
+  http.take('POST').answer();
+  const second = http.take();
+  expect(second.url.searchParams.get('poll')).toBe('1');
+  second.json([{ type: 'ack', id: 9, rev: 0 }], 200, { 'tutti-cursor': 'e1:0' });
+  await settled();
+  const third = http.take();
+  expect(third.url.searchParams.get('poll')).toBe('2');
+  expect(third.url.searchParams.get('attempt')).toBe(first.url.searchParams.get('attempt'));
+  third.json([{ ...welcome(), resumed: true, state: undefined }], 200, { 'tutti-cursor': 'e1:0' });
+  await settled();
+  expect(http.take('POST').frames).toEqual([{ type: 'presence', data: { color: 'red' } }]);
+  expect(http.take().url.searchParams.get('poll')).toBe('3');
+});
+
 test('a poll that is not answered costs the link', async () => {
   const { http } = start({ transports: ['longpoll'] });
   await settled();

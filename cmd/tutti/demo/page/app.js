@@ -26,12 +26,12 @@ o=setTimeout(i,ct),s.aborted||this.#n.frames(re(c),!0)})}catch(a){throw a instan
 let t=r.body?.getReader();if(!t)return e(await r.text());let n=new TextDecoder,s="";for(;;){let{done:i,value:o}=await t.read(),a=s+(i?n.decode():n.decode(o,{stream:!0})),
 c=i?a.length:a.lastIndexOf(`
 `)+1;if(s=a.slice(c),c>0&&e(a.slice(0,c)),i)return}}var Jt=25;function lt(r,e){let t=new AbortController,n=()=>{t.abort(),i.close()},s=a=>{t.signal.aborted||(n(),e.ended(a))},i=new _(r,{...e,ended:s});return(async()=>{
-let a=new URL(r.url);for(a.searchParams.set("welcome","1");!t.signal.aborted;){let c=await Vt(r,a,t.signal),l=c.status===204?[]:await c.json();if(t.signal.aborted)
-return;if(!Array.isArray(l))throw new m("an answer to a poll without frames");e.heard(),a.searchParams.delete("welcome");let h=c.headers.get("tutti-cursor");h&&
-a.searchParams.set("cursor",h),l.length>0&&e.frames(l,!1)}})().catch(a=>s(a instanceof TypeError?new m("no answer to a poll",!0,a):a)),{send:a=>i.send(a),drained:()=>i.
-drained,close:n,get busy(){return i.busy}}}async function Vt({token:r,fetch:e},t,n){let s={...P(r()),accept:"application/json",prefer:`wait=${Jt}`},i=await e(t,
-{headers:s,signal:n,credentials:"omit",cache:"no-store"}),o=i.headers.get("content-type")?.startsWith("application/json");if(i.status!==204&&!(i.ok&&o))throw await O(
-i);return i}function We(r){queueMicrotask(()=>{throw r})}function ie(r,e){try{r(e)}catch(t){We(t)}}function _e(r){let e=Promise.resolve();return()=>{let t=e.then(r,r);return e=
+let a=new URL(r.url);a.searchParams.set("welcome","1");let c=0;for(;!t.signal.aborted;){let l=await Vt(r,a,t.signal),h=l.status===204?[]:await l.json();if(t.signal.
+aborted)return;if(!Array.isArray(h))throw new m("an answer to a poll without frames");e.heard(),a.searchParams.delete("welcome"),a.searchParams.set("poll",String(
+++c));let f=l.headers.get("tutti-cursor");f&&a.searchParams.set("cursor",f),h.length>0&&e.frames(h,!1)}})().catch(a=>s(a instanceof TypeError?new m("no answer t\
+o a poll",!0,a):a)),{send:a=>i.send(a),drained:()=>i.drained,close:n,get busy(){return i.busy}}}async function Vt({token:r,fetch:e},t,n){let s={...P(r()),accept:"\
+application/json",prefer:`wait=${Jt}`},i=await e(t,{headers:s,signal:n,credentials:"omit",cache:"no-store"}),o=i.headers.get("content-type")?.startsWith("applic\
+ation/json");if(i.status!==204&&!(i.ok&&o))throw await O(i);return i}function We(r){queueMicrotask(()=>{throw r})}function ie(r,e){try{r(e)}catch(t){We(t)}}function _e(r){let e=Promise.resolve();return()=>{let t=e.then(r,r);return e=
 t,t}}var S=class{#e;#n=!1;#t=new Set;#s=new Set;constructor(e){this.#e=e}get value(){return this.#e}set(e){if(!Object.is(e,this.#e)){this.#e=e;for(let t of[...this.#t]){
 if(!Object.is(this.#e,e))return;this.#t.has(t)&&ie(t,e)}}}end(){this.#n=!0;for(let e of this.#s)e();this.#s.clear()}subscribe(e){let t=n=>e(n);return this.#t.add(
 t),ie(t,this.#e),()=>{this.#t.delete(t)}}[Symbol.asyncIterator](){let e=!1,t=!1,n=()=>{},s=this.subscribe(()=>{e=!0,n()}),i=()=>n();this.#s.add(i);let o=()=>(t=
@@ -48,8 +48,8 @@ startsWith("text/event-stream"))throw await O(i);let a=new Be;await De(i,c=>{if(
 0&&n.frames(l,!1)})}catch(o){throw o instanceof TypeError?new m("the stream broke",!i,o):o}}var Be=class{retry;#e="";read(e){let t=[];for(let n of e.replace(/\n$/,
 "").split(/\r?\n/)){let[,s,i=""]=/^(data|retry)(?:: ?(.*?))?\r?$/.exec(n)??[];s==="data"&&(this.#e+=`${i}
 `),s==="retry"&&/^\d+$/.test(i)&&(this.retry=Number(i)),(n===""||n==="\r")&&(this.#e&&t.push(JSON.parse(this.#e)),this.#e="")}return t}};var ce="tutti.v1",Yt=1<<20,Xt=[1002,1003,1007,4400,4403,4404,4409,4413];function ht(r,e){let t,n=!1,s=!1,i=[],o=h=>{n||(a(),e.ended(h))},a=()=>{n=!0;try{t?.close(
-1e3)}catch{}},c=()=>{if(n||!s)return;let h=i;i=[];for(let p of se(h))t?.send(p)},l=h=>{if(n||!r.WebSocket)return;let p=new URL(r.url);p.protocol=p.protocol.replace(
-"http","ws");let u;try{u=new r.WebSocket(p.href,h?[ce,h]:[ce])}catch(b){return o(new m("a WebSocket is not allowed here",!1,b))}t=u,u.onopen=()=>{if(s=!0,n)return a();
+1e3)}catch{}},c=()=>{if(n||!s)return;let h=i;i=[];for(let f of se(h))t?.send(f)},l=h=>{if(n||!r.WebSocket)return;let f=new URL(r.url);f.protocol=f.protocol.replace(
+"http","ws");let u;try{u=new r.WebSocket(f.href,h?[ce,h]:[ce])}catch(b){return o(new m("a WebSocket is not allowed here",!1,b))}t=u,u.onopen=()=>{if(s=!0,n)return a();
 if(u.protocol!==ce)return o(new E(426,`the server does not speak ${ce}`,!1));e.heard(),c()},u.onmessage=({data:b})=>{if(!n){e.heard();try{e.frames(re(String(b)),
 !1)}catch(D){o(new m("a frame is no JSON",!1,D))}}},u.onerror=()=>{},u.onclose=({code:b,reason:D})=>{let Y=D||`the WebSocket closed with ${b}`;o(Xt.includes(b)?
 new k(`closed with ${b}`,Y,!1):new m(Y))}};return r.tickets&&r.token()?Zt(r).then(h=>l(`ticket.${h}`),o):l(r.token()&&`bearer.${r.token()}`),{send(h){i.push(h)===
@@ -133,22 +133,22 @@ let n=new URL(e,globalThis.location?.href);n.protocol=n.protocol.replace(/^ws/,"
 this.#n=new he(s,t.queue??{},W);let o=new pe(t.apply,this.#n,i,t.cursor);this.#e=o,this.state=o.fold.state,this.confirmed=o.fold.confirmed,this.members=o.roster.
 members,this.latency=o.latency,this.events=o.events,this.messages=o.messages,this.updates=o.updates,this.#s=t.WebSocket??globalThis.WebSocket,this.#r=this.#l(t.
 transports??["websocket","sse","longpoll"]);let a;this.ready=new Promise((l,h)=>{a={resolve:l,reject:h}}),this.ready.catch(()=>{});let c={get cursor(){return o.
-cursor},welcome:(l,h,p)=>{if(o.welcome(l),p)return;o.attached(),s.processed(l.acked);let u=b=>this.#t.link?.send(b);this.#i!==void 0&&u(this.#i);for(let b of this.#n.
-again(h,u))o.fold.drop(b);a?.resolve()},take:(l,h)=>{o.take(l,h),(l.type==="ack"||l.type==="reject"||l.type==="answer")&&this.#d()},publish:()=>o.publish(),ping:()=>o.
+cursor},welcome:(l,h,f)=>{o.welcome(l);let u=b=>this.#t.link?.send(b);if(f||(o.attached(),s.processed(l.acked)),this.#i!==void 0&&u(this.#i),!f){for(let b of this.#n.
+again(h,u))o.fold.drop(b);a?.resolve()}},take:(l,h)=>{o.take(l,h),(l.type==="ack"||l.type==="reject"||l.type==="answer")&&this.#d()},publish:()=>o.publish(),ping:()=>o.
 ping(),closed:l=>{this.#a(),(l instanceof E&&l.status===403||l instanceof k&&l.code==="refused")&&s.forget(),this.#n.close(l),o.end(),a?.reject(qe(l))}};this.#t=
 new le(c,{target:l=>{let h=new URL(n);return h.searchParams.set("conn",this.conn),this.#o=Math.max(this.#o+1,Date.now()),h.searchParams.set("attempt",String(this.#o)),
 i||h.searchParams.set("watch","0"),t.presence&&h.searchParams.set("presence","1"),l!==void 0&&h.searchParams.set("cursor",l),h},fetch:t.fetch??((...l)=>fetch(...l)),
 WebSocket:this.#s,tickets:t.tickets??!1,backoff:t.backoff??{},patience:t.patience??8e3,pingEvery:t.pingEvery??5e3},new ee(this.#r,n.origin,t.storage),new ge(t.token)),
 this.status=this.#t.status,this.#h(),this.#t.connect()}get member(){return this.#e.member}get rev(){return this.#e.last}get cursor(){return this.#e.cursor}get unanswered(){
 return this.#n.size}async send(e,...[t,n={}]){let{expect:s,trace:i,predict:o,signal:a}=n,c={name:e,data:t??null,expect:s,trace:i||void 0},l,h=await this.#c(!1,c,
-a,u=>{l=u,o&&(this.#e.fold.predict(u,o),this.#e.fold.publish())}),p=l&&this.#e.trace(l,h);return{id:h.id,rev:h.rev,reply:h.reply,...p&&{trace:p}}}async query(e,...[
+a,u=>{l=u,o&&(this.#e.fold.predict(u,o),this.#e.fold.publish())}),f=l&&this.#e.trace(l,h);return{id:h.id,rev:h.rev,reply:h.reply,...f&&{trace:f}}}async query(e,...[
 t,n={}]){let{consistency:s,maxAge:i,signal:o}=n,a={name:e,data:t??null,consistency:s,max_age_ms:i},c=await this.#c(!0,a,o,()=>{});return{rev:c.rev,data:c.data}}signal(e,t){
 if(ue(JSON.stringify(t??null),bn))throw new w("too_large","the data of a signal is 64 KiB at most");let n=this.#t.link;return!n||n.busy?!1:(n.send(JSON.stringify(
 {type:"signal",name:e,data:t})),!0)}presence(e){let t=JSON.stringify({type:"presence",data:e});if(ue(JSON.stringify(e??null),yn))throw new w("too_large","presen\
 ce data is 4 KiB at most");this.#i=t,this.#t.link?.send(t)}use(...e){this.#t.use(e.length>0?this.#l(e):this.#r)}refresh(){this.#e.refresh(),this.#t.restart(new Error(
 "a fresh state is wanted"))}wake(){this.#t.wake()}async leave(){await this.#t.leave()}close(){this.#t.close()}async#c(e,t,n,s){let{phase:i,error:o}=this.status.
-value;if(i==="closed")throw qe(o);n?.throwIfAborted();let a=`,${JSON.stringify(t).slice(1)}`;this.#n.check(a);let c=()=>{};return new Promise((l,h)=>{let p={isQuery:e,
-rest:a,resolve:l,reject:h,id:0,sentAt:0,abandoned:!1};s(p),this.#n.add(p);let u=()=>{this.#n.abandon(p,n?.reason)&&(this.#e.fold.drop(p),this.#e.publish())};n?.
+value;if(i==="closed")throw qe(o);n?.throwIfAborted();let a=`,${JSON.stringify(t).slice(1)}`;this.#n.check(a);let c=()=>{};return new Promise((l,h)=>{let f={isQuery:e,
+rest:a,resolve:l,reject:h,id:0,sentAt:0,abandoned:!1};s(f),this.#n.add(f);let u=()=>{this.#n.abandon(f,n?.reason)&&(this.#e.fold.drop(f),this.#e.publish())};n?.
 addEventListener("abort",u),c=()=>n?.removeEventListener("abort",u),this.#d()}).finally(()=>c())}#l(e){let t=e.filter(n=>n!=="websocket"||this.#s);if(t.length>0)
 return t;throw new TypeError("there is no WebSocket here, and no other transport is allowed")}#d(){let e=this.#t.link;e&&this.#n.pump(t=>e.send(t))}#h(){let e=()=>this.
 wake(),t=()=>this.#t.look(Ue()),{document:n}=globalThis;globalThis.addEventListener?.("online",e),globalThis.addEventListener?.("offline",e),n?.addEventListener(
@@ -218,8 +218,8 @@ textContent=`${o} ${J(a)}`,c}))}#l(){let e=Math.max(4,...this.#e)*1.15,t=s=>(Je-
 isFinite(r)?r<.1?`${Math.round(r*1e3)} \xB5s`:r<10?`${r.toFixed(1)} ms`:`${Math.round(r)} ms`:"\u2013"}var V=class{static every=250;sent=0;received=0;state="live";#e;#n=[];constructor(e){this.#e=e}tick(e){let{sent:t,received:n,state:s}=this;this.#n.push({sent:t,received:n,
 waiting:e,state:s}),this.#n.length>240&&this.#n.shift(),this.sent=this.received=0,this.#e.offsetParent&&!document.hidden&&this.#t()}#t(){let e=this.#e,t=devicePixelRatio,
 [n,s]=[Math.round(e.clientWidth*t),Math.round(e.clientHeight*t)];(e.width!==n||e.height!==s)&&([e.width,e.height]=[n,s]);let i=e.getContext("2d");if(!i)return;let o=getComputedStyle(
-e),a=u=>o.getPropertyValue(`--${u}`);i.clearRect(0,0,n,s);let[c,l]=[n/240,Math.round(s/2)],h=u=>Math.min(1,Math.log2(1+u)/9)*(l-t),p=240-this.#n.length;this.#n.
-forEach((u,b)=>{let D=Math.floor((p+b)*c),Y=Math.floor((p+b+1)*c)-D,X=(jt,Dt,Wt)=>{i.fillStyle=jt,i.fillRect(D,Dt,Y,Wt)};u.state!=="live"&&(i.globalAlpha=u.state===
+e),a=u=>o.getPropertyValue(`--${u}`);i.clearRect(0,0,n,s);let[c,l]=[n/240,Math.round(s/2)],h=u=>Math.min(1,Math.log2(1+u)/9)*(l-t),f=240-this.#n.length;this.#n.
+forEach((u,b)=>{let D=Math.floor((f+b)*c),Y=Math.floor((f+b+1)*c)-D,X=(jt,Dt,Wt)=>{i.fillStyle=jt,i.fillRect(D,Dt,Y,Wt)};u.state!=="live"&&(i.globalAlpha=u.state===
 "cut"?.22:.12,X(a("bad"),0,s),i.globalAlpha=1),u.waiting>0&&(i.globalAlpha=.35,X(a("warn"),l-h(u.waiting),h(u.waiting)),i.globalAlpha=1),X(a("accent"),l-h(u.sent),
 h(u.sent)),X(a("came"),l+t,h(u.received))}),i.fillStyle=a("strong"),i.fillRect(0,l,n,t)}};var Te=class{#e=new Map;#n=new V(d("#tape"));#t=Object.fromEntries(["sent","stored","refused","waiting","events","missing","revs"].map(e=>[e,d(`#ledger-${e}`)]));#s=d(
 "#ledger");#r=0;#i=0;#o=0;#a=!1;constructor(){setInterval(()=>this.#n.tick(this.waiting),V.every)}get waiting(){return this.#r-this.#i-this.#o}get events(){return this.#c(
@@ -236,22 +236,22 @@ call(this,l),i=()=>s(this.onclose,{code:1006,reason:"the network is cut"});if(n.
 o.onopen=o.onmessage=o.onclose=o.onerror=null,o.close(),i()};n.addEventListener("abort",a,{once:!0}),o.onopen=c=>s(this.onopen,c),o.onmessage=c=>s(this.onmessage,
 c),o.onerror=c=>s(this.onerror,c),o.onclose=c=>{n.removeEventListener("abort",a),s(this.onclose,c)}}get bufferedAmount(){return this.#e?.bufferedAmount??0}get protocol(){
 return this.#e?.protocol??""}send(e){this.#e?.send(e)}close(e){this.#e?.close(e)}};var Ge=/[\ud800-\udfff]/;function y(r){if(!Ge.test(r))return r.length;let e=0;for(let t of r)e++;return e}function R(r,e,t=0){if(!Ge.test(r))return Math.min(t+e,
-r.length);let n=t;for(;e>0&&n<r.length;e--)n+=r.codePointAt(n)>65535?2:1;return n}function Ee(r,e){return y(r.slice(0,e))}function f(r,e){if(e===0||e==="")return;
+r.length);let n=t;for(;e>0&&n<r.length;e--)n+=r.codePointAt(n)>65535?2:1;return n}function Ee(r,e){return y(r.slice(0,e))}function p(r,e){if(e===0||e==="")return;
 let t=r.at(-1);typeof e=="string"?typeof t=="string"?r[r.length-1]=t+e:wt(t)&&typeof r.at(-2)=="string"?r[r.length-2]+=e:wt(t)?r.splice(-1,0,e):r.push(e):typeof t==
 "number"&&t>0==e>0?r[r.length-1]=t+e:r.push(e)}var wt=r=>typeof r=="number"&&r<0,Ye=r=>typeof r=="number"&&r>0;function N(r){return r.every(Ye)}function H(r,e){
 let t=!Ge.test(r),n="",s=0;for(let i of e)if(typeof i=="string")n+=i;else{let o=t?s+Math.abs(i):R(r,Math.abs(i),s);i>0&&(n+=r.slice(s,o)),s=o}return n+r.slice(s)}
 function Ce(r){let e=0,t=r[0],n=()=>t=r[++e];return{get insert(){return typeof t=="string"?t:void 0},get done(){return t===void 0},get kept(){return Ye(t)},get left(){
 return t===void 0?1/0:typeof t=="string"?y(t):Math.abs(t)},skip:n,take(s){if(t===void 0)return s;if(typeof t=="string"){let o=R(t,s),a=t.slice(0,o);return t=t.slice(
 o),t===""&&n(),a}let i=t>0?s:-s;return t-=i,t===0&&n(),i}}}function I(r,e){let t=[],[n,s]=[Ce(r),Ce(e)];for(;!n.done||!s.done;)if(n.left!==1/0&&!n.kept&&n.insert===
-void 0)f(t,n.take(n.left));else if(s.insert!==void 0)f(t,s.insert),s.skip();else{let i=Math.min(n.left,s.left),o=s.done||s.kept,a=n.take(i);s.take(i),o?f(t,a):typeof a==
-"number"&&f(t,-i)}return t}function Q(r,e){let[t,n]=[[],[]],[s,i]=[Ce(r),Ce(e)];for(;!s.done||!i.done;)if(s.insert!==void 0)f(t,s.insert),f(n,y(s.insert)),s.skip();else if(i.
-insert!==void 0)f(t,y(i.insert)),f(n,i.insert),i.skip();else{let o=Math.min(s.left,i.left),[a,c]=[s.take(o),i.take(o)];a>0&&c>0?(f(t,o),f(n,o)):c>0?f(t,-o):a>0&&
-f(n,-o)}return[t,n]}function Me(r,e){let t=0,n=0;for(let s of r)if(typeof s=="string"){if(t>=e)break;n+=y(s)}else{if(e<=t+Math.abs(s))return s>0?n+e-t:n;t+=Math.
-abs(s),s>0&&(n+=s)}return n+e-t}function Xe(r,e){let t=[],n=0;for(let s of r)if(typeof s=="string")f(t,-y(s));else{let i=R(e,Math.abs(s),n);f(t,s>0?s:e.slice(n,
-i)),n=i}return t}function kt(r){return r.reduce((e,[t,n,s])=>{let i=[];return f(i,t),f(i,s),f(i,-n),I(e,i)},[])}function xt(r){let e=[],t=0,n=null;for(let s of r){
+void 0)p(t,n.take(n.left));else if(s.insert!==void 0)p(t,s.insert),s.skip();else{let i=Math.min(n.left,s.left),o=s.done||s.kept,a=n.take(i);s.take(i),o?p(t,a):typeof a==
+"number"&&p(t,-i)}return t}function Q(r,e){let[t,n]=[[],[]],[s,i]=[Ce(r),Ce(e)];for(;!s.done||!i.done;)if(s.insert!==void 0)p(t,s.insert),p(n,y(s.insert)),s.skip();else if(i.
+insert!==void 0)p(t,y(i.insert)),p(n,i.insert),i.skip();else{let o=Math.min(s.left,i.left),[a,c]=[s.take(o),i.take(o)];a>0&&c>0?(p(t,o),p(n,o)):c>0?p(t,-o):a>0&&
+p(n,-o)}return[t,n]}function Me(r,e){let t=0,n=0;for(let s of r)if(typeof s=="string"){if(t>=e)break;n+=y(s)}else{if(e<=t+Math.abs(s))return s>0?n+e-t:n;t+=Math.
+abs(s),s>0&&(n+=s)}return n+e-t}function Xe(r,e){let t=[],n=0;for(let s of r)if(typeof s=="string")p(t,-y(s));else{let i=R(e,Math.abs(s),n);p(t,s>0?s:e.slice(n,
+i)),n=i}return t}function kt(r){return r.reduce((e,[t,n,s])=>{let i=[];return p(i,t),p(i,s),p(i,-n),I(e,i)},[])}function xt(r){let e=[],t=0,n=null;for(let s of r){
 if(Ye(s)){t+=s,n=null;continue}n||e.push(n=[t,0,""]),typeof s=="string"?(n[2]+=s,t+=y(s)):n[1]-=s}return e}function G(r,e){let t=Math.min(r.length,e.length),n=0;
 for(;n<t&&r.charCodeAt(n)===e.charCodeAt(n);)n++;n>0&&En(r.charCodeAt(n-1))&&n--;let s=0;for(;s<t-n&&r.charCodeAt(r.length-1-s)===e.charCodeAt(e.length-1-s);)s++;
-s>0&&Mn(r.charCodeAt(r.length-s))&&s--;let i=[];return f(i,Ee(r,n)),f(i,e.slice(n,e.length-s)),f(i,-y(r.slice(n,r.length-s))),i}var En=r=>r>=55296&&r<=56319,Mn=r=>r>=
+s>0&&Mn(r.charCodeAt(r.length-s))&&s--;let i=[];return p(i,Ee(r,n)),p(i,e.slice(n,e.length-s)),p(i,-y(r.slice(n,r.length-s))),i}var En=r=>r>=55296&&r<=56319,Mn=r=>r>=
 56320&&r<=57343;var Ln=1e5,Le=class{#e;#n;#t;#s=new Map;#r="";#i=document.createElement("div");#o=!1;constructor(e,t,n){this.#e=e,this.#n=t,this.#t=n,this.#i.className="pad-mir\
 ror",this.#i.setAttribute("aria-hidden","true"),e.parentElement?.append(this.#i),e.addEventListener("scroll",()=>this.#l()),new ResizeObserver(()=>this.#l()).observe(
 e)}put(e,t,n){this.#r=n,t<0?this.#c(e):this.#a(e).at=t,this.#l()}edited(e,t,n){this.#r=n;for(let s of this.#s.values())s.at=Me(t,s.at);e&&(this.#a(e).at=An(t)),
