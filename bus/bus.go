@@ -33,6 +33,14 @@ type Bus interface {
 	Close() error
 }
 
+// Router is a Bus that knows where the owner of a partition is, and says so when one has come.
+type Router interface {
+	Bus
+	// Owners has moved called whenever an owner has come to an address that Owner returns, also the first one, until stop is
+	// called. Envelopes sent there afterwards reach that owner or a later one, or nobody. moved must not block.
+	Owners(moved func(at Address)) (stop func())
+}
+
 // Address is where envelopes go to: an edge, whoever owns a partition, a shard of the directory of subjects.
 type Address string
 
