@@ -41,6 +41,7 @@ type poll struct {
 	*exchange
 	socket *pulled
 	hold   *hold
+	begun  bool // the link is this poll's own
 }
 
 func (t longPoll) serve(x *exchange) *problem {
@@ -142,6 +143,7 @@ func (q *poll) begin(t longPoll, claims tutti.Claims) *problem {
 		l.abandon()
 		return v.problem()
 	}
+	q.begun = true
 	q.socket, q.hold = l.pull()
 	q.socket.claims, q.socket.given, q.socket.attempt = q.edge.sum(claims), q.cursor, q.attempt
 	q.socket.latest.Store(q.number)
@@ -206,6 +208,9 @@ func (q *poll) wait() *problem {
 	defer limit.Stop()
 	for {
 		frames, why := q.socket.take(q.r.Context(), q.hold, limit.C)
+		if q.begun && len(frames) > 0 {
+			frames = q.rest(frames)
+		}
 		switch {
 		case len(frames) > 0 && !l.finished && !l.revKnown:
 			// The ring lost the place of the last event in this moment. The client still has its cursor.
@@ -233,6 +238,29 @@ func (q *poll) wait() *problem {
 	}
 }
 
+// rest adds to the welcome what comes after the cursor, which the owner is asked for then and sends a moment later.
+func (q *poll) rest(frames [][]byte) [][]byte {
+	l, wait := q.socket.link, q.edge.timing.Verdict
+	end, limit := time.Now().Add(wait), time.NewTimer(wait)
+	defer limit.Stop()
+	for l.waiting.Load() != 0 && !l.finished && total(frames) < maxTake && time.Now().Before(end) {
+		more, why := q.socket.take(q.r.Context(), q.hold, limit.C)
+		frames = append(frames, more...)
+		if why != takenFrames {
+			break // what has been taken is answered nevertheless
+		}
+	}
+	return frames
+}
+
+func total(frames [][]byte) int {
+	n := 0
+	for _, b := range frames {
+		n += len(b)
+	}
+	return n
+}
+
 // lasts has the HTTP server leave the exchange alone for d and the time of an answer. A server that bounds its requests
 // does so again for the next one.
 func (q *poll) lasts(d time.Duration) {
@@ -252,10 +280,7 @@ func (q *poll) head() {
 
 // answer writes frames, each of which ends in a comma, as an array.
 func (q *poll) answer(frames [][]byte) {
-	size := 1
-	for _, b := range frames {
-		size += len(b)
-	}
+	size := 1 + total(frames)
 	if l := q.socket.link; l.revKnown {
 		q.socket.given = &wire.Cursor{Epoch: l.revEpoch, Revision: l.rev}
 	}

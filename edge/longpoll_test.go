@@ -107,7 +107,7 @@ func testPoll(t *testing.T, start starter) {
 	p.owner.tell("room", "1", wire.Envelope{Kind: wire.KindMessage, Name: "typing", Data: []byte("1")})
 	p.poll(t, "1", me+"&cursor=e1:5", "ann", "wait=25").want(t, "e1:6", `"rev":6`, `"ack"`, `"message"`)
 	// Another cursor begins anew.
-	p.pollUntil(t, "1", me, "e1:4", "e1:6").want(t, "e1:6", `"rev":4,"resumed":true`, `"rev":5`, `"rev":6`)
+	p.poll(t, "1", me+"&cursor=e1:4", "ann", "wait=25").want(t, "e1:6", `"rev":4,"resumed":true`, `"rev":5`, `"rev":6`)
 	p.poll(t, "1", me+"&cursor=e1:6&welcome=1", "ann", "wait=25").want(t, "e1:6", `"rev":6,"resumed":true`)
 	for _, cursor := range []string{"e1:7", "e9:6", "-:0"} {
 		p.poll(t, "1", me+"&cursor="+cursor, "ann", "wait=25").want(t, "e1:6", `"rev":6,"resumed":false,"acked":0,"known":true,"state":`)
@@ -124,54 +124,6 @@ func testPollWithPresence(t *testing.T, start starter) {
 	p := start(t, nil)
 	p.owner.publish("room", "1", 2, "1")
 	p.poll(t, "1", "?presence=1&cursor=e1:2&conn="+conn(1), "ann", "wait=25").want(t, "e1:2", `"rev":2,"resumed":true`, `"presence"`)
-}
-
-// TestLostAnswer: a poll that its client, or the HTTP library below it, sends again since the answer was lost has its
-// number again, and is told by a welcome that more than events may be missing.
-func TestLostAnswer(t *testing.T) { both(t, testLostAnswer) }
-
-func testLostAnswer(t *testing.T, start starter) {
-	p := start(t, nil)
-	me := "?conn=" + conn(1)
-	p.poll(t, "1", me+"&attempt=5&poll=5", "ann", "wait=25").want(t, "e1:0", `"welcome"`)
-	ack := func(id uint64) {
-		p.owner.tell("room", "1", wire.Envelope{Kind: wire.KindAck, Link: p.owner.linkOf(conn(1)), Command: id})
-	}
-	ack(1)
-	p.poll(t, "1", me+"&attempt=5&poll=6&cursor=e1:0", "ann", "wait=25").want(t, "e1:0", `"ack"`)
-	p.poll(t, "1", me+"&attempt=5&poll=6&cursor=e1:0", "ann", "wait=25").want(t, "e1:0", `"welcome"`)
-	ack(2)
-	p.poll(t, "1", me+"&attempt=5&poll=7&cursor=e1:0", "ann", "wait=25").want(t, "e1:0", `"ack"`)
-	p.poll(t, "1", me+"&attempt=5&poll=6&cursor=e1:0", "ann", "wait=25").wantStatus(t, http.StatusConflict)
-	// Nothing is lost with an answer that brings nothing.
-	p.poll(t, "1", me+"&attempt=5&poll=8&cursor=e1:0", "ann", "wait=0").wantStatus(t, http.StatusNoContent)
-	p.poll(t, "1", me+"&attempt=5&poll=8&cursor=e1:0", "ann", "wait=0").wantStatus(t, http.StatusNoContent)
-	if n := len(p.owner.received(wire.KindAttach)); n != 2 {
-		t.Errorf("%d attachments, want one, and one for the answer that was lost", n)
-	}
-	p.poll(t, "1", me+"&attempt=6&poll=1&cursor=e1:0", "ann", "wait=25").want(t, "e1:0", `"welcome"`)
-	p.poll(t, "1", me+"&attempt=5&poll=9&cursor=e1:0", "ann", "wait=25").wantStatus(t, http.StatusConflict)
-	for _, bad := range []string{"0", "", "-1", "x", "9007199254740992"} {
-		p.poll(t, "1", me+"&poll="+bad+"&cursor=e1:0", "ann", "wait=25").wantStatus(t, http.StatusBadRequest)
-	}
-}
-
-// TestPollOfLostLink: a connection whose link was lost between two polls is told so.
-func TestPollOfLostLink(t *testing.T) {
-	bubble(t, nil, func(t *testing.T, p *platform, _ dialer) {
-		p.owner.publish("room", "1", 2, "1")
-		poll := func() string {
-			resp := p.pipeGet(t, "conn="+conn(1)+"&cursor=e1:1", "ann", "Accept: application/json\r\nPrefer: wait=0")
-			body, _ := io.ReadAll(resp.Body)
-			return string(body)
-		}
-		for range 2 {
-			if got := poll(); !strings.HasPrefix(got, `[{"type":"welcome",`) || !strings.Contains(got, `"rev":1,"resumed":true`) {
-				t.Errorf("the poll of a new link is answered %s, want the welcome", got)
-			}
-			time.Sleep(40 * time.Second) // the link does not stay as long
-		}
-	})
 }
 
 // TestPollWaits: Prefer says for how long, up to a minute.
