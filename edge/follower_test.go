@@ -2,7 +2,6 @@ package edge_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -255,45 +254,6 @@ func TestLongList(t *testing.T) {
 		c.want("bob", 200, 200)
 		if all, err := c.edges[1].Terminations(t.Context()); err != nil || len(all) != long+1 {
 			t.Errorf("Terminations = %d, %v, want %d", len(all), err, long+1)
-		}
-	})
-}
-
-// A ticket is bound for all edges, and by one of those who use it at once.
-func TestTicketsAtTwoEdges(t *testing.T) {
-	inCluster(t, func(t *testing.T, c *cluster) {
-		c.serve()
-		time.Sleep(time.Second)
-		for range 20 {
-			r := httptest.NewRequest(http.MethodPost, "/v1/tickets", nil)
-			r.Header.Set("Authorization", fmt.Sprintf("Bearer ann@%d", time.Now().Unix()))
-			w := httptest.NewRecorder()
-			c.edges[0].ServeHTTP(w, r)
-			var got struct{ Ticket string }
-			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
-				t.Fatal(err)
-			}
-			codes := make(chan int, 8)
-			use := func(i, conn int) int {
-				return c.edges[i].Redeem(t.Context(), "room", "1", fmt.Sprintf("connection-00000%d", conn), got.Ticket)
-			}
-			for i := range 8 {
-				go func() { codes <- use(i%2, i) }()
-			}
-			good := 0
-			for range 8 {
-				if <-codes == 0 {
-					good++
-				}
-			}
-			if good != 1 {
-				t.Fatalf("%d of 8 connections used one ticket, want one", good)
-			}
-			for conn := range 8 {
-				if a, b := use(0, conn), use(1, conn); a != b {
-					t.Errorf("connection %d gets %d at one edge and %d at the other", conn, a, b)
-				}
-			}
 		}
 	})
 }

@@ -163,7 +163,7 @@ func (c *ticketCache) get(id string) (to string, ok bool) {
 func (c *ticketCache) set(id, to string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.young[id] == to {
+	if _, ok := c.young[id]; ok {
 		return
 	}
 	if len(c.young) >= cachedTickets || c.young == nil {
