@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t testing.TB) journal.Journal, options ...Optio
 		{"Follow", (*suite).testFollow},
 		{"WaitEnds", (*suite).testWaitEnds},
 		{"ReadStops", (*suite).testReadStops},
+		{"Replica", (*suite).testReplica},
 		{"Records", (*suite).testRecords},
 		{"RecordsOfOthers", (*suite).testRecordsOfOthers},
 		{"Snapshots", (*suite).testSnapshots},
