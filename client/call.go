@@ -47,6 +47,7 @@ type Call struct {
 	// Guarded by Client.mu.
 	frame     wire.ClientFrame // whose id is the call's key in Client.calls
 	sent      bool             // it may have reached the server
+	again     bool             // it has been sent over more than one link
 	sentAt    int64            // when it was written last, by the client's clock; with Trace
 	abandoned bool             // nobody waits for it
 }
@@ -204,6 +205,22 @@ func (c *Client) answered(f *wire.ServerFrame) {
 	p.settle(Ack{ID: f.ID, Revision: f.Revision, Reply: slices.Clone(f.Data), Hops: f.Hops, Latency: c.traced(p, f.Hops)}, nil)
 }
 
+// untaken settles a call whose frame is too large for the way to the server, as why says. It has changed nothing, unless
+// it came through over another link before.
+func (c *Client) untaken(id uint64, why *Refused) {
+	c.mu.Lock()
+	p, ok := c.calls[id]
+	delete(c.calls, id)
+	c.mu.Unlock()
+	switch {
+	case !ok:
+	case p.again:
+		p.fail(why)
+	default:
+		p.settle(Ack{}, &Rejected{Code: wire.CodeTooLarge, Message: why.Error()})
+	}
+}
+
 // resend queues everything that has had no answer for the new link l: commands in their order,
 // under their old ids, then queries under new ones, since the platform does not store them. When
 // the platform has forgotten the connection, commands that were sent before fail instead.
@@ -216,6 +233,7 @@ func (c *Client) resend(l *link, forgotten bool) (failed []*Call) {
 			delete(c.calls, id)
 			failed = append(failed, p)
 		case p.frame.Type == wire.TypeCommand:
+			p.again = p.sent
 			commands = append(commands, p)
 		default:
 			queries = append(queries, p)

@@ -46,6 +46,7 @@ type Client struct {
 	last    uint64    // revision of the last event or state
 	attempt int64     // of the link that was tried last
 	gaveUp  time.Time // when a link last ended without a word of the server
+	contest time.Time // when a link last ended since another poll of the connection had come
 	denied  int       // how often in a row the token was refused
 }
 
@@ -176,6 +177,9 @@ func (c *Client) run(ctx context.Context) {
 			err = refused
 		}
 		late := c.replacedByItself(&end, err)
+		if c.contested(&end) {
+			err = &Terminated{Code: wire.EndReplaced, Message: err.Error()}
+		}
 		if refused != nil || c.isFinal(err) && !late {
 			log.Info("connection ended", "error", err)
 			c.finish(err)
@@ -216,6 +220,18 @@ func (c *Client) replacedByItself(end *ended, err error) bool {
 		c.gaveUp = now
 	}
 	return false
+}
+
+// contested takes note of how a link ended, and reports whether somebody else polls under the connection's name. Once it
+// may be a request of this client that came late; twice it is another client, which is to have the connection.
+func (c *Client) contested(end *ended) bool {
+	r, ok := errors.AsType[*Refused](end.err)
+	if !ok || r.Status != http.StatusConflict || !end.welcomed {
+		return false
+	}
+	before := c.contest
+	c.contest = time.Now()
+	return c.contest.Sub(before) < lateFor
 }
 
 // isFinal reports whether another attempt would be in vain.

@@ -30,16 +30,20 @@ type link struct {
 	carrier   carrier
 	transport Transport
 	stop      context.CancelCauseFunc // ends the link
-	heard     atomic.Int64            // when something last came from the server, Unix ns
-	wake      chan struct{}           // holds one token while out may hold something
-	bearer    atomic.Pointer[string]  // what requests of the link show
+	made      time.Time
+	heard     atomic.Int64           // when something last came from the server, since made
+	wake      chan struct{}          // holds one token while out may hold something
+	bearer    atomic.Pointer[string] // what requests of the link show
 
 	// Guarded by Client.mu.
 	out    []outgoing
 	posted int // of out, those without a call
 }
 
-func (l *link) hear() { l.heard.Store(time.Now().UnixNano()) }
+func (l *link) hear() { l.heard.Store(int64(l.age())) }
+
+// age returns for how long there has been a link, by a clock that nobody sets.
+func (l *link) age() time.Duration { return time.Since(l.made) }
 
 func (l *link) token() string { return *l.bearer.Load() }
 
@@ -81,7 +85,7 @@ func (l *link) say(f wire.ClientFrame, written chan<- struct{}) error {
 func (c *Client) serve(ctx context.Context, t Transport) ended {
 	linkCtx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	l := &link{transport: t, stop: stop, wake: make(chan struct{}, 1)}
+	l := &link{transport: t, made: time.Now(), stop: stop, wake: make(chan struct{}, 1)}
 	s := &stream{c: c, l: l, cursor: c.cursor()}
 	s.overdue = time.AfterFunc(c.config.DialTimeout, s.check)
 	defer s.overdue.Stop()
@@ -106,9 +110,9 @@ func (c *Client) serve(ctx context.Context, t Transport) ended {
 	if cause != nil {
 		err = cause
 	}
-	end := ended{err: err, reached: true, welcomed: s.welcomed, proven: l.heard.Load() > s.settled}
+	end := ended{err: err, reached: true, welcomed: s.welcomed, proven: time.Duration(l.heard.Load()) > s.settled}
 	if s.welcomed {
-		end.lived = time.Since(s.since)
+		end.lived = l.age() - s.settled
 	}
 	return end
 }

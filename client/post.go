@@ -47,9 +47,35 @@ func newPoster(c *Client, l *link) *poster {
 	return &poster{c: c, l: l, http: c.config.plain(), url: u.String(), unheard: make(map[uint64]time.Time)}
 }
 
-// send posts frames and waits until all of them have their answers. Whatever goes wrong ends the link: over the
-// next one everything without an answer is sent again.
+// send posts frames and waits until all of them have their answers. What is too large for the server, or for somebody
+// on the way, goes in parts. Whatever else goes wrong ends the link: over the next one everything without an answer is
+// sent again.
 func (p *poster) send(ctx context.Context, frames []byte) error {
+	err := p.sendWhole(ctx, frames)
+	if r, ok := errors.AsType[*Refused](err); ok && r.Status == http.StatusRequestEntityTooLarge {
+		return p.sendParts(ctx, frames, r)
+	}
+	return err
+}
+
+// sendParts sends in two what was too large. One frame can only be rejected: it would be too large the next time as well.
+func (p *poster) sendParts(ctx context.Context, frames []byte, why *Refused) error {
+	lines := bytes.Split(frames, []byte{'\n'})
+	if half := len(lines) / 2; half > 0 {
+		if err := p.send(ctx, bytes.Join(lines[:half], []byte{'\n'})); err != nil {
+			return err
+		}
+		return p.send(ctx, bytes.Join(lines[half:], []byte{'\n'}))
+	}
+	f, err := wire.DecodeClientFrame(frames)
+	if err != nil {
+		return fmt.Errorf("%w: %w", why, err)
+	}
+	p.c.untaken(f.ID, why)
+	return nil
+}
+
+func (p *poster) sendWhole(ctx context.Context, frames []byte) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, postTime, errMute)
 	defer cancel()
 	err := p.post(ctx, frames)

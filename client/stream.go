@@ -20,8 +20,7 @@ type stream struct {
 	silence atomic.Int64 // how long the server may be silent, ns; 0 before the welcome
 
 	welcomed bool
-	settled  int64          // when the first welcome had been taken, Unix ns
-	since    time.Time      // the same, by a clock that nobody sets
+	settled  time.Duration  // the link's age when its first welcome had been taken
 	listed   bool           // the list of members has come after the last welcome
 	helpers  sync.WaitGroup // the goroutines that write and keep the token fresh
 }
@@ -91,8 +90,7 @@ func (s *stream) welcome(ctx context.Context, f *wire.ServerFrame) error {
 		}
 		return nil
 	}
-	now := time.Now()
-	s.welcomed, s.settled, s.since = true, now.UnixNano(), now
+	s.welcomed, s.settled = true, s.l.age()
 	s.expectHeartbeat(f.Heartbeat)
 	c.attached(s.l, f, !f.Known && !s.cursor.IsZero())
 	c.status.set(Status{Phase: Online, Transport: s.l.transport})
@@ -138,7 +136,7 @@ func (s *stream) expectHeartbeat(ms int64) {
 // check ends the link when nothing was heard for too long. It runs on the timer's goroutine.
 func (s *stream) check() {
 	silence := time.Duration(s.silence.Load())
-	quiet := time.Duration(time.Now().UnixNano() - s.l.heard.Load())
+	quiet := s.l.age() - time.Duration(s.l.heard.Load())
 	if quiet >= silence {
 		s.l.stop(errMute)
 		return

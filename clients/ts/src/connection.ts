@@ -69,6 +69,7 @@ export class Connection {
   #paced: number | undefined; // what the stream said of coming back, ms
   #held = false; // it is the server who has the next attempt wait
   #rival: (() => number) | undefined; // since an attempt was given up
+  #contest: (() => number) | undefined; // since another poll of this connection came
   #denials = 0;
   #leaving = false;
   #closed = false;
@@ -340,6 +341,13 @@ export class Connection {
         this.#tokens.expired();
       } else if (error.status < 500 && !passing.includes(error.status)) {
         return undefined;
+      } else if (error.status === 409 && !error.code && attempt.lived) {
+        // Once it may be a request of our own that came late. Twice it is another page, which is to have the connection.
+        if (this.#contest && this.#contest() < crossing) {
+          this.close(new Terminated('replaced', error.message, false));
+          return undefined;
+        }
+        this.#contest = stopwatch();
       }
       this.#held = error.after !== undefined;
       return (error.after ?? 0) + this.#backoff.next();

@@ -126,7 +126,9 @@ export class Entity<C = Untyped> {
           stream.attached();
           identity.processed(frame.acked);
         }
-        if (this.#presence !== undefined) write(this.#presence);
+        // Between two polls the server may have begun another link, which does not know.
+        const told = again && this.status.value.transport !== 'longpoll';
+        if (this.#presence !== undefined && !told) write(this.#presence);
         if (again) return;
         for (const call of this.#outbox.again(forgotten, write)) stream.fold.drop(call);
         settle?.resolve();
@@ -289,7 +291,7 @@ export class Entity<C = Untyped> {
     this.#outbox.check(rest);
     let settled = () => {};
     return new Promise<AckFrame | AnswerFrame>((resolve, reject) => {
-      const call: Call = { isQuery, rest, resolve, reject, id: 0, sentAt: 0, abandoned: false };
+      const call: Call = { isQuery, rest, resolve, reject, id: 0, sentAt: 0, again: false, abandoned: false };
       added(call); // what it throws rejects
       this.#outbox.add(call);
       const abort = () => {

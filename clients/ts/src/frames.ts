@@ -49,6 +49,8 @@ export interface RejectFrame {
   id: number;
   code: string;
   message?: string;
+  /** The client says so: the server has not seen what it was sent last. */
+  untaken?: true;
 }
 
 export interface AnswerFrame {

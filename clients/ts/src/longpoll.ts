@@ -1,50 +1,33 @@
 import { Lost, refusal } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
 import { bearer, type Dial, type Hears, type Link } from './link.ts';
-import { Post } from './post.ts';
+import { plainLink } from './post.ts';
 
 const wait = 25; // s that the server holds an answer back
 
 /** openLongPoll asks again and again, and sends by POST. */
 export function openLongPoll(dial: Dial, hears: Hears): Link {
-  const stop = new AbortController();
-  const close = () => {
-    stop.abort();
-    post.close();
-  };
-  const end = (error: Error) => {
-    if (stop.signal.aborted) return;
-    close();
-    hears.ended(error);
-  };
-  const post = new Post(dial, { ...hears, ended: end });
-
-  const run = async (): Promise<void> => {
+  return plainLink(dial, hears, async (signal) => {
     const url = new URL(dial.url);
     url.searchParams.set('welcome', '1');
     let polls = 0; // that were answered
-    while (!stop.signal.aborted) {
-      const response = await poll(dial, url, stop.signal);
-      const frames: ServerFrame[] = response.status === 204 ? [] : await response.json();
-      if (stop.signal.aborted) return;
-      if (!Array.isArray(frames)) throw new Lost('an answer to a poll without frames');
-      hears.heard();
-      url.searchParams.delete('welcome');
-      url.searchParams.set('poll', String(++polls)); // tells the next one from the last, which a browser may have sent again
-      const cursor = response.headers.get('tutti-cursor');
-      if (cursor) url.searchParams.set('cursor', cursor);
-      if (frames.length > 0) hears.frames(frames, false);
+    try {
+      while (!signal.aborted) {
+        const response = await poll(dial, url, signal);
+        const frames: ServerFrame[] = response.status === 204 ? [] : await response.json();
+        if (signal.aborted) return;
+        if (!Array.isArray(frames)) throw new Lost('an answer to a poll without frames');
+        hears.heard();
+        url.searchParams.delete('welcome');
+        url.searchParams.set('poll', String(++polls)); // tells the next one from the last, which a browser may have sent again
+        const cursor = response.headers.get('tutti-cursor');
+        if (cursor) url.searchParams.set('cursor', cursor);
+        if (frames.length > 0) hears.frames(frames, false);
+      }
+    } catch (error) {
+      throw error instanceof TypeError ? new Lost('no answer to a poll', true, error) : error;
     }
-  };
-  run().catch((error) => end(error instanceof TypeError ? new Lost('no answer to a poll', true, error) : error));
-  return {
-    send: (line) => post.send(line),
-    drained: () => post.drained,
-    close,
-    get busy() {
-      return post.busy;
-    },
-  };
+  });
 }
 
 /** poll returns an answer of the server with status 200 or 204. Whoever waits too long for it stops it. */

@@ -21,6 +21,8 @@ export interface Call {
   id: number;
   /** When it was last written. */
   sentAt: number;
+  /** It was written more than once. */
+  again: boolean;
   /** Nobody waits for it any more. */
   abandoned: boolean;
 }
@@ -97,6 +99,7 @@ export class Outbox {
         unknown.push(call);
         call.reject(new Unknown('the platform has forgotten the connection'));
       } else {
+        call.again = true;
         this.#write(call, write);
       }
     }
@@ -121,8 +124,12 @@ export class Outbox {
     const call = this.#flying.get(frame.id);
     if (!call) return undefined;
     this.#remove(call);
-    if (frame.type === 'reject') call.reject(new Rejected(frame.code, frame.message));
-    else call.resolve(frame);
+    if (frame.type === 'reject') {
+      const unsure = frame.untaken && call.again && !call.isQuery; // it may have been taken before
+      call.reject(unsure ? new Unknown(frame.message) : new Rejected(frame.code, frame.message));
+    } else {
+      call.resolve(frame);
+    }
     return call;
   }
 

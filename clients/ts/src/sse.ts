@@ -1,30 +1,11 @@
 import { Lost, refusal } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
 import { bearer, type Dial, type Hears, type Link } from './link.ts';
-import { Post, readLines } from './post.ts';
+import { plainLink, readLines } from './post.ts';
 
 /** openSSE reads server-sent events with fetch, which can show a token, and sends by POST. */
 export function openSSE(dial: Dial, hears: Hears): Link {
-  const stop = new AbortController();
-  const close = () => {
-    stop.abort();
-    post.close();
-  };
-  const end = (error: Error) => {
-    if (stop.signal.aborted) return;
-    close();
-    hears.ended(error);
-  };
-  const post = new Post(dial, { ...hears, ended: end });
-  read(dial, hears, stop.signal).then(() => end(new Lost('the stream ended')), end);
-  return {
-    send: (line) => post.send(line),
-    drained: () => post.drained,
-    close,
-    get busy() {
-      return post.busy;
-    },
-  };
+  return plainLink(dial, hears, (signal) => read(dial, hears, signal));
 }
 
 async function read({ url, token, fetch }: Dial, hears: Hears, signal: AbortSignal): Promise<void> {

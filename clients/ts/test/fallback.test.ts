@@ -1,36 +1,6 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Entity, Options } from '../src/index.ts';
-import { type Desk, openDesk } from './desk.ts';
-import { added, Fake, own, settled, welcome } from './fake.ts';
-import { FakeHTTP } from './fakehttp.ts';
-
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
-let desk: Entity<Desk>;
-afterEach(() => desk.close());
-
-const resumed = (rev = 0) => welcome({ resumed: true, rev, state: undefined });
-
-function start(options: Partial<Options<Desk>> = {}) {
-  const fake = new Fake();
-  const http = new FakeHTTP();
-  desk = openDesk('http://h/v1/desk/1', { WebSocket: fake.WebSocket, fetch: http.fetch, token: 'one', ...options });
-  return { fake, http };
-}
-
-async function onSSE(options: Partial<Options<Desk>> = {}) {
-  const { fake, http } = start({ transports: ['sse'], ...options });
-  await settled();
-  const stream = http.take().stream('text/event-stream', 'retry: 812\n\n');
-  stream.event(welcome());
-  await settled();
-  http.take('POST').answer(); // a ping
-  await settled();
-  return { fake, http, stream };
-}
+import { expect, test, vi } from 'vitest';
+import { added, own, settled, welcome } from './fake.ts';
+import { desk, onSSE, resumed, start } from './plain.ts';
 
 test('where WebSockets do not open, events come over SSE and commands go by POST', async () => {
   const { fake, http } = start();
@@ -270,66 +240,6 @@ test('a transport that is asked for and does not come costs the old one', async 
   expect(desk.status.value).toMatchObject({ phase: 'online', transport: 'sse' });
 });
 
-test('an acknowledgement that overtakes its event waits for it', async () => {
-  const { http, stream } = await onSSE();
-  const sent = desk.send('add', { by: 7 }, { predict: (s) => ({ ...s, sum: s.sum + 7 }) });
-  let state: unknown;
-  sent.then(() => {
-    state = desk.confirmed.value;
-  });
-  await settled();
-  http.take('POST').answer({ type: 'ack', id: 1, rev: 1 });
-  await vi.advanceTimersByTimeAsync(500);
-  expect([state, desk.state.value?.sum]).toEqual([undefined, 7]);
-  stream.event(own(1, 7, 1), { type: 'ack', id: 1, rev: 1 });
-  await settled();
-  expect(state).toEqual({ sum: 7, events: 1 });
-  expect(desk.state.value?.sum).toBe(7);
-});
-
-test('an acknowledgement whose event is hidden does not wait for ever', async () => {
-  const { http } = await onSSE();
-  const sent = desk.send('hide', undefined, { predict: (s) => ({ ...s, sum: 9 }) });
-  await settled();
-  http.take('POST').answer({ type: 'ack', id: 1, rev: 1 });
-  await vi.advanceTimersByTimeAsync(1_000);
-  expect(await sent).toMatchObject({ rev: 1 });
-  expect(desk.state.value?.sum).toBe(0);
-});
-
-test('a POST that fails costs the link, and what it said is said again', async () => {
-  const { http, stream } = await onSSE();
-  const sent = desk.send('add', { by: 1 });
-  await settled();
-  http.take('POST').fail();
-  await settled();
-  expect(stream.aborted).toBe(true);
-  await vi.advanceTimersByTimeAsync(812);
-  const again = http.take();
-  expect(again.url.searchParams.get('cursor')).toBe('e1:0');
-  const next = again.stream('text/event-stream');
-  next.event(resumed());
-  await settled();
-  expect(http.take('POST').frames[0]).toMatchObject({ type: 'command', id: 1 });
-  next.event(own(1, 1, 1), { type: 'ack', id: 1, rev: 1 });
-  await sent;
-});
-
-test('a POST that is not answered costs the link', async () => {
-  const { http, stream } = await onSSE({ pingEvery: 1e6 });
-  desk.send('add', { by: 1 }).catch(() => {});
-  await settled();
-  const hung = http.take('POST');
-  for (let s = 0; s < 34; s++) {
-    stream.say(':\n\n'); // the stream lives
-    await vi.advanceTimersByTimeAsync(1_000);
-  }
-  expect(desk.status.value.phase).toBe('online');
-  await vi.advanceTimersByTimeAsync(2_000);
-  expect(hung.aborted).toBe(true);
-  expect(desk.status.value.phase).not.toBe('online');
-});
-
 test('retry says when to come back after a stream that just ends', async () => {
   const { http, stream } = await onSSE();
   stream.end();
@@ -388,19 +298,6 @@ test('frames and lines may come in any pieces', async () => {
   expect(desk.state.value).toEqual({ sum: 2, events: 2 });
 });
 
-test('a fresh token is posted', async () => {
-  const { http, stream } = await onSSE({
-    token: (reason) => `${reason}.${btoa(JSON.stringify({ exp: Date.now() / 1000 + 60 }))}.x`,
-  });
-  for (let i = 0; i < 55; i++) {
-    await vi.advanceTimersByTimeAsync(1_000);
-    stream.say(':\n\n');
-    if (i < 53) while (http.has('POST')) http.take('POST').answer();
-  }
-  const frames = http.exchanges.flatMap((x) => x.frames);
-  expect(frames).toContainEqual({ type: 'auth', token: expect.stringMatching(/^expiring\./) });
-});
-
 test('a ticket is shown in place of the token', async () => {
   const { fake, http } = start({ tickets: true });
   await settled();
@@ -410,4 +307,43 @@ test('a ticket is shown in place of the token', async () => {
   request.json({ ticket: 'abc', expires_in: 30 });
   await settled();
   expect(fake.last.protocols).toEqual(['tutti.v1', 'ticket.abc']);
+});
+
+test('a page whose polls another one takes over gives way', async () => {
+  const { http } = start({ transports: ['longpoll'], pingEvery: 1e6 });
+  for (const [phase, error] of [
+    ['waiting', { status: 409 }],
+    ['closed', { name: 'Terminated', code: 'replaced' }],
+  ]) {
+    await vi.advanceTimersByTimeAsync(5_000);
+    http.take().json([desk.cursor ? resumed() : welcome()], 200, { 'tutti-cursor': 'e1:0' });
+    await settled();
+    http.take('POST').answer();
+    http.take().problem(409); // the other page has come
+    await settled();
+    expect(desk.status.value).toMatchObject({ phase, error });
+  }
+});
+
+test('one request of our own that comes late is no other page, nor is a POST', async () => {
+  const { http } = start({ transports: ['longpoll'], pingEvery: 1e6 });
+  const linked = async () => {
+    while (!http.has()) await vi.advanceTimersByTimeAsync(100);
+    http.take().json([desk.cursor ? resumed() : welcome()], 200, { 'tutti-cursor': 'e1:0' });
+    await settled();
+    return { poll: http.take(), post: http.take('POST') };
+  };
+  for (let i = 0; i < 3; i++) {
+    while (!http.has()) await vi.advanceTimersByTimeAsync(100);
+    http.take().problem(409); // before there is a link
+    await settled();
+  }
+  (await linked()).poll.problem(409);
+  (await linked()).post.json({ title: 'no', code: 'replaced' }, 409, { 'content-type': 'application/problem+json' });
+  const { poll, post } = await linked();
+  post.answer();
+  await vi.advanceTimersByTimeAsync(30_000);
+  poll.problem(409);
+  await settled();
+  expect(desk.status.value).toMatchObject({ phase: 'waiting', error: { status: 409 } });
 });

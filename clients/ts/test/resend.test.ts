@@ -79,6 +79,7 @@ test('what was sent to a platform that has forgotten the connection is unknown, 
 
 test('a welcome in the stream sends nothing again and replaces the state', async () => {
   const { socket } = await opened();
+  desk.presence({ color: 'red' });
   const call = desk.send('add', { by: 1 }, { predict: (s) => ({ ...s, sum: s.sum + 1 }) });
   const later = desk.send('add', { by: 2 }, { predict: (s) => ({ ...s, sum: s.sum + 2 }) });
   await settled();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Options, Rejected, Terminated, type Transport } from '../src/index.ts';
+import { type Entity, type Options, Rejected, Terminated, type Transport } from '../src/index.ts';
 import { type Desk, openDesk, until } from './desk.ts';
 import { Server, token } from './server.ts';
 
@@ -100,6 +100,24 @@ describe.each<Transport>(['websocket', 'sse', 'longpoll'])('%s', (transport) => 
     desk.close();
   });
 
+  test('a command that is too large is rejected, and nothing else', async () => {
+    const desk = openAt(server.url('large'));
+    await desk.ready;
+    const { transport } = desk.status.value;
+    const ends: unknown[] = [];
+    desk.status.subscribe(({ phase, error }) => phase !== 'online' && ends.push(phase, error));
+    const calls = [
+      desk.send('add', { by: 1 }),
+      desk.send('shout', { text: 'x'.repeat(70_000) }),
+      desk.send('add', { by: 2 }),
+    ];
+    const [first, large, last] = await Promise.allSettled(calls);
+    expect([first?.status, last?.status]).toEqual(['fulfilled', 'fulfilled']);
+    expect(large).toMatchObject({ reason: { name: 'Rejected', code: 'too_large' } });
+    expect([ends, desk.status.value.transport, desk.state.value?.sum]).toEqual([[], transport, 3]);
+    desk.close();
+  });
+
   test('an event that this audience does not see', async () => {
     const desk = openAt(server.url('hidden'));
     const staff = openAt(server.url('hidden'), { token: token('sue', { role: 'staff' }) });
@@ -141,6 +159,19 @@ test('a link that was replaced stays away', async () => {
   expect(error).toBeInstanceOf(Terminated);
   expect(error).toMatchObject({ code: 'replaced' });
   second.close();
+});
+
+test('two that poll under one name do not fight for ever: one of them stays', async () => {
+  const conn = 'a-name-that-two-polls-share';
+  const only = { conn, transports: ['longpoll'] as const };
+  const both = [openDesk(server.url('contested'), only), openDesk(server.url('contested'), only)];
+  const closed = (desk: Entity<Desk>) => until(desk.status, (s) => s.phase === 'closed').then(() => desk);
+  const gone = await Promise.race(both.map(closed));
+  expect(gone.status.value.error).toMatchObject({ name: 'Terminated', code: 'replaced' });
+  const [left] = both.filter((desk) => desk !== gone) as [Entity<Desk>];
+  await left.ready;
+  expect(await left.send('add', { by: 1 })).toMatchObject({ rev: 1 });
+  left.close();
 });
 
 test('changing the transport while commands are on their way', async () => {
