@@ -24,7 +24,7 @@ type Bus interface {
 	// afterwards. An error means that e will not arrive; nil promises nothing.
 	Send(lane string, to Address, e *wire.Envelope) error
 	// Listen calls take for every envelope that arrives at the address, one at a time for one
-	// sender, until stop is called; when stop has returned, no call is under way. take must not
+	// sender and lane, until stop is called; when stop has returned, no call is under way. take must not
 	// block: it is called on the sender's goroutine or on that of a connection. It keeps e as long
 	// as it likes and changes nothing of it. One listener for each address: a second one is an error.
 	Listen(at Address, take func(e *wire.Envelope)) (stop func(), err error)

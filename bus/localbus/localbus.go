@@ -4,65 +4,42 @@ package localbus
 import (
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/bus/internal/listener"
 	"github.com/tutti-rt/tutti/wire"
 )
 
 // Bus delivers on the sender's goroutine. The zero value is ready for use.
 type Bus struct {
-	listeners sync.Map // bus.Address → *listener
+	listeners sync.Map // bus.Address → *listener.Listener
 
 	mu     sync.Mutex // held while listeners are added, so that none is after Close
 	closed bool
+	joined map[bus.Address][]*listener.Listener // a list is never changed, only replaced
 }
 
-var _ bus.Bus = (*Bus)(nil)
+var (
+	_ bus.Bus         = (*Bus)(nil)
+	_ bus.Broadcaster = (*Bus)(nil)
+)
 
 // New returns a bus without listeners.
 func New() *Bus { return &Bus{} }
-
-// listener counts the calls under way, so that stopping it can wait for them. A counter, not a
-// lock: what a call sends may come back to the same listener on the same goroutine.
-type listener struct {
-	take    func(*wire.Envelope)
-	calls   atomic.Int64 // calls under way; below zero once stopped
-	drained chan struct{}
-}
-
-// stopped is added to calls when the listener is stopped.
-const stopped = -1 << 32
 
 // Send calls the listener at the address. The lanes of a process do not hold each other up, since
 // there is no queue between sender and listener.
 func (b *Bus) Send(_ string, to bus.Address, e *wire.Envelope) error {
 	v, ok := b.listeners.Load(to)
-	if !ok {
+	if !ok || !v.(*listener.Listener).Take(e) {
 		return fmt.Errorf("send to %s: %w", to, bus.ErrNobody)
 	}
-	l := v.(*listener)
-	if l.calls.Add(1) <= 0 {
-		l.leave()
-		return fmt.Errorf("send to %s: %w", to, bus.ErrNobody)
-	}
-	defer l.leave()
-	l.take(e)
 	return nil
-}
-
-func (l *listener) leave() {
-	if l.calls.Add(-1) == stopped {
-		select {
-		case l.drained <- struct{}{}:
-		default: // somebody who came too late has said so before
-		}
-	}
 }
 
 // Listen registers take for the address.
 func (b *Bus) Listen(at bus.Address, take func(*wire.Envelope)) (func(), error) {
-	l := &listener{take: take, drained: make(chan struct{}, 1)}
+	l := listener.New(take)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -73,10 +50,7 @@ func (b *Bus) Listen(at bus.Address, take func(*wire.Envelope)) (func(), error) 
 	}
 	return sync.OnceFunc(func() {
 		b.listeners.CompareAndDelete(at, l)
-		l.calls.Add(1)
-		l.calls.Add(stopped)
-		l.leave()
-		<-l.drained
+		l.Stop()
 	}), nil
 }
 
@@ -86,5 +60,6 @@ func (b *Bus) Close() error {
 	defer b.mu.Unlock()
 	b.closed = true
 	b.listeners.Clear()
+	clear(b.joined)
 	return nil
 }
