@@ -39,22 +39,14 @@ func benchContinuityCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.DurationVar(&r.config.For, "for", 10*time.Minute, "how long the load lasts, 10s to 24h")
-	f.DurationVar(&r.config.KillEvery, "kill-every", 10*time.Second, "how long the node lives, from half of it to half as much again (0: it is not ended)")
-	f.Uint64Var(&r.config.Seed, "seed", 0, "seed of all choices (default: a new one, printed)")
-	f.Float64Var(&r.config.Rate, "rate", 400, "commands/s of all connections together")
+	r.flags(cmd, soakDefaults{length: 10 * time.Minute, killEvery: 10 * time.Second, rate: 400, ended: "ended"})
 	f.IntVar(&r.config.Visitors, "visitors", 20, "who send commands with keys and look at views, without a connection")
 	f.IntVar(&r.clients, "clients", 100, "clients of the Go package")
 	f.IntVar(&r.tsClients, "ts-clients", 0, "clients of the TypeScript package, in a process of Node.js")
 	f.StringVar(&r.module, "ts-module", "clients/ts/dist/tutti.js", "the built TypeScript package")
 	f.IntVar(&r.cutAfter, "cut-after", 60_000, "bytes that a TCP connection carries about until it is cut (0: none is cut)")
-	f.Int64Var(&r.memory, "memory", 2<<20, "bytes of entities that the node keeps in memory, as an estimate")
-	f.StringVar(&r.data, "data", "", "directory for the journal and for what clients are told, kept (default: a new one, removed unless something is wrong)")
 	f.StringSliceVar(&r.transports, "transports", []string{"websocket", "sse", "longpoll"}, "what links choose from")
-	f.BoolVar(&r.json, "json", false, "print the result as JSON")
 	f.StringVar(&r.lie, "lie", "", "have the relays tell this lie, which has to be found: one of "+strings.Join(continuity.Lies(), ", "))
-	f.BoolVar(&r.brief, "brief", false, "allow any time, for tests")
-	_ = f.MarkHidden("brief") // it exists
 	return cmd
 }
 

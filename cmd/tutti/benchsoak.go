@@ -44,17 +44,29 @@ func benchSoakCommand() *cobra.Command {
 		Example: "  tutti bench soak\n  tutti bench soak --for 60s --kill-every 5s --seed 7",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
 	}
+	r.flags(cmd, soakDefaults{length: 30 * time.Minute, killEvery: 20 * time.Second, rate: 3000, ended: "killed"})
+	return cmd
+}
+
+// soakDefaults is what differs between the flags of soaks.
+type soakDefaults struct {
+	length, killEvery time.Duration
+	rate              float64
+	ended             string // what a node is that does not stay
+}
+
+// flags adds those that all soaks have.
+func (r *soakRun) flags(cmd *cobra.Command, d soakDefaults) {
 	f := cmd.Flags()
-	f.DurationVar(&r.config.For, "for", 30*time.Minute, "how long the load lasts, 10s to 24h")
-	f.DurationVar(&r.config.KillEvery, "kill-every", 20*time.Second, "how long the node lives, from half of it to half as much again (0: it is not killed)")
+	f.DurationVar(&r.config.For, "for", d.length, "how long the load lasts, 10s to 24h")
+	f.DurationVar(&r.config.KillEvery, "kill-every", d.killEvery, "how long the node lives, from half of it to half as much again (0: it is not "+d.ended+")")
 	f.Uint64Var(&r.config.Seed, "seed", 0, "seed of all choices (default: a new one, printed)")
-	f.Float64Var(&r.config.Rate, "rate", 3000, "commands/s of all connections together")
+	f.Float64Var(&r.config.Rate, "rate", d.rate, "commands/s of all connections together")
 	f.Int64Var(&r.memory, "memory", 2<<20, "bytes of entities that the node keeps in memory, as an estimate")
 	f.StringVar(&r.data, "data", "", "directory for the journal and for what clients are told, kept (default: a new one, removed unless something is wrong)")
 	f.BoolVar(&r.json, "json", false, "print the result as JSON")
 	f.BoolVar(&r.brief, "brief", false, "allow any time, for tests")
 	_ = f.MarkHidden("brief") // it exists
-	return cmd
 }
 
 const leastSoak = 10 * time.Second
