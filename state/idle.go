@@ -24,11 +24,12 @@ func (e *entity) stays(m *member) {
 	}
 }
 
-// endIdle ends the connections that have done nothing for as long as the category allows.
+// endIdle ends the connections that have done nothing for as long as the category allows, and as endGraces does not all of them in one
+// turn.
 func (e *entity) endIdle(now int64) {
 	timeout, idle := int64(e.cat.opt.SessionTimeout), &e.here.idle
 	var over []*member
-	for m := idle.first; m != nil && m.acted+timeout <= now; m = idle.first {
+	for m := idle.first; m != nil && m.acted+timeout <= now && len(over) < gracesAtOnce; m = idle.first {
 		idle.remove(m, byIdleness)
 		over = append(over, m)
 		for m.link != nil {

@@ -1,6 +1,9 @@
 package state_test
 
 import (
+	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -151,4 +154,56 @@ func TestSessionTimeoutWithoutHandlers(t *testing.T) {
 			t.Errorf("%d entities are in memory after everybody has left, want none", n)
 		}
 	}, quiet)
+}
+
+// However many connections end at the same time, others at the entity do not wait for all of them.
+func TestManyEndAtOnce(t *testing.T) {
+	for name, options := range map[string]tutti.Options{"idle": {SessionTimeout: time.Minute}, "away": {Grace: time.Minute}} {
+		t.Run(name, func(t *testing.T) {
+			type nothing struct{}
+			var mu sync.Mutex
+			var done []string
+			var ask func()
+			note := func(what string) {
+				mu.Lock()
+				defer mu.Unlock()
+				if done = append(done, what); len(done) == 1 {
+					ask()
+				}
+			}
+			halls := tutti.NewCategory("hall", tutti.With(options),
+				tutti.OnDisconnect(func(*tutti.Turn[nothing]) error {
+					note("gone")
+					return nil
+				}),
+				tutti.OnCommand(func(*tutti.Turn[nothing], line) error {
+					note("asked")
+					return nil
+				}),
+			)
+			inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+				const many = 1000
+				for i := range many {
+					l := w.attach("hall", "1", "bob", fmt.Sprintf("connection-%06d", i))
+					if name == "away" {
+						l.frames()
+						l.detach(0)
+					}
+				}
+				time.Sleep(30 * time.Second)
+				a := w.attach("hall", "1", "ann", conn1)
+				a.frames()
+				mu.Lock()
+				ask = func() { a.command(1, "line", `{"Line":"x"}`) }
+				mu.Unlock()
+				time.Sleep(31 * time.Second)
+				a.frames()
+				mu.Lock()
+				defer mu.Unlock()
+				if at := slices.Index(done, "asked"); at < 0 || at > many/2 || len(done) != many+1 {
+					t.Errorf("a command was taken after %d ends, and %d were in all, want it after some and %d", at, len(done)-1, many)
+				}
+			}, halls)
+		})
+	}
 }

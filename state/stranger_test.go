@@ -141,3 +141,37 @@ func TestFreshTokenIsNotLost(t *testing.T) {
 		time.Sleep(time.Second)
 	}, sums(tutti.With(tutti.Options{Mailbox: 2})))
 }
+
+// Of signals that wait for the budget an entity keeps the newest, of so many bytes.
+func TestSignalsThatWaitAreBounded(t *testing.T) {
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		a := w.attach("hall", "1", "ann", "connection-of-ann")
+		const many, kept = 100, 20 // and each has 60 KB
+		var all []*testLink
+		for i := range many {
+			all = append(all, w.attach("hall", "1", "bob", fmt.Sprintf("of-bob-%010d", i)))
+		}
+		synctest.Wait()
+		a.frames()
+		for i, l := range all {
+			data := fmt.Sprintf(`{"at":%d,"pad":"%s"}`, i, strings.Repeat("x", 60_000))
+			l.send(&wire.Envelope{Kind: wire.KindSignal, Name: "pointer", Data: []byte(data)})
+		}
+		time.Sleep(5 * time.Second)
+		came := 0
+		for _, f := range a.frames() {
+			_, rest, ok := strings.Cut(f, `"at":`)
+			if !ok {
+				continue
+			}
+			var i int
+			_, _ = fmt.Sscan(strings.Split(rest, ",")[0], &i)
+			if came++; i > 0 && i < many-kept { // there is room for the first at once
+				t.Errorf("signal %d came, want the last %d alone", i, kept)
+			}
+		}
+		if came < 2 {
+			t.Errorf("%d signals came, want some", came)
+		}
+	}, halls())
+}
