@@ -129,6 +129,23 @@ func TestTicketsOfOtherSecrets(t *testing.T) {
 	same.events("/v1/hall/a?conn=" + connA + "&ticket=" + ticket).until(`"welcome"`)
 }
 
+// To bind a ticket costs what to make one does; to use it again costs nothing.
+func TestBoundTicketsAreLimited(t *testing.T) {
+	v := openVenue(t, func(c *node.Config) { c.Limits = edge.Limits{SubTickets: 5} })
+	token := v.token("ann")
+	one, two, three := v.ticket(token), v.ticket(token), v.ticket(token)
+	use := func(ticket string, want int) {
+		t.Helper()
+		if got := v.events("/v1/hall/a?conn=of-" + ticket[1:20] + "&ticket=" + ticket).status; got != want {
+			t.Errorf("a ticket is answered %d, want %d", got, want)
+		}
+	}
+	use(one, 200)
+	use(two, 200)
+	use(three, 429)
+	use(one, 200)
+}
+
 func TestTicketsAreLimited(t *testing.T) {
 	v := openVenue(t, func(c *node.Config) { c.Limits = edge.Limits{SubTickets: 5} })
 	for i := range 5 {
