@@ -147,6 +147,18 @@ test('what worked is taken first the next time, but not for ever', async () => {
   expect([third.http.has(), third.fake.sockets.length]).toEqual([false, 1]);
 });
 
+test('a transport whose links are lost soon after their welcome, several in a row, gives way', async () => {
+  const { fake, http } = start();
+  for (let i = 0; i < 3; i++) {
+    (await fake.next()).accept(welcome());
+    await vi.advanceTimersByTimeAsync(9_000);
+    expect(http.has()).toBe(false);
+    fake.last.drop();
+  }
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(http.take().headers.get('accept')).toBe('text/event-stream');
+});
+
 test('beside a fallback the best is tried again, and takes over once it is welcomed', async () => {
   const { fake, http } = start();
   (await fake.next()).drop();
@@ -310,6 +322,7 @@ test('a ticket is shown in place of the token', async () => {
 });
 
 test('a page whose polls another one takes over gives way', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0.5);
   const { http } = start({ transports: ['longpoll'], pingEvery: 1e6 });
   for (const [phase, error] of [
     ['waiting', { status: 409 }],
@@ -326,6 +339,7 @@ test('a page whose polls another one takes over gives way', async () => {
 });
 
 test('one request of our own that comes late is no other page, nor is a POST', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0.5);
   const { http } = start({ transports: ['longpoll'], pingEvery: 1e6 });
   const linked = async () => {
     while (!http.has()) await vi.advanceTimersByTimeAsync(100);

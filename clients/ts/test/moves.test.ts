@@ -174,6 +174,17 @@ test('a signal that would cost the link is refused', async () => {
   expect(socket.received()).toEqual([]);
 });
 
+test('a signal that would wait behind much else is not sent', async () => {
+  const { socket } = await opened();
+  socket.received();
+  socket.bufferedAmount = 2 << 20;
+  expect(desk.signal('typing', true)).toBe(false);
+  socket.bufferedAmount = 0;
+  expect(desk.signal('typing', true)).toBe(true);
+  await settled();
+  expect(socket.received()).toEqual([{ type: 'signal', name: 'typing', data: true }]);
+});
+
 test('a connection of somebody else is not taken again from storage', async () => {
   const kept = new Map<string, string>();
   const storage = {

@@ -129,3 +129,18 @@ test('what was sent before and is too large for another transport may have had i
   await settled();
   expect(await outcomes).toMatchObject([{ name: 'Unknown' }]);
 });
+
+test('a POST has 256 frames at most, and signals are not kept without end', async () => {
+  const { http } = await onSSE({ pingEvery: 1e6 });
+  let taken = 0;
+  while (desk.signal('typing', true)) taken++;
+  expect(taken).toBe(1001);
+  await settled();
+  for (const frames of [256, 256, 256, 233]) {
+    const post = http.take('POST');
+    expect(post.frames).toHaveLength(frames);
+    post.answer();
+    await settled();
+  }
+  expect(desk.signal('typing', true)).toBe(true);
+});
