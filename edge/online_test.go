@@ -177,6 +177,11 @@ func TestOnlineIsRefused(t *testing.T) {
 			t.Errorf("%s: %s, want %d", c.name, answer.Status, c.status)
 		}
 	}
+	full := start(t, withDirectory(t, func(c *edge.Config) { c.Limits.Onlookers = 1 }))
+	full.onlook(t, "service", "ann")
+	if answer := full.ask(t, "service", "text/event-stream", `{"subs":["ann"]}`); answer.StatusCode != 503 || answer.Header.Get("Retry-After") == "" {
+		t.Errorf("one stream more than the node may have: %s, want 503 with Retry-After", answer.Status)
+	}
 	nobody := start(t, nil)
 	if answer := nobody.ask(t, "service", "", `{"subs":["ann"]}`); answer.StatusCode != 403 {
 		t.Errorf("without a directory: %s, want 403", answer.Status)
