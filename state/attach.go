@@ -14,7 +14,7 @@ func (e *entity) attach(m *message) {
 	env := m.env
 	l := &link{
 		key: linkKey{env.Edge, env.Link}, addr: bus.Edge(env.Edge),
-		watch: env.Has(wire.Watch), presence: env.Has(wire.Watch | wire.Presence), sender: env.Has(wire.Sender),
+		watch: env.Has(wire.Watch), presence: env.Has(wire.Watch | wire.Presence), sender: env.Has(wire.Sender), made: env.At,
 	}
 	if l.sender {
 		l.watch, l.presence = false, false
@@ -53,10 +53,17 @@ func (e *entity) attach(m *message) {
 		e.refuse(l, wire.Reconnect, wire.EndReplaced, "a later link of this connection has come before")
 		return
 	}
+	if env.Has(wire.Reattach) && here.hasLater(id, l) {
+		e.refuse(l, 0, wire.EndReplaced, "another link of this connection has come")
+		return
+	}
 	fresh, err := e.newMember(id, claims)
 	if err != nil {
 		e.memberFailed(l, err)
 		return
+	}
+	if env.Has(wire.Reattach) {
+		fresh.audience = env.Audience // fresh claims do not change what a link sees
 	}
 	e.replace(id, l)
 	switch {
@@ -79,10 +86,13 @@ func (e *entity) attach(m *message) {
 	} else {
 		known.attempt = max(known.attempt, env.Command)
 	}
+	if env.Has(wire.Reattach) {
+		e.comesBack(known, env)
+	}
 	e.see(known.audience)
 	l.member = known
 	e.stays(known)
-	here.add(l)
+	here.add(l, e.written.Revision)
 	e.welcome(l, env)
 	e.announceSoon()
 }
@@ -272,6 +282,7 @@ func (e *entity) attend() {
 	if e.here != nil {
 		e.endIdle(now)
 		e.endGraces(now)
+		e.endRecovery(now)
 		e.announce(now)
 		e.flushSignals(now)
 		e.leaveEmpty()

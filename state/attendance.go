@@ -14,7 +14,7 @@ import (
 type attendance struct {
 	links   map[linkKey]*link
 	members map[string]*member
-	watch   map[watcher]int     // how many links of an audience each edge has
+	watch   map[watcher]watched // the links of an audience that each edge has
 	told    map[bus.Address]int // how many links at each edge are told who is here
 
 	watching  int   // links in watch
@@ -24,14 +24,22 @@ type attendance struct {
 	absences  chain // members without a link, in the order in which they lost it
 	idle      chain // members of a category with a SessionTimeout, in the order of what they did last
 
-	roster roster
-	relay  relay
+	roster   roster
+	relay    relay
+	recovery recovery
 }
 
 // watcher is an audience at an edge: what events are sent to.
 type watcher struct {
 	edge     bus.Address
 	audience string
+}
+
+// watched says of an audience at an edge how many links it has, and that the edge has been sent every event after since
+// that the audience sees.
+type watched struct {
+	links int
+	since uint64
 }
 
 // link is one network attachment of a member.
@@ -43,6 +51,7 @@ type link struct {
 	watch    bool
 	presence bool
 	sender   bool
+	made     int64        // when its client came, Unix ms, the edge's clock
 	own      *turn.Claims // of a sender's token; nil: those of the member
 	// awaited says that the link's first welcome is being made. What its client sends meanwhile is
 	// set aside, so that the welcome comes first.
@@ -77,7 +86,7 @@ func (e *entity) attendance() *attendance {
 		e.here = &attendance{
 			links:   make(map[linkKey]*link),
 			members: make(map[string]*member),
-			watch:   make(map[watcher]int),
+			watch:   make(map[watcher]watched),
 			told:    make(map[bus.Address]int),
 		}
 	}
@@ -136,8 +145,8 @@ func (a *attendance) remove(m *member) {
 	a.arrivals.remove(m, byArrival)
 }
 
-// add puts a link at the entity.
-func (a *attendance) add(l *link) {
+// add puts a link at the entity, which is at that revision.
+func (a *attendance) add(l *link, revision uint64) {
 	m := l.member
 	a.links[l.key] = l
 	l.next, m.link = m.link, l
@@ -149,7 +158,12 @@ func (a *attendance) add(l *link) {
 		a.listeners++
 	}
 	if l.watch {
-		a.watch[watcher{l.addr, m.audience}]++
+		w, ok := a.watch[watcher{l.addr, m.audience}]
+		if !ok {
+			w.since = revision
+		}
+		w.links++
+		a.watch[watcher{l.addr, m.audience}] = w
 		a.watching++
 	}
 }
@@ -176,7 +190,10 @@ func (a *attendance) drop(l *link) {
 	}
 	if w := (watcher{l.addr, m.audience}); l.watch {
 		a.watching--
-		if a.watch[w]--; a.watch[w] == 0 {
+		left := a.watch[w]
+		if left.links--; left.links > 0 {
+			a.watch[w] = left
+		} else {
 			delete(a.watch, w)
 		}
 	}

@@ -16,7 +16,7 @@ func (p *partition) deliver(env *wire.Envelope) {
 	arrived := time.Now()
 	cat := p.node.categories[env.Category]
 	if cat == nil || !wire.ValidID(env.ID) {
-		p.refuse(env, wire.CodeUnavailable, "this node does not serve the category")
+		p.refuse(env, 0, wire.CodeUnavailable, "this node does not serve the category")
 		return
 	}
 	id := turn.Entity{Category: env.Category, ID: env.ID}
@@ -28,7 +28,7 @@ func (p *partition) deliver(env *wire.Envelope) {
 	if p.ended {
 		p.mu.Unlock()
 		if env.Kind == wire.KindCall || env.Kind == wire.KindView {
-			p.refuse(env, wire.CodeUnavailable, "the entity's owner begins anew")
+			p.refuse(env, wire.Reattach, wire.CodeUnavailable, beginsAnew)
 		}
 		return
 	}
@@ -69,7 +69,7 @@ func (p *partition) deliver(env *wire.Envelope) {
 			p.cut(cat, env, "too many messages wait for "+id.String())
 			return
 		}
-		p.refuse(env, wire.CodeOverloaded, "too many messages wait for "+id.String())
+		p.refuse(env, 0, wire.CodeOverloaded, "too many messages wait for "+id.String())
 		return
 	}
 	p.post(e, m)
@@ -94,6 +94,8 @@ func (p *partition) inOrder(env *wire.Envelope) order {
 	s, ok := p.streams[key]
 	next := stream{entity: turn.Entity{Category: env.Category, ID: env.ID}, number: env.Number, repeats: s.repeats, sender: s.sender}
 	switch {
+	case env.Kind == wire.KindDetach && !ok:
+		return orderRepeat
 	case env.Kind == wire.KindDetach:
 		delete(p.streams, key)
 		return orderNext
@@ -112,10 +114,10 @@ func (p *partition) inOrder(env *wire.Envelope) order {
 	return orderGap
 }
 
-// cut ends the link that an envelope came from. Its client comes back.
+// cut ends the link that an envelope came from. Its edge attaches it anew, or its client comes back.
 func (p *partition) cut(cat *category, env *wire.Envelope, why string) {
 	p.node.send(cat.opt.Lane, edgeAddress(env.Edge), &wire.Envelope{
-		Kind: wire.KindTerminate, Flags: wire.Reconnect, Category: env.Category, ID: env.ID,
+		Kind: wire.KindTerminate, Flags: wire.Reconnect | wire.Reattach, Category: env.Category, ID: env.ID,
 		Edge: env.Edge, Link: env.Link, Code: wire.EndUnavailable, Message: why,
 	})
 }
@@ -215,21 +217,27 @@ func (p *partition) remove(e *entity) {
 	p.used.remove(e)
 }
 
+// beginsAnew is what is said to those whom an owner has not answered that has ended.
+const beginsAnew = "the entity's owner begins anew"
+
 // refuse answers a message that is not taken.
-func (p *partition) refuse(env *wire.Envelope, code, message string) {
+func (p *partition) refuse(env *wire.Envelope, flags wire.Flags, code, message string) {
 	answer := &wire.Envelope{
-		Category: env.Category, ID: env.ID, Edge: env.Edge, Link: env.Link,
+		Flags: flags, Category: env.Category, ID: env.ID, Edge: env.Edge, Link: env.Link,
 		Command: env.Command, Code: code, Message: message,
 	}
 	switch env.Kind {
 	case wire.KindCommand, wire.KindQuery:
 		answer.Kind = wire.KindReject
 	case wire.KindAttach, wire.KindRefresh:
-		answer.Kind, answer.Flags = wire.KindTerminate, wire.Reconnect
+		answer.Kind = wire.KindTerminate
+		answer.Flags |= wire.Reconnect | env.Flags&wire.Reattach
 	case wire.KindCall:
-		answer.Kind, answer.Flags = wire.KindResult, wire.Refused
+		answer.Kind = wire.KindResult
+		answer.Flags |= wire.Refused
 	case wire.KindView:
-		answer.Kind, answer.Flags = wire.KindSight, wire.Refused
+		answer.Kind = wire.KindSight
+		answer.Flags |= wire.Refused
 	default:
 		return // a signal may be lost, and a tell is sent again
 	}

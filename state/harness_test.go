@@ -171,6 +171,9 @@ func (w *world) attach(category, id, sub, conn string, options ...func(*wire.Env
 	w.next++
 	l := &testLink{w: w, category: category, id: id, conn: conn, number: w.next, watch: e.Has(wire.Watch)}
 	w.links[l.number] = l
+	if e.Has(wire.Reattach) {
+		l.welcomed = "before" // and so has a place among those who are sent events
+	}
 	w.mu.Unlock()
 	l.send(e)
 	return l

@@ -12,11 +12,11 @@ func (p *partition) lose(effects []effect) {
 		switch f.env.Kind {
 		case wire.KindResult:
 			p.node.send(f.lane, f.to, answered(wire.KindResult, f.env, &wire.Envelope{
-				Flags: wire.Refused, Code: wire.CodeUnknown, Message: lostMessage,
+				Flags: wire.Refused | wire.Reattach, Code: wire.CodeUnknown, Message: lostMessage,
 			}))
 		case wire.KindSight:
 			p.node.send(f.lane, f.to, answered(wire.KindSight, f.env, &wire.Envelope{
-				Flags: wire.Refused, Code: wire.CodeUnavailable, Message: "the entity's owner begins anew",
+				Flags: wire.Refused | wire.Reattach, Code: wire.CodeUnavailable, Message: beginsAnew,
 			}))
 		}
 	}

@@ -18,10 +18,13 @@ func (e *entity) observe(l *link, env *wire.Envelope, claims turn.Claims) {
 		e.memberFailed(l, err)
 		return
 	}
+	if env.Has(wire.Reattach) {
+		m.audience = env.Audience
+	}
 	here := e.attendance()
 	e.see(m.audience)
 	l.member = m
-	here.add(l)
+	here.add(l, e.written.Revision)
 	e.welcome(l, env)
 }
 

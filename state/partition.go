@@ -156,8 +156,8 @@ func (p *partition) finishTurns(grace time.Duration) {
 	}
 }
 
-// end gives up everything in memory. Whatever was not durable has not happened: links are told to come back,
-// and clients send what was not answered again.
+// end gives up everything in memory. Whatever was not durable has not happened: links are to be attached to the next owner or to
+// come back, and their edges or clients send what was not answered again.
 func (p *partition) end(cause error) {
 	p.mu.Lock()
 	p.ended = true
@@ -175,11 +175,11 @@ func (p *partition) end(cause error) {
 	}
 	p.lose(open.effects)
 	for _, env := range unread {
-		p.refuse(env, wire.CodeUnavailable, "the entity's owner begins anew")
+		p.refuse(env, wire.Reattach, wire.CodeUnavailable, beginsAnew)
 	}
 	for key, s := range streams {
 		p.node.send("default", edgeAddress(key.edge), &wire.Envelope{
-			Kind: wire.KindTerminate, Flags: wire.Reconnect, Edge: key.edge, Link: key.link,
+			Kind: wire.KindTerminate, Flags: wire.Reconnect | wire.Reattach, Edge: key.edge, Link: key.link,
 			Category: s.entity.Category, ID: s.entity.ID,
 			Code: wire.EndUnavailable, Message: "the entity's owner has lost its log and begins anew",
 		})

@@ -41,12 +41,28 @@ func (e *entity) setPresence(l *link, data []byte) {
 		data = nil
 	}
 	m := l.member
-	if bytes.Equal(m.data, data) {
+	if !e.shows(m, data) {
 		return
+	}
+	e.announceSoon()
+	if l.sender {
+		e.linksOf(m.id, func(other *link) {
+			if !other.sender {
+				e.send(other, &wire.Envelope{Kind: wire.KindShows, Data: data})
+			}
+		})
+		e.conclude(nil, nil)
+	}
+}
+
+// shows takes a member's presence data, and reports whether it is new.
+func (e *entity) shows(m *member, data []byte) bool {
+	if bytes.Equal(m.data, data) {
+		return false
 	}
 	m.data = bytes.Clone(data) // an envelope's memory may be larger
 	e.here.update(m)
-	e.announceSoon()
+	return true
 }
 
 // announceSoon sees that changes of who is here are told to those who want to know.
@@ -79,30 +95,34 @@ func (e *entity) announce(now int64) {
 		data := here.takeChanges()
 		r.paid = now + costs(len(data), here.listeners)
 		for addr := range here.told {
-			e.tellPresence(addr, data)
+			e.tellPresence(addr, 0, data)
 		}
 	}
 	e.announceSoon()
 	e.conclude(nil, nil)
 }
 
-func (e *entity) tellPresence(addr bus.Address, data []byte) {
+func (e *entity) tellPresence(addr bus.Address, flags wire.Flags, data []byte) {
 	e.out = append(e.out, effect{lane: e.cat.opt.Lane, to: addr, env: &wire.Envelope{
-		Kind: wire.KindPresenceChange, Category: e.id.Category, ID: e.id.ID, Data: data,
+		Kind: wire.KindPresenceChange, Flags: flags, Category: e.id.Category, ID: e.id.ID, Data: data,
 	}})
 }
 
-// listMembers tells a link who is here: the roster, and how many there are.
+// listMembers tells a link who is here.
 func (e *entity) listMembers(l *link) {
-	here := e.here
-	members := here.rostered()
+	e.send(l, &wire.Envelope{Kind: wire.KindPresenceChange, Data: e.here.everybody()})
+	if e.here.listeners == 1 {
+		e.here.settled()
+	}
+}
+
+// everybody returns the frame that says who is here: the roster, and how many there are.
+func (a *attendance) everybody() []byte {
+	members := a.rostered()
 	data := append(make([]byte, 0, len(members)+48), `{"count":`...)
-	data = strconv.AppendInt(data, int64(here.seen), 10)
+	data = strconv.AppendInt(data, int64(a.count()), 10)
 	if len(members) > 0 {
 		data = append(append(append(data, `,"joined":[`...), members...), ']')
 	}
-	e.send(l, &wire.Envelope{Kind: wire.KindPresenceChange, Data: append(data, '}')})
-	if here.listeners == 1 {
-		here.settled()
-	}
+	return append(data, '}')
 }

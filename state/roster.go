@@ -127,7 +127,7 @@ func (a *attendance) rostered() []byte {
 // untold reports whether there is something that clients do not know.
 func (a *attendance) untold() bool {
 	r := &a.roster
-	return len(r.waiting)+len(r.left) > 0 || r.count != a.seen
+	return len(r.waiting)+len(r.left) > 0 || r.count != a.count()
 }
 
 // settled notes that the clients know everything.
@@ -136,7 +136,7 @@ func (a *attendance) settled() {
 	for _, m := range r.waiting {
 		m.listed.pending = pendingNothing
 	}
-	r.waiting, r.left, r.count = nil, nil, a.seen
+	r.waiting, r.left, r.count = nil, nil, a.count()
 }
 
 // maxPresenceFrame is from how many bytes on a frame takes no further members; those come with the next one.
@@ -146,7 +146,7 @@ const maxPresenceFrame = 32 << 10
 func (a *attendance) takeChanges() []byte {
 	r := &a.roster
 	frame := append(make([]byte, 0, 512), `{"count":`...)
-	frame = strconv.AppendInt(frame, int64(a.seen), 10)
+	frame = strconv.AppendInt(frame, int64(a.count()), 10)
 	left := make([]byte, 0, 32)
 	for id := range r.left {
 		if len(left) > maxPresenceFrame {
@@ -176,7 +176,7 @@ func (a *attendance) takeChanges() []byte {
 	if r.waiting = r.waiting[taken:]; len(r.waiting) == 0 {
 		r.waiting = nil
 	}
-	r.count = a.seen
+	r.count = a.count()
 	frame = appendList(frame, "joined", joined)
 	frame = appendList(frame, "left", left)
 	frame = appendList(frame, "updated", updated)

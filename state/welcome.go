@@ -15,12 +15,12 @@ const largeState = 256 << 10
 func (e *entity) welcome(l *link, env *wire.Envelope) {
 	w := e.newWelcome(l)
 	e.part.welcomed(l, w.Acked)
-	w.Flags |= e.knows(l, env)
+	w.Flags |= e.knows(l, env) | env.Flags&wire.Reattach
 	head := w.Revision
 	switch {
 	case !l.watch:
 	case env.Has(wire.HasCursor) && env.Epoch == w.Epoch && env.Revision <= head &&
-		head-env.Revision <= uint64(e.cat.opt.BacklogEvents):
+		head-env.Revision <= uint64(e.cat.opt.BacklogEvents) && (!env.Has(wire.Reattach) || e.fill(l, env.Revision)):
 		w.Flags |= wire.Resumed
 		w.Revision = env.Revision
 	case e.large():
@@ -38,7 +38,7 @@ func (e *entity) welcome(l *link, env *wire.Envelope) {
 // sendWelcome sends a welcome, and after it who is here, since the link may have missed what changed.
 func (e *entity) sendWelcome(l *link, w *wire.Envelope) {
 	e.send(l, w)
-	if l.presence {
+	if l.presence && !w.Has(wire.Reattach|wire.Resumed) {
 		e.listMembers(l)
 	}
 	aside := l.aside

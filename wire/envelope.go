@@ -7,7 +7,9 @@ type Kind uint8
 // Conn and the entity; the owner answers to Edge.
 const (
 	// KindAttach brings a link to an entity. Claims; Revision and Epoch of the cursor with HasCursor;
-	// Command: which of its connection's attempts this is, 0 where the client does not count them; Watch, Presence flags; Reattach when the owner changed and the link had been welcomed before.
+	// Command: which of its connection's attempts this is, 0 where the client does not count them; At when the link was made; Watch, Presence flags.
+	// Reattach when the link had been welcomed before, by this owner or another: then Audience, the cursor up to which the edge has what
+	// that audience sees, the connection's presence data as Data, and in Acked how many are here as the edge was told last.
 	KindAttach Kind = iota + 1
 	// KindDetach says that a link is gone, and with Leave that the connection is gone for good.
 	KindDetach
@@ -43,7 +45,8 @@ const (
 	// KindWelcome: Member, Audience, Epoch, Revision, Acked, Known; Data is the state, absent with
 	// Resumed. Until is the entity's durable revision; all events up to it that the audience sees
 	// have been sent to this edge before if the edge had a link of that audience.
-	// Refresh marks the answer to KindRefresh.
+	// Refresh marks the answer to KindRefresh, Reattach that to a KindAttach with Reattach: with Resumed, too, the edge has been sent
+	// all events since the cursor that the audience sees.
 	KindWelcome Kind = iota + 64
 	// KindEvent: Audience, Revision, Prev, Name, Data, At, Member and Command of the cause.
 	// Hidden: the audience does not see the event, and nothing but Revision is set.
@@ -56,11 +59,13 @@ const (
 	KindAnswer
 	// KindMessage: Name, Data, Member it is by; Except is a member that does not get it.
 	KindMessage
-	// KindPresenceChange: Data is the JSON of the frame's joined, left, updated and count.
+	// KindPresenceChange: Data is the JSON of the frame's joined, left, updated and count. With Refresh joined lists everybody that
+	// clients are to know of, in place of what they know.
 	KindPresenceChange
 	// KindPong: Data is the client's t, Command the number of the ping, Spent the state node's time.
 	KindPong
-	// KindTerminate: Code, Message, Reconnect. The link gets it last.
+	// KindTerminate: Code, Message, Reconnect. The link gets it last; with Reattach the edge may attach it anew instead, at this
+	// owner or the next one.
 	KindTerminate
 	// KindBacklogPart answers KindBacklog: Data is packed events (see AppendBacklogEvent), Revision the
 	// one up to which they reach; More when further parts follow; TooFar when the client is better
@@ -68,13 +73,16 @@ const (
 	KindBacklogPart
 	// KindStatus: Code is "recovering" or "serving".
 	KindStatus
-	// KindResult answers KindCall: Command; Revision and Data, the reply, or with Refused: Code and Message.
+	// KindResult answers KindCall: Command; Revision and Data, the reply, or with Refused: Code and Message. Refused with Reattach
+	// says that the owner has ended: the next one may be asked, where a repetition does no harm.
 	KindResult
 	// KindSight answers KindView: Command; Epoch, Revision and Data, the state, which is absent with Resumed: the client
-	// has it; or with Refused: Code and Message.
+	// has it; or with Refused: Code and Message; Reattach as with KindResult.
 	KindSight
 	// KindExpires tells a link that its connection has brought a fresh token over another one: Claims.
 	KindExpires
+	// KindShows tells a link that its connection has brought presence data over another one: Data, as of KindPresence.
+	KindShows
 )
 
 // What one entity sends to another, or an owner to an owner.
