@@ -16,8 +16,14 @@ import (
 type Config struct {
 	// Categories are served all; at least one. Each name once, and none with a mistake in it.
 	Categories []*tutti.Category
-	Journal    journal.Journal
-	Bus        bus.Bus
+	// Journal may be a [journal.Replicated]: then the node owns the partitions that it leads, for as long as it does.
+	Journal journal.Journal
+	// Bus may be a [bus.Router]: then links are attached anew at the next owner of their entities, and are not told that the lead
+	// was lost.
+	Bus bus.Bus
+	// Identity is what the names of members and epochs are made with (default: the journal's ID). All nodes that own an entity one
+	// after the other have the same.
+	Identity string
 	// Partitions is how many partitions each pool has (default 16, at most 4,096). It is fixed
 	// when a pool is made: a journal laid out for another number is refused when the node runs.
 	Partitions int
@@ -60,6 +66,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Journal == nil {
 		errs = append(errs, errors.New("no journal"))
+	}
+	if c.Journal != nil && c.Identity == "" {
+		c.Identity = c.Journal.ID()
 	}
 	if c.Bus == nil {
 		errs = append(errs, errors.New("no bus"))

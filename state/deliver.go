@@ -26,9 +26,10 @@ func (p *partition) deliver(env *wire.Envelope) {
 
 	p.mu.Lock()
 	if p.ended {
+		moved := p.moved
 		p.mu.Unlock()
 		if env.Kind == wire.KindCall || env.Kind == wire.KindView {
-			p.refuse(env, wire.Reattach, wire.CodeUnavailable, beginsAnew)
+			p.pass(env, moved)
 		}
 		return
 	}
@@ -186,6 +187,10 @@ func (p *partition) post(e *entity, m message) {
 // retire ends the goroutine of an entity. The caller holds p.mu and is that goroutine.
 func (p *partition) retire(e *entity) {
 	delete(p.running, e)
+	if p.calm != nil && len(p.running) == 0 {
+		close(p.calm)
+		p.calm = nil
+	}
 	if p.ended {
 		e.work = nil
 		return

@@ -106,6 +106,10 @@ func (e *entity) run() {
 		e.mail, e.mailBytes = e.taken, 0
 		p.mu.Unlock()
 		for i := range mail {
+			if p.gone.Load() {
+				p.passAll(mail[i:])
+				break
+			}
 			e.take(&mail[i])
 			mail[i] = message{}
 		}

@@ -21,7 +21,7 @@ import (
 // world is a state node and an edge driven by hand, in a synctest bubble.
 type world struct {
 	t          *testing.T
-	bus        *localbus.Bus
+	bus        bus.Bus
 	journal    *memjournal.Journal
 	categories []*tutti.Category
 	config     state.Config

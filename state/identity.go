@@ -9,12 +9,12 @@ import (
 	"github.com/tutti-rt/tutti/internal/turn"
 )
 
-// identity makes the names that the platform gives out. They are keyed by the journal's id, so that
+// identity makes the names that the platform gives out. They are keyed by the journal's id or that of the cluster, so that
 // they stay the same as long as the history does, and so that nobody can guess them.
 type identity struct{ key []byte }
 
-func newIdentity(journalID string) identity {
-	sum := sha256.Sum256([]byte("tutti identity\x00" + journalID))
+func newIdentity(name string) identity {
+	sum := sha256.Sum256([]byte("tutti identity\x00" + name))
 	return identity{sum[:]}
 }
 
@@ -51,9 +51,9 @@ func (id identity) name(use string, e turn.Entity, s string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
 }
 
-// Members returns what names the members of entities as a node does whose journal has that ID.
-func Members(journalID string) func(category, id, conn string) string {
-	ids := newIdentity(journalID)
+// Members returns what names the members of entities as a node does that has that Identity, or whose journal has that ID.
+func Members(identity string) func(category, id, conn string) string {
+	ids := newIdentity(identity)
 	return func(category, id, conn string) string {
 		return ids.member(turn.Entity{Category: category, ID: id}, conn)
 	}

@@ -15,6 +15,7 @@ type meters struct {
 	snapshots     latency.Meter
 	snapshotTurns latency.Meter
 	viewTurns     latency.Meter
+	handOvers     latency.Meter
 	hops          hops
 }
 

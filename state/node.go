@@ -42,14 +42,21 @@ type Node struct {
 	reading    chan struct{}
 	saving     chan struct{}
 	runners    runners
-	ready      chan struct{} // closed once every partition has been served
+	ready      chan struct{} // closed once nothing is in waiting
 	began      time.Time     // when it was made
 	born       int64         // the time of day then, Unix ns
 	ahead      int64         // by how much the time of day is, of the time passed, in ns: see clockSet
 
+	replicated journal.Replicated // the journal, nil when it is not replicated
+	ours       map[journal.Partition]bool
+	noted      chan struct{}  // holds a token when there is something in changed
+	leaving    sync.WaitGroup // ownerships that have ended and wait for turns
+
 	mu      sync.Mutex
 	serves  map[journal.Partition]*partition
-	waiting map[journal.Partition]bool // not served yet since the node began
+	holders map[journal.Partition]*holder
+	waiting map[journal.Partition]bool // served by nobody yet since the node began
+	changed map[journal.Partition]bool // to be looked at
 }
 
 // New returns a node of that configuration, or every mistake in it. It starts nothing.
@@ -61,16 +68,21 @@ func New(c Config) (*Node, error) {
 	n := &Node{
 		cfg:        c,
 		categories: make(map[string]*category),
-		ids:        newIdentity(c.Journal.ID()),
+		ids:        newIdentity(c.Identity),
 		short:      make(chan struct{}, 1),
 		reading:    make(chan struct{}, readingAtOnce),
 		saving:     make(chan struct{}, savingAtOnce),
 		ready:      make(chan struct{}),
 		serves:     make(map[journal.Partition]*partition),
+		holders:    make(map[journal.Partition]*holder),
+		changed:    make(map[journal.Partition]bool),
+		ours:       make(map[journal.Partition]bool),
+		noted:      make(chan struct{}, 1),
 		runners:    runners{most: keptRunners()},
 		waiting:    make(map[journal.Partition]bool),
 		began:      time.Now(),
 	}
+	n.replicated, _ = c.Journal.(journal.Replicated)
 	n.born = n.wall(n.began).UnixNano()
 	n.ahead = n.born
 	for _, cat := range c.Categories {
@@ -81,8 +93,8 @@ func New(c Config) (*Node, error) {
 		}
 		for i := range c.Partitions {
 			p := journal.Partition{Pool: own.opt.Pool, Number: i}
-			if !n.waiting[p] {
-				n.waiting[p] = true
+			if !n.ours[p] {
+				n.ours[p] = true
 				n.partitions = append(n.partitions, p)
 			}
 		}
@@ -93,6 +105,8 @@ func New(c Config) (*Node, error) {
 // Run serves the node's partitions until ctx is done: then it takes no more messages, finishes
 // the turns under way, stores what they decided and returns nil. It returns an error when the journal
 // is laid out for another number of partitions, or when it stops.
+//
+// With a [journal.Replicated] these are the partitions that it leads; it takes others over when it comes to lead them.
 func (n *Node) Run(ctx context.Context) error {
 	if err := n.checkLayout(ctx); err != nil {
 		return err
@@ -100,23 +114,24 @@ func (n *Node) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer n.runners.close()
-	var holders sync.WaitGroup
-	for _, p := range n.partitions {
-		holders.Go(func() {
-			if err := n.hold(ctx, p); err != nil {
-				stop(err)
-			}
-		})
+	var holders, parts sync.WaitGroup
+	if n.replicated == nil {
+		n.holdAll(ctx, &holders, stop)
+	} else {
+		parts.Go(func() { n.follow(ctx, &holders, stop) })
 	}
-	holders.Go(func() { n.tend(ctx) })
+	parts.Go(func() { n.tend(ctx) })
+	parts.Wait()
 	holders.Wait()
+	n.leaving.Wait()
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return nil
 }
 
-// Ready is closed once every partition of the node is served.
+// Ready is closed once every partition of the node is served: with a [journal.Replicated], once each of which a replica was here when
+// the node began has an owner, here or elsewhere.
 func (n *Node) Ready() <-chan struct{} { return n.ready }
 
 // checkLayout refuses a journal that was laid out for another number of partitions than the node
@@ -129,6 +144,9 @@ func (n *Node) checkLayout(ctx context.Context) error {
 	count := make(map[string]int)
 	for _, p := range there {
 		count[p.Pool] = max(count[p.Pool], p.Number+1)
+	}
+	if n.replicated != nil {
+		return n.checkReplicas(there, count)
 	}
 	for _, p := range n.partitions {
 		have := count[p.Pool]
@@ -143,63 +161,31 @@ func (n *Node) checkLayout(ctx context.Context) error {
 				p.Pool, have, n.cfg.Partitions)
 		}
 	}
+	n.await(n.partitions)
 	return nil
 }
 
-// hold owns a partition for as long as the node runs, again and again if need be.
-func (n *Node) hold(ctx context.Context, id journal.Partition) error {
-	const minWait, maxWait = 50 * time.Millisecond, 5 * time.Second
-	wait := minWait
-	for ctx.Err() == nil {
-		l, err := n.cfg.Journal.Acquire(ctx, id)
-		if err == nil {
-			began := time.Now()
-			if err = n.serve(ctx, id, l); err == nil {
-				return nil
-			}
-			if time.Since(began) > maxWait {
-				wait = minWait
-			}
+// checkReplicas refuses replicas of partitions beyond those of the node's pools. A node may hold any of them, and none.
+func (n *Node) checkReplicas(there []journal.Partition, count map[string]int) error {
+	for _, p := range n.partitions {
+		if have := count[p.Pool]; have > n.cfg.Partitions {
+			return fmt.Errorf("state: pool %q has a partition %d here, and the node is configured for %d partitions",
+				p.Pool, have-1, n.cfg.Partitions)
 		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		if errors.Is(err, journal.ErrClosed) {
-			return fmt.Errorf("state: partition %s: %w", id, err)
-		}
-		n.cfg.Logger.Error("partition not served", "partition", id.String(), "again in", wait, "err", err)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
-		wait = min(2*wait, maxWait)
 	}
+	n.await(there)
 	return nil
 }
 
-// serve runs one ownership.
-func (n *Node) serve(ctx context.Context, id journal.Partition, l journal.Log) error {
-	p := newPartition(ctx, n, id, l)
-	n.mu.Lock()
-	n.serves[id] = p
-	n.mu.Unlock()
-	defer func() {
-		n.mu.Lock()
-		delete(n.serves, id)
-		n.mu.Unlock()
-	}()
-	return p.serve(ctx)
-}
-
-// serving notes that messages for the partition are taken.
-func (n *Node) serving(id journal.Partition) {
+// await has the node be ready once those of the partitions that are its own are served.
+func (n *Node) await(all []journal.Partition) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !n.waiting[id] {
-		return
+	for _, p := range all {
+		if n.ours[p] {
+			n.waiting[p] = true
+		}
 	}
-	delete(n.waiting, id)
 	if len(n.waiting) == 0 {
 		close(n.ready)
 	}
@@ -281,6 +267,8 @@ type Stats struct {
 	SnapshotTurns latency.Distribution // what turns spent on snapshots, and so what messages waited for them
 	ViewTurns     latency.Distribution // what turns spent on encoding views for welcomes
 
+	HandOvers latency.Distribution // each from when no more messages were taken until the lead was given up
+
 	Hops Hops
 }
 
@@ -290,7 +278,7 @@ func (n *Node) Stats() Stats {
 	s := Stats{
 		MemoryBytes: n.memory.Load(), Batches: n.batches.Load(), Records: n.records.Load(),
 		Snapshots: m.snapshots.Distribution(), SnapshotBytes: m.snapshotBytes.Load(), Saving: int(m.saving.Load()),
-		Activations: m.activations.Distribution(), Passivations: m.passivations.Load(),
+		Activations: m.activations.Distribution(), Passivations: m.passivations.Load(), HandOvers: m.handOvers.Distribution(),
 		SnapshotTurns: m.snapshotTurns.Distribution(), ViewTurns: m.viewTurns.Distribution(),
 		Hops: Hops{
 			Bus: m.hops.bus.Distribution(), Mailbox: m.hops.mailbox.Distribution(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tutti-rt/tutti/internal/turn"
@@ -28,8 +29,19 @@ type partition struct {
 	writes chan journal.Snapshot
 	turns  sync.WaitGroup // goroutines of entities
 
+	deposed     chan struct{} // closed when the lead is lost
+	deposeOnce  sync.Once
+	releasing   chan struct{} // closed when the partition is to be released, within grace
+	releaseOnce sync.Once
+	grace       time.Duration
+	done        chan struct{} // closed when the ownership is over, after result was set
+	result      error
+	term        uint64 // of the election that made this node lead; guarded by the node's mutex
+
 	broughtAt time.Time // when wakes were brought into the agenda
 	lookFrom  int64     // when passivation begins anew with the oldest entity, time passed
+
+	gone atomic.Bool // ended, for whoever does not hold mu
 
 	mu       sync.Mutex
 	room     sync.Cond // the open batch was taken, or the ownership has ended
@@ -41,8 +53,10 @@ type partition struct {
 	running  map[*entity]struct{} // with a goroutine
 	waking   int                  // being activated because their time has come
 	spare    []*work
-	ended    bool   // takes no messages, stores no change
-	failed   *batch // that could not be stored
+	ended    bool          // takes no messages, stores no change
+	moved    bool          // ended, and another owner takes what was not begun
+	failed   *batch        // that could not be stored
+	calm     chan struct{} // closed once no entity is running; nil: nobody waits for that
 
 	refusals refusals
 }
@@ -76,6 +90,8 @@ func newPartition(ctx context.Context, n *Node, id journal.Partition, l journal.
 		streams:  make(map[linkKey]stream),
 		running:  make(map[*entity]struct{}),
 		open:     &batch{},
+
+		deposed: make(chan struct{}), releasing: make(chan struct{}), done: make(chan struct{}),
 	}
 	p.ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	p.agenda.changed = make(chan struct{}, 1)
@@ -117,8 +133,20 @@ func (p *partition) serve(ctx context.Context) error {
 		p.end(err)
 		stopAgenda()
 		waking.Wait()
-		p.finishTurns(min(p.node.cfg.ShutdownGrace, abandonAfter))
+		p.abandon()
 		return err
+	case <-p.deposed:
+		silence()
+		p.end(errDeposed)
+		stopAgenda()
+		waking.Wait()
+		p.abandon()
+		close(quit)
+		p.endCommitter(failed)
+		return errDeposed
+	case <-p.releasing:
+		silence()
+		return p.leave(func() { stopAgenda(); waking.Wait() }, quit, failed)
 	case <-ctx.Done():
 	}
 	silence()
@@ -129,6 +157,40 @@ func (p *partition) serve(ctx context.Context) error {
 	err = <-failed
 	p.end(err)
 	return err
+}
+
+// depose ends the ownership.
+func (p *partition) depose() { p.deposeOnce.Do(func() { close(p.deposed) }) }
+
+// endCommitter waits for the append under way, which the journal ends when the lead is lost, and tells those who wait for what
+// it did not store.
+func (p *partition) endCommitter(failed <-chan error) {
+	limit := time.NewTimer(abandonAfter)
+	defer limit.Stop()
+	select {
+	case <-failed:
+	case <-limit.C:
+		p.stop()
+		<-failed
+	}
+	p.mu.Lock()
+	b := p.failed
+	p.failed = nil
+	p.mu.Unlock()
+	if b != nil {
+		p.lose(b.effects)
+	}
+}
+
+// abandon waits for turns under way that count no more: with a replicated journal, which may have this node own the partition
+// again at once, beside what comes next.
+func (p *partition) abandon() {
+	grace := min(p.node.cfg.ShutdownGrace, abandonAfter)
+	if p.node.replicated == nil {
+		p.finishTurns(grace)
+		return
+	}
+	p.node.leaving.Go(func() { p.finishTurns(grace) })
 }
 
 // abandonAfter is how long turns under way are waited for when the ownership has ended without
@@ -157,10 +219,13 @@ func (p *partition) finishTurns(grace time.Duration) {
 }
 
 // end gives up everything in memory. Whatever was not durable has not happened: links are to be attached to the next owner or to
-// come back, and their edges or clients send what was not answered again.
+// come back, and their edges or clients send what was not answered again. Where the lead was lost and a router says who has it, they
+// are told nothing, and what was not begun goes to the next owner.
 func (p *partition) end(cause error) {
+	moved := cause != nil && p.moves(cause)
 	p.mu.Lock()
-	p.ended = true
+	p.ended, p.moved = true, moved
+	p.gone.Store(true)
 	streams, failed, open, unread := p.streams, p.failed, p.open, p.unread()
 	p.streams, p.entities, p.open, p.failed = nil, nil, &batch{}, nil
 	p.node.memory.Add(-p.used.bytes)
@@ -175,7 +240,10 @@ func (p *partition) end(cause error) {
 	}
 	p.lose(open.effects)
 	for _, env := range unread {
-		p.refuse(env, wire.Reattach, wire.CodeUnavailable, beginsAnew)
+		p.pass(env, moved)
+	}
+	if moved {
+		return
 	}
 	for key, s := range streams {
 		p.node.send("default", edgeAddress(key.edge), &wire.Envelope{

@@ -19,6 +19,8 @@ type Log struct {
 	j    *Journal
 	part *partition
 	term uint64
+	// held returns how many batches are to be seen, of the log of a replica; nil: all.
+	held func() int
 }
 
 var _ journal.Log = (*Log)(nil)
@@ -93,13 +95,40 @@ func (l *Log) Confirm(ctx context.Context) error {
 func (l *Log) End() journal.Offset {
 	l.j.mu.Lock()
 	defer l.j.mu.Unlock()
-	return journal.Offset(len(l.part.batches))
+	return journal.Offset(len(l.seen()))
+}
+
+// seen returns the batches that are to be seen. The caller holds the journal's mutex.
+func (l *Log) seen() [][]byte {
+	if l.held == nil {
+		return l.part.batches
+	}
+	return l.part.batches[:min(l.held(), len(l.part.batches))]
+}
+
+// places returns where the records of e are that are to be seen. The caller holds the journal's mutex.
+func (l *Log) places(e journal.Entity) []place {
+	known := l.part.entities[e]
+	if known == nil {
+		return nil
+	}
+	end := journal.Offset(len(l.seen()))
+	return known.records[:sort.Search(len(known.records), func(i int) bool { return known.records[i].at > end })]
+}
+
+// last returns the mark of the last record of e that is to be seen. The caller holds the journal's mutex.
+func (l *Log) last(e journal.Entity) journal.Mark {
+	places := l.places(e)
+	if len(places) == 0 {
+		return journal.Mark{}
+	}
+	return places[len(places)-1].mark
 }
 
 // Read yields the batches after the offset given.
 func (l *Log) Read(ctx context.Context, after journal.Offset) iter.Seq2[journal.Stored, error] {
 	l.j.mu.Lock()
-	batches := l.part.batches
+	batches := l.seen()
 	l.j.mu.Unlock()
 	return func(yield func(journal.Stored, error) bool) {
 		var before codec.Hash
@@ -142,7 +171,7 @@ func (l *Log) usable(ctx context.Context) error {
 func (l *Log) Wait(ctx context.Context, after journal.Offset) error {
 	for {
 		l.j.mu.Lock()
-		end, changed := journal.Offset(len(l.part.batches)), l.part.changed
+		end, changed := journal.Offset(len(l.seen())), l.part.changed
 		l.j.mu.Unlock()
 		if err := l.usable(ctx); err != nil {
 			return fmt.Errorf("wait for %s: %w", l.part.name, err)
@@ -165,9 +194,7 @@ func (l *Log) Records(ctx context.Context, e journal.Entity, after journal.Mark)
 		err := l.faulty(ctx, e)
 		if err == nil {
 			l.j.mu.Lock()
-			if known := l.part.entities[e]; known != nil {
-				places = known.records
-			}
+			places = l.places(e)
 			l.j.mu.Unlock()
 			places = places[sort.Search(len(places), func(i int) bool {
 				return places[i].mark.Seq > after.Seq && places[i].mark.Revision >= after.Revision
@@ -206,7 +233,7 @@ func (l *Log) Last(ctx context.Context, e journal.Entity) (journal.Mark, error) 
 	}
 	l.j.mu.Lock()
 	defer l.j.mu.Unlock()
-	return l.part.last(e), nil
+	return l.last(e), nil
 }
 
 // SaveSnapshot stores s.
@@ -247,6 +274,9 @@ func (l *Log) Snapshot(ctx context.Context, e journal.Entity) (journal.Snapshot,
 	l.j.mu.Lock()
 	defer l.j.mu.Unlock()
 	s, ok := l.part.snapshots[e]
+	if s.Mark.Seq > l.last(e).Seq {
+		return journal.Snapshot{}, false, nil
+	}
 	s.State, s.Notes = bytes.Clone(s.State), bytes.Clone(s.Notes)
 	return s, ok, nil
 }
@@ -257,8 +287,8 @@ func (l *Log) Due(ctx context.Context, until time.Time) iter.Seq2[journal.Wake, 
 		var due []journal.Wake
 		l.j.mu.Lock()
 		for e, known := range l.part.entities {
-			if known.wake != 0 && known.wake <= until.UnixMilli() {
-				due = append(due, journal.Wake{Entity: e, At: time.UnixMilli(known.wake)})
+			if wake := known.records[len(known.records)-1].wake; wake != 0 && wake <= until.UnixMilli() {
+				due = append(due, journal.Wake{Entity: e, At: time.UnixMilli(wake)})
 			}
 		}
 		l.j.mu.Unlock()

@@ -22,7 +22,7 @@ type Journal struct {
 	// appends counts the appends under way, which Close waits for. It is added to under mu.
 	appends sync.WaitGroup
 
-	mu         sync.Mutex // guards what follows, and everything in the partitions
+	mu         *sync.Mutex // guards what follows, and everything in the partitions
 	partitions map[journal.Partition]*partition
 	faults     Faults
 }
@@ -49,8 +49,12 @@ type Fault struct {
 
 // New returns an empty journal.
 func New() *Journal {
+	return newJournal(rand.Text(), new(sync.Mutex))
+}
+
+func newJournal(id string, mu *sync.Mutex) *Journal {
 	return &Journal{
-		id:         rand.Text(),
+		id: id, mu: mu,
 		closed:     make(chan struct{}),
 		partitions: make(map[journal.Partition]*partition),
 	}

@@ -16,6 +16,10 @@ func TestConformance(t *testing.T) {
 	journaltest.Run(t, func(testing.TB) journal.Journal { return memjournal.New() })
 }
 
+func TestClusterConformance(t *testing.T) {
+	journaltest.Run(t, func(testing.TB) journal.Journal { return memjournal.NewCluster(3).Node(1) })
+}
+
 var (
 	part   = journal.Partition{Pool: "default"}
 	entity = journal.Entity{Category: "room", ID: "1"}

@@ -15,19 +15,21 @@ type partition struct {
 	batches   [][]byte   // encoded; batch i has offset i+1
 	entities  map[journal.Entity]*entity
 	snapshots map[journal.Entity]journal.Snapshot
-	changed   chan struct{} // closed, and replaced, when there is a new batch
+	changed   chan struct{} // closed, and replaced, when there is a new batch or a replica has got more
+	group     group         // of a cluster's partition
 }
 
 // entity is where the records of one entity are.
 type entity struct {
 	records []place
-	wake    int64
 }
 
 // place is where the body of a record is, and which one it is.
 type place struct {
+	at   journal.Offset
 	mark journal.Mark
 	body []byte
+	wake int64
 }
 
 func newPartition(p journal.Partition) *partition {
@@ -77,10 +79,14 @@ func (p *partition) store(b journal.Batch) (journal.Offset, error) {
 			known = &entity{}
 			p.entities[r.Entity] = known
 		}
-		known.records = append(known.records, place{r.Mark(), data[spans[i].Start:spans[i].End]})
-		known.wake = r.Wake
+		known.records = append(known.records, place{at, r.Mark(), data[spans[i].Start:spans[i].End], r.Wake})
 	}
+	p.grew()
+	return at, nil
+}
+
+// grew has those look again who wait for batches.
+func (p *partition) grew() {
 	close(p.changed)
 	p.changed = make(chan struct{})
-	return at, nil
 }
