@@ -1,126 +1,96 @@
 package diskjournal
 
 import (
-	"runtime"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/tutti-rt/tutti/journal"
+	"github.com/tutti-rt/tutti/journal/internal/codec"
 )
 
-// commit is a value to be written durably.
-type commit struct {
-	key, value []byte
-	// settled is called by the committer before done is closed: with nil when the value is durable.
-	settled func(error)
-	done    chan struct{}
-	err     error // valid once done is closed
+// storing is what one group has to have stored, in the order in which it hands it over.
+type storing struct {
+	g         *group
+	entries   []*pb.Entry
+	cut       bool         // all that is stored from the first of entries on goes
+	state     *codec.State // nil: as it is
+	promise   bool         // the state is one that others are told of, which has to be durable
+	made      []byte       // the encoded group, nil: as it is
+	responses []*pb.Message
 }
 
-// maxGroup bounds what one write to Pebble gathers, unless a single value is larger.
-const maxGroup = 32 << 20
-
-// enqueue hands c to the committer. A call must be under way. The queue is bounded by the number
-// of partitions: each has one commit under way at most.
-func (j *Journal) enqueue(c *commit) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.queue = append(j.queue, c)
-	if !j.committing {
-		j.committing = true
-		j.work.Go(j.commitAll)
+func (s *storing) bytes() int {
+	n := len(s.made) + 128
+	for _, e := range s.entries {
+		n += len(e.GetData()) + 64
 	}
+	return n
 }
 
-// withdraw takes c out of the queue, and returns false when its write has begun.
-func (j *Journal) withdraw(c *commit) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for i, q := range j.queue {
-		if q == c {
-			j.queue = append(j.queue[:i], j.queue[i+1:]...)
-			return true
+// maxWrite bounds what one write to Pebble gathers, unless a single one is larger.
+const maxWrite = 32 << 20
+
+// write stores what groups have handed over, in as few synced writes as fit.
+func (j *Journal) write(all []*storing) error {
+	for len(all) > 0 {
+		n, size := 0, 0
+		for n < len(all) && (n == 0 || size+all[n].bytes() <= maxWrite) {
+			size += all[n].bytes()
+			n++
 		}
-	}
-	return false
-}
-
-// commitAll writes what is in the queue, group by group, until it is empty. There is one such goroutine
-// at a time for the whole journal, and none while there is nothing to write.
-func (j *Journal) commitAll() {
-	expected := 0
-	for {
-		group := j.gather(expected)
-		if group == nil {
-			return
-		}
-		err := j.write(group)
-		// Those who wait now, and those who are answered now: the latter are about to come back.
-		expected = len(group) + j.waiting()
-		for _, c := range group {
-			c.err = err
-			c.settled(err)
-			close(c.done)
-		}
-	}
-}
-
-// maxYields bounds how often others are let run before a group is written.
-const maxYields = 16
-
-// gather returns the next group, nil when there is none and the committer is to end. It lets others run first,
-// until as many wait as are expected: who was answered just now would else miss this
-// group, and the writers fall into two cohorts of half the size.
-func (j *Journal) gather(expected int) []*commit {
-	for range maxYields {
-		if j.waiting() >= expected {
-			break
-		}
-		runtime.Gosched()
-	}
-	return j.take()
-}
-
-func (j *Journal) waiting() int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return len(j.queue)
-}
-
-// take returns the next group, nil when there is none and the committer is to end.
-func (j *Journal) take() []*commit {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	n, size := 0, 0
-	for n < len(j.queue) && (n == 0 || size+len(j.queue[n].value) <= maxGroup) {
-		size += len(j.queue[n].value)
-		n++
-	}
-	if n == 0 {
-		j.committing = false
-		return nil
-	}
-	group := append([]*commit(nil), j.queue[:n]...)
-	j.queue = append(j.queue[:0], j.queue[n:]...)
-	return group
-}
-
-// write stores a group in one synced write.
-func (j *Journal) write(group []*commit) error {
-	size := 0
-	for _, c := range group {
-		size += len(c.key) + len(c.value) + 16
-	}
-	b := j.store.db.NewBatchWithSize(size)
-	defer b.Close()
-	for _, c := range group {
-		if err := b.Set(c.key, c.value, nil); err != nil {
+		if err := j.writeOnce(all[:n], size); err != nil {
 			return err
 		}
+		all = all[n:]
+	}
+	return nil
+}
+
+func (j *Journal) writeOnce(all []*storing, size int) error {
+	b := j.store.db.NewBatchWithSize(size)
+	defer b.Close()
+	entries := 0
+	for _, s := range all {
+		if err := s.add(b); err != nil {
+			return err
+		}
+		entries += len(s.entries)
+	}
+	if b.Empty() {
+		return j.store.err()
 	}
 	began := time.Now()
 	if err := j.store.apply(b, pebble.Sync); err != nil {
 		return err
 	}
-	j.count.wrote(group, size, time.Since(began))
+	j.count.wrote(entries, b.Len(), time.Since(began))
 	return nil
+}
+
+func (s *storing) add(b *pebble.Batch) error {
+	name := s.g.part.name
+	if s.cut {
+		from := batchKey(name, journal.Offset(s.entries[0].GetIndex()))
+		if err := b.DeleteRange(from, after(partitionKey(keyBatch, name)), nil); err != nil {
+			return err
+		}
+	}
+	for _, e := range s.entries {
+		key := batchKey(name, journal.Offset(e.GetIndex()))
+		if err := b.Set(key, encodeEntry(key, e), nil); err != nil {
+			return err
+		}
+	}
+	if s.made != nil {
+		if err := b.Set(partitionKey(keyPartition, name), s.made, nil); err != nil {
+			return err
+		}
+	}
+	if s.state == nil {
+		return nil
+	}
+	key := partitionKey(keyState, name)
+	return b.Set(key, codec.AppendState(nil, key, *s.state), nil)
 }

@@ -69,12 +69,19 @@ type Journal struct {
 	// work counts the goroutines that commit and index. They are started by calls under way.
 	work sync.WaitGroup
 
+	// What follows belongs to the loop.
+	touched  []*group
+	storing  []*storing // what groups have handed over in this round
+	answered int        // proposals, in this round
+	encoded  []byte     // a buffer
+
 	mu         sync.Mutex // guards what follows
 	closed     bool
 	failure    error // why the journal has stopped, nil while it has not
 	partitions map[journal.Partition]*partition
-	queue      []*commit
-	committing bool
+	inbox      inbox
+	spare      []*proposal // a list that is used again
+	looping    bool
 	indexing   bool
 	behind     int           // bytes in the tails of all partitions
 	shrunk     chan struct{} // closed, and replaced, when behind falls

@@ -1,12 +1,12 @@
 // Package diskjournal is the journal on disk, in one Pebble store for all partitions.
 //
-// Appends of all partitions that wait at the same time are gathered into one synced write. A batch is
-// one value in it, with a checksum over its bytes and the hash of the batch before. What is derived from
+// Each partition's log is that of a Raft group. Appends of all partitions that wait at the same time are gathered into one
+// synced write. A batch is one entry and one value in it, with a checksum over its bytes and the hash of the batch before. What is derived from
 // the logs (runs of one entity's records, wakes by time) is written behind them, unsynced, together
 // with the offset that it reaches; the rest of the log, its tail, is answered from memory and read
 // again after a crash.
 //
-// Goroutines exist only while there is something to commit or to index. Calls start them, and Close waits for them.
+// Goroutines exist only while there is something to do: to propose and commit, or to index. Calls start them, and Close waits for them.
 //
 // After a failed write or sync the journal stops: nothing more is acknowledged or read, and the directory is
 // left as it is. Opening it again recovers everything that was acknowledged.

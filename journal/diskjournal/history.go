@@ -12,7 +12,7 @@ import (
 
 // Records yields the entity's durable records after the mark given: first those in runs, then those of
 // the tail.
-func (l *Log) Records(ctx context.Context, e journal.Entity, from journal.Mark) iter.Seq2[journal.Record, error] {
+func (l *Replica) Records(ctx context.Context, e journal.Entity, from journal.Mark) iter.Seq2[journal.Record, error] {
 	return func(yield func(journal.Record, error) bool) {
 		r := recordReader{l: l, entity: e, from: from}
 		if err := r.read(ctx, yield); err != nil {
@@ -23,7 +23,7 @@ func (l *Log) Records(ctx context.Context, e journal.Entity, from journal.Mark) 
 
 // recordReader reads the records of one entity and checks that each follows the one before.
 type recordReader struct {
-	l      *Log
+	l      *Replica
 	entity journal.Entity
 	from   journal.Mark // what is asked for
 	last   journal.Mark // of the last record yielded
@@ -66,24 +66,16 @@ func (r *recordReader) read(ctx context.Context, yield func(journal.Record, erro
 }
 
 // recent returns the entries of e in the tail.
-func (l *Log) recent(e journal.Entity) []*entry {
+func (l *Replica) recent(e journal.Entity) []*entry {
 	l.part.mu.Lock()
 	defer l.part.mu.Unlock()
 	return l.part.tail.of(e)
 }
 
-// usable returns why nothing can be read any more, if so.
-func (l *Log) usable(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return l.j.stopped()
-}
-
 // page returns the records of the next runs, from the key next on, and the key to go on from, nil
 // at the end.
 func (r *recordReader) page(ctx context.Context, prefix, next []byte) (page []journal.Record, more []byte, err error) {
-	if err := r.l.j.begin(ctx); err != nil {
+	if err := r.l.begin(ctx); err != nil {
 		return nil, nil, err
 	}
 	defer r.l.j.end()
@@ -133,7 +125,7 @@ func (r *recordReader) give(rec *journal.Record, yield func(journal.Record, erro
 }
 
 // Last returns the mark of the entity's last durable record.
-func (l *Log) Last(ctx context.Context, e journal.Entity) (journal.Mark, error) {
+func (l *Replica) Last(ctx context.Context, e journal.Entity) (journal.Mark, error) {
 	m, err := l.last(ctx, e)
 	if err != nil {
 		return m, fmt.Errorf("last record of %s: %w", e, err)
@@ -141,8 +133,8 @@ func (l *Log) Last(ctx context.Context, e journal.Entity) (journal.Mark, error) 
 	return m, nil
 }
 
-func (l *Log) last(ctx context.Context, e journal.Entity) (journal.Mark, error) {
-	if err := l.j.begin(ctx); err != nil {
+func (l *Replica) last(ctx context.Context, e journal.Entity) (journal.Mark, error) {
+	if err := l.begin(ctx); err != nil {
 		return journal.Mark{}, err
 	}
 	defer l.j.end()

@@ -13,8 +13,9 @@ import (
 // Each key begins with one byte that says what it is a key of.
 const (
 	keyID        = 'i' // the journal's ID
-	keyPartition = 'p' // a partition: who owned it last and how long its log was then
-	keyBatch     = 'l' // a batch: partition, offset
+	keyPartition = 'p' // a partition: its group
+	keyState     = 'h' // a partition: what its replica has promised in elections
+	keyBatch     = 'l' // an entry of a log, most of them batches: partition, offset
 	keyIndexed   = 'x' // a partition: how far its log is indexed
 	keyRun       = 'r' // a run: partition, entity, revision and number of its last record
 	keySnapshot  = 's' // a snapshot: partition, entity
@@ -56,6 +57,15 @@ func parsePartition(key []byte) (journal.Partition, []byte, bool) {
 
 func batchKey(p journal.Partition, at journal.Offset) []byte {
 	return binary.BigEndian.AppendUint64(partitionKey(keyBatch, p), uint64(at))
+}
+
+// keyOffset returns the offset at the end of a batch's key.
+func keyOffset(key []byte) (journal.Offset, bool) {
+	_, rest, ok := parsePartition(key)
+	if !ok || len(rest) != 8 {
+		return 0, false
+	}
+	return journal.Offset(binary.BigEndian.Uint64(rest)), true
 }
 
 func appendEntity(k []byte, e journal.Entity) []byte {

@@ -11,8 +11,7 @@ import (
 
 // Log is the log of one partition in the hands of one owner.
 type Log struct {
-	j    *Journal
-	part *partition
+	Replica
 	term uint64
 }
 
@@ -20,11 +19,14 @@ var _ journal.Log = (*Log)(nil)
 
 var errEmpty = errors.New("batch is empty")
 
-// fenced returns ErrFenced when somebody else has acquired the partition since.
+// fenced returns ErrFenced when somebody else has acquired the partition since, or may have.
 func (l *Log) fenced() error {
 	l.part.mu.Lock()
 	defer l.part.mu.Unlock()
-	if l.part.term != l.term {
+	if l.part.gone != nil {
+		return l.part.gone
+	}
+	if l.part.owner != l.term {
 		return journal.ErrFenced
 	}
 	return nil
@@ -57,73 +59,17 @@ func (l *Log) append(ctx context.Context, b journal.Batch) (journal.Offset, erro
 	}
 	defer l.j.end()
 	l.j.room(ctx.Done())
-	if err := l.j.occupy(ctx, l.part.slot); err != nil {
-		return 0, err
-	}
-	c, at, err := l.prepare(b, most)
-	if err != nil {
-		<-l.part.slot
-		return 0, err
-	}
-	l.j.enqueue(c)
+	p := &proposal{part: l.part, term: l.term, most: most, records: b.Records, done: make(chan struct{})}
+	l.j.submit(p)
 	select {
-	case <-c.done:
+	case <-p.done:
 	case <-ctx.Done():
-		if l.j.withdraw(c) {
-			<-l.part.slot
+		if p.leave() {
 			return 0, ctx.Err()
 		}
 		return 0, fmt.Errorf("%w: %w", journal.ErrUnknown, ctx.Err())
 	}
-	if c.err != nil {
-		return 0, fmt.Errorf("%w: %w", journal.ErrUnknown, c.err)
-	}
-	return at, nil
-}
-
-// prepare encodes b as the next batch. The caller holds the partition's slot, so that the end of the log
-// stays where it is; settling the commit gives the slot back.
-func (l *Log) prepare(b journal.Batch, most int) (*commit, journal.Offset, error) {
-	p := l.part
-	p.mu.Lock()
-	term, end, hash := p.term, p.end, p.hash
-	p.mu.Unlock()
-	if term != l.term {
-		return nil, 0, journal.ErrFenced
-	}
-	t := &tailBatch{offset: end + 1, entries: make([]entry, len(b.Records))}
-	h := codec.Header{Partition: p.name, Term: term, Offset: end + 1, Previous: hash}
-	spans := make([]codec.Span, len(b.Records))
-	var data []byte
-	data, t.hash = codec.AppendBatch(make([]byte, 0, most), h, b.Records, func(i int, s codec.Span) { spans[i] = s })
-	if len(data) > journal.MaxBatchBytes {
-		return nil, 0, fmt.Errorf("%d bytes: %w", len(data), journal.ErrTooLarge)
-	}
-	for i := range b.Records {
-		t.entries[i] = newEntry(&b.Records[i], data[spans[i].Start:spans[i].End])
-	}
-	t.size = len(data)
-	return &commit{
-		key:     batchKey(p.name, t.offset),
-		value:   data,
-		done:    make(chan struct{}),
-		settled: func(err error) { l.settle(t, err) },
-	}, t.offset, nil
-}
-
-// settle makes a durable batch visible. It runs on the committer.
-func (l *Log) settle(b *tailBatch, err error) {
-	p := l.part
-	if err == nil {
-		p.mu.Lock()
-		p.end, p.hash = b.offset, b.hash
-		p.tail.add(b)
-		close(p.changed)
-		p.changed = make(chan struct{})
-		p.mu.Unlock()
-		l.j.grown(b.size)
-	}
-	<-p.slot
+	return journal.Offset(p.at), p.err
 }
 
 // Confirm returns nil when the partition is still the caller's. The directory is locked, so this process
@@ -138,35 +84,4 @@ func (l *Log) Confirm(ctx context.Context) error {
 		return fmt.Errorf("confirm %s: %w", l.part.name, err)
 	}
 	return nil
-}
-
-// End returns the offset of the last durable batch.
-func (l *Log) End() journal.Offset {
-	l.part.mu.Lock()
-	defer l.part.mu.Unlock()
-	return l.part.end
-}
-
-// Wait returns once there is a batch after the offset given.
-func (l *Log) Wait(ctx context.Context, after journal.Offset) error {
-	for {
-		l.part.mu.Lock()
-		end, changed := l.part.end, l.part.changed
-		l.part.mu.Unlock()
-		err := l.j.stopped()
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return fmt.Errorf("wait for %s: %w", l.part.name, err)
-		}
-		if end > after {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-		case <-l.j.closing:
-		}
-	}
 }

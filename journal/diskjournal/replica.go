@@ -7,42 +7,90 @@ import (
 	"github.com/tutti-rt/tutti/journal"
 )
 
-var _ journal.Replica = (*Log)(nil)
+// Replica is what this node has of a partition.
+type Replica struct {
+	j    *Journal
+	part *partition
+}
 
-// Replica returns what the journal has of p, whoever owns it, or ErrNoReplica when p has no log.
+var _ journal.Replica = (*Replica)(nil)
+
+// Replica returns what this node has of p, whoever owns it, or ErrNoReplica.
 func (j *Journal) Replica(ctx context.Context, p journal.Partition) (journal.Replica, error) {
-	l, err := j.replica(ctx, p)
+	r, err := j.replica(ctx, p)
 	if err != nil {
 		return nil, fmt.Errorf("replica of %s: %w", p, err)
 	}
-	return l, nil
+	return r, nil
 }
 
-func (j *Journal) replica(ctx context.Context, p journal.Partition) (*Log, error) {
-	if err := checkPartition(p); err != nil {
+func (j *Journal) replica(ctx context.Context, name journal.Partition) (*Replica, error) {
+	if err := checkPartition(name); err != nil {
 		return nil, err
 	}
 	if err := j.begin(ctx); err != nil {
 		return nil, err
 	}
 	defer j.end()
-	acquired, err := j.position(keyPartition, p)
-	if err != nil {
+	part := j.partition(name)
+	if err := j.open(ctx, part, false); err != nil {
 		return nil, err
 	}
-	if acquired.Term == 0 {
-		return nil, journal.ErrNoReplica
+	select {
+	case <-part.settled:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-j.closing:
+		return nil, j.stopped()
 	}
-	part := j.partition(p)
-	if err := j.occupy(ctx, part.slot); err != nil {
+	if err := part.lost(); err != nil {
 		return nil, err
 	}
-	defer func() { <-part.slot }()
-	if !part.loaded {
-		if err := j.load(ctx, part); err != nil {
-			return nil, err
+	return &Replica{j: j, part: part}, nil
+}
+
+// End returns the offset of the last batch that is known to be stored.
+func (r *Replica) End() journal.Offset {
+	r.part.mu.Lock()
+	defer r.part.mu.Unlock()
+	return r.part.end
+}
+
+// Wait returns once there is a batch after the offset given.
+func (r *Replica) Wait(ctx context.Context, after journal.Offset) error {
+	for {
+		r.part.mu.Lock()
+		end, changed := r.part.end, r.part.changed
+		r.part.mu.Unlock()
+		if err := r.usable(ctx); err != nil {
+			return fmt.Errorf("wait for %s: %w", r.part.name, err)
 		}
-		part.loaded = true
+		if end > after {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		case <-r.j.closing:
+		}
 	}
-	return &Log{j: j, part: part}, nil // term 0 is nobody's: it reads, and cannot write
+}
+
+// usable returns why nothing can be read any more, if so.
+func (r *Replica) usable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := r.j.stopped(); err != nil {
+		return err
+	}
+	return r.part.lost()
+}
+
+// begin says that a call that reads is under way, unless the replica is gone.
+func (r *Replica) begin(ctx context.Context) error {
+	if err := r.part.lost(); err != nil {
+		return err
+	}
+	return r.j.begin(ctx)
 }

@@ -30,7 +30,7 @@ func (l *Log) saveSnapshot(ctx context.Context, s journal.Snapshot) error {
 	if err := checkEntity(s.Entity); err != nil {
 		return err
 	}
-	if err := l.j.begin(ctx); err != nil {
+	if err := l.begin(ctx); err != nil {
 		return err
 	}
 	defer l.j.end()
@@ -66,7 +66,7 @@ func (l *Log) saveSnapshot(ctx context.Context, s journal.Snapshot) error {
 }
 
 // Snapshot returns the newest snapshot of e.
-func (l *Log) Snapshot(ctx context.Context, e journal.Entity) (journal.Snapshot, bool, error) {
+func (l *Replica) Snapshot(ctx context.Context, e journal.Entity) (journal.Snapshot, bool, error) {
 	s, ok, err := l.snapshot(ctx, e)
 	if err != nil {
 		return s, false, fmt.Errorf("snapshot of %s: %w", e, err)
@@ -74,8 +74,8 @@ func (l *Log) Snapshot(ctx context.Context, e journal.Entity) (journal.Snapshot,
 	return s, ok, nil
 }
 
-func (l *Log) snapshot(ctx context.Context, e journal.Entity) (journal.Snapshot, bool, error) {
-	if err := l.j.begin(ctx); err != nil {
+func (l *Replica) snapshot(ctx context.Context, e journal.Entity) (journal.Snapshot, bool, error) {
+	if err := l.begin(ctx); err != nil {
 		return journal.Snapshot{}, false, err
 	}
 	defer l.j.end()

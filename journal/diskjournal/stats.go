@@ -10,7 +10,7 @@ import (
 // Stats is what a journal has stored since it was opened.
 type Stats struct {
 	Syncs   int64 // writes, each with one sync
-	Batches int64 // in those writes; also the changes of owner
+	Batches int64 // in those writes; also what else is an entry of a log, as the changes of owner
 	Bytes   int64 // of those, as encoded
 	// SyncTimes is how long those writes took, with their syncs.
 	SyncTimes latency.Distribution
@@ -21,10 +21,10 @@ type counters struct {
 	took                  latency.Meter
 }
 
-func (c *counters) wrote(group []*commit, bytes int, took time.Duration) {
+func (c *counters) wrote(entries, bytes int, took time.Duration) {
 	c.took.Add(took)
 	c.syncs.Add(1)
-	c.batches.Add(int64(len(group)))
+	c.batches.Add(int64(entries))
 	c.bytes.Add(int64(bytes))
 }
 

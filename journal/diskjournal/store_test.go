@@ -90,6 +90,11 @@ func look(t *testing.T, j *Journal) (got touched) {
 	return got
 }
 
+// nthBatch returns the key of the nth batch: before each one come the entries of an election and an acquisition.
+func nthBatch(p journal.Partition, n uint64) []byte {
+	return batchKey(p, journal.Offset(firstBase+3*n))
+}
+
 func runKey(p journal.Partition, n uint64) []byte {
 	return appendMark(entityKey(keyRun, p, room), journal.Mark{Seq: n, Revision: n})
 }
@@ -134,13 +139,13 @@ func TestStoredDataIsVerified(t *testing.T) {
 		corrupt func(touched) []error // the errors that must be ErrCorrupt; all others are nil
 	}{
 		"nothing":                        {func(*testing.T, *store) {}, none},
-		"batch missing":                  {del(batchKey(partA, 3)), log},
-		"first batch missing":            {del(batchKey(partA, 1)), log},
-		"batch of another partition":     {move(batchKey(partA, 3), batchKey(partB, 3)), log},
-		"batch of another offset":        {move(batchKey(partA, 3), batchKey(partA, 2)), log},
-		"batch flipped":                  {flip(batchKey(partA, 3)), log},
-		"last batch missing":             {del(batchKey(partA, 5)), func(g touched) []error { return []error{g.acquire} }},
-		"last batch another one":         {move(batchKey(partA, 5), batchKey(partA, 4)), func(g touched) []error { return []error{g.acquire} }},
+		"batch missing":                  {del(nthBatch(partA, 3)), log},
+		"first batch missing":            {del(nthBatch(partA, 1)), log},
+		"batch of another partition":     {move(nthBatch(partA, 3), nthBatch(partB, 3)), log},
+		"batch of another offset":        {move(nthBatch(partA, 3), nthBatch(partA, 2)), log},
+		"batch flipped":                  {flip(nthBatch(partA, 3)), log},
+		"last batch missing":             {del(nthBatch(partA, 5)), func(g touched) []error { return []error{g.acquire} }},
+		"last batch another one":         {move(nthBatch(partA, 5), nthBatch(partA, 4)), func(g touched) []error { return []error{g.acquire} }},
 		"run missing":                    {del(runKey(partA, 3)), runs},
 		"first run missing":              {del(runKey(partA, 1)), runs},
 		"run of another place":           {move(runKey(partA, 3), runKey(partA, 2)), runs},
@@ -152,10 +157,14 @@ func TestStoredDataIsVerified(t *testing.T) {
 		"snapshot missing":               {del(entityKey(keySnapshot, partA, room)), none},
 		"index position flipped":         {flip(partitionKey(keyIndexed, partA)), func(g touched) []error { return []error{g.acquire} }},
 		"index position of another log":  {move(partitionKey(keyIndexed, partA), partitionKey(keyIndexed, partB)), func(g touched) []error { return []error{g.acquire} }},
-		"owner's record missing":         {del(partitionKey(keyPartition, partA)), func(g touched) []error { return []error{g.acquire} }},
-		"owner's record of another log":  {move(partitionKey(keyPartition, partA), partitionKey(keyPartition, partB)), func(g touched) []error { return []error{g.acquire} }},
+		"entry missing":                  {del(batchKey(partA, firstBase+2)), none},
+		"promise missing":                {del(partitionKey(keyState, partA)), func(g touched) []error { return []error{g.acquire} }},
+		"promise flipped":                {flip(partitionKey(keyState, partA)), func(g touched) []error { return []error{g.acquire} }},
+		"promise of another log":         {move(partitionKey(keyState, partA), partitionKey(keyState, partB)), func(g touched) []error { return []error{g.acquire} }},
+		"group missing":                  {del(partitionKey(keyPartition, partA)), func(g touched) []error { return []error{g.acquire} }},
+		"group of another log":           {move(partitionKey(keyPartition, partA), partitionKey(keyPartition, partB)), func(g touched) []error { return []error{g.acquire} }},
 		"index position missing":         {del(partitionKey(keyIndexed, partA)), func(g touched) []error { return []error{g.acquire} }},
-		"damage in the other partition":  {flip(batchKey(partB, 3)), none},
+		"damage in the other partition":  {flip(nthBatch(partB, 3)), none},
 		"run missing elsewhere":          {del(runKey(partB, 3)), none},
 		"wake of an entity without data": {func(t *testing.T, s *store) { _ = s.set(wakeKey(partA, 1, journal.Entity{ID: "x"}), nil, pebble.Sync) }, none},
 	} {

@@ -17,10 +17,12 @@ type tail struct {
 
 // tailBatch is one batch of a tail.
 type tailBatch struct {
-	offset  journal.Offset
-	hash    codec.Hash
-	entries []entry
-	size    int
+	offset journal.Offset
+	hash   codec.Hash
+	// previous is the hash of the batch before.
+	previous codec.Hash
+	entries  []entry
+	size     int
 }
 
 // entry is one record of a tail.
@@ -42,7 +44,7 @@ func decodeTail(data []byte) (*tailBatch, codec.Header, error) {
 	if err != nil {
 		return nil, h, err
 	}
-	b := &tailBatch{offset: h.Offset, hash: hash, entries: make([]entry, len(records)), size: len(data)}
+	b := &tailBatch{offset: h.Offset, hash: hash, previous: h.Previous, entries: make([]entry, len(records)), size: len(data)}
 	for i := range records {
 		b.entries[i] = newEntry(&records[i], data[spans[i].Start:spans[i].End])
 	}

@@ -80,7 +80,7 @@ func (l *Log) recentWakes(until int64) ([]journal.Wake, map[journal.Entity]bool)
 
 // wakes returns the next wakes of the index, from the key next on, and the key to go on from, nil at the end.
 func (l *Log) wakes(ctx context.Context, next, upper []byte, except map[journal.Entity]bool) ([]journal.Wake, []byte, error) {
-	if err := l.j.begin(ctx); err != nil {
+	if err := l.begin(ctx); err != nil {
 		return nil, nil, err
 	}
 	defer l.j.end()

@@ -10,7 +10,8 @@ import (
 // Header says where a batch stands in which log.
 type Header struct {
 	Partition journal.Partition
-	Term      uint64
+	Term      uint64 // of the owner
+	Election  uint64 // of the leader that proposed it; 0 in logs from before there were elections
 	Offset    journal.Offset
 	Previous  Hash // of the batch before; zero for the first
 }
@@ -23,10 +24,11 @@ type Span struct{ Start, End int }
 // what is returned, in order.
 func AppendBatch(dst []byte, h Header, records []journal.Record, at func(i int, s Span)) ([]byte, Hash) {
 	start := len(dst)
-	dst = append(dst, batchV1)
+	dst = append(dst, batchV2)
 	dst = appendString(dst, h.Partition.Pool)
 	dst = binary.AppendUvarint(dst, uint64(h.Partition.Number))
 	dst = binary.AppendUvarint(dst, h.Term)
+	dst = binary.AppendUvarint(dst, h.Election)
 	dst = binary.AppendUvarint(dst, uint64(h.Offset))
 	dst = append(dst, h.Previous[:]...)
 	dst = binary.AppendUvarint(dst, uint64(len(records)))
@@ -46,7 +48,7 @@ func AppendBatch(dst []byte, h Header, records []journal.Record, at func(i int, 
 // BatchSize returns a size that the encoded batch does not exceed.
 func BatchSize(p journal.Partition, records []journal.Record) int {
 	const varint = binary.MaxVarintLen64
-	n := 1 + len(p.Pool) + 5*varint + 2*sha256.Size
+	n := 1 + len(p.Pool) + 6*varint + 2*sha256.Size
 	for i := range records {
 		r := &records[i]
 		n += len(r.Entity.Category) + len(r.Entity.ID) + len(r.By) + len(r.Notes) + 10*varint
@@ -62,7 +64,7 @@ func BatchSize(p journal.Partition, records []journal.Record) int {
 // called as in AppendBatch.
 func DecodeBatch(data []byte, at func(i int, s Span)) (Header, []journal.Record, Hash, error) {
 	var h Header
-	if len(data) < sha256.Size+1 || data[0] != batchV1 {
+	if !IsBatch(data) {
 		return h, nil, Hash{}, corrupt("batch", "not a batch")
 	}
 	body := data[:len(data)-sha256.Size]
@@ -71,11 +73,7 @@ func DecodeBatch(data []byte, at func(i int, s Span)) (Header, []journal.Record,
 		return h, nil, Hash{}, corrupt("batch", "checksum does not match")
 	}
 	r := reader{rest: body[1:]}
-	h.Partition.Pool = r.text()
-	h.Partition.Number = r.number()
-	h.Term = r.uvarint()
-	h.Offset = journal.Offset(r.uvarint())
-	copy(h.Previous[:], r.take(sha256.Size))
+	h = r.header(body[0])
 	n := r.count()
 	records := make([]journal.Record, 0, min(n, 1+len(r.rest)/8))
 	for i := range n {
@@ -98,9 +96,37 @@ func DecodeBatch(data []byte, at func(i int, s Span)) (Header, []journal.Record,
 	return h, records, hash, nil
 }
 
+// header decodes what follows the first byte.
+func (r *reader) header(version byte) (h Header) {
+	h.Partition.Pool = r.text()
+	h.Partition.Number = r.number()
+	h.Term = r.uvarint()
+	if version == batchV2 {
+		h.Election = r.uvarint()
+	}
+	h.Offset = journal.Offset(r.uvarint())
+	copy(h.Previous[:], r.take(sha256.Size))
+	return h
+}
+
+// IsBatch reports whether data begins like a batch and is long enough, without verifying it.
+func IsBatch(data []byte) bool {
+	return len(data) > sha256.Size && (data[0] == batchV1 || data[0] == batchV2)
+}
+
+// BatchHeader returns the header of an encoded batch without verifying it, and false when there is none.
+func BatchHeader(data []byte) (Header, bool) {
+	if !IsBatch(data) {
+		return Header{}, false
+	}
+	r := reader{rest: data[1 : len(data)-sha256.Size]}
+	h := r.header(data[0])
+	return h, !r.bad
+}
+
 // BatchHash returns the hash that an encoded batch claims to have, without verifying it.
 func BatchHash(data []byte) (Hash, bool) {
-	if len(data) < sha256.Size+1 || data[0] != batchV1 {
+	if !IsBatch(data) {
 		return Hash{}, false
 	}
 	return Hash(data[len(data)-sha256.Size:]), true

@@ -20,11 +20,15 @@ type Hash [sha256.Size]byte
 
 // The first byte of each value says what it is and in which version of the format.
 const (
-	batchV1    = 0xb1
+	batchV1    = 0xb1 // from before there were elections
+	batchV2    = 0xb2
 	runV1      = 0xa1
 	snapshotV1 = 0xc1
 	piecesV1   = 0xe1
 	positionV1 = 0xd1
+	groupV1    = 0x91
+	stateV1    = 0x92
+	entryV1    = 0xf1
 )
 
 // corrupt returns an error that says what is wrong with which kind of value.
