@@ -81,6 +81,8 @@ func (s *session) resend(sock *socket) {
 	for _, q := range s.waiting {
 		if !q.query {
 			kept = append(kept, q)
+		} else if len(s.config.Transports) > 0 {
+			s.again[q.id] = "" // is not asked again, and the POST that asked it may yet be answered over this link
 		}
 	}
 	s.waiting = kept

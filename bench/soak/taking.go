@@ -202,7 +202,7 @@ func (s *session) takeAnswer(l *linkState, f *wire.ServerFrame) {
 		s.again[f.ID] = now
 	}
 	if at < 0 {
-		if outcome != "" {
+		if again {
 			return
 		}
 		s.fail(s.place, f.Revision, "what has no answer yet is answered, once", told)
