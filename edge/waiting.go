@@ -19,3 +19,7 @@ func noteWaiting(ctx context.Context) (done func()) {
 	note(true)
 	return func() { note(false) }
 }
+
+// Waiting tells whoever bounds connections (see WithWaiting) that a request of a handler beside the edge lasts, and is bounded by
+// that handler. The caller calls the result when it no longer does.
+func Waiting(ctx context.Context) (done func()) { return noteWaiting(ctx) }

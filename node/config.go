@@ -71,6 +71,9 @@ type Config struct {
 	Admin      string
 	AdminToken string
 	AdminHosts []string
+	// Replicas returns the operator's URLs of the nodes that have a replica of a partition, for consumers of the feed that ask a
+	// node without one. Nil: none is known.
+	Replicas func(p journal.Partition) []string
 
 	// Clock tells the time of day (default time.Now): what is stored, when timers are due, whether tokens have
 	// expired. How long something takes is measured without it.

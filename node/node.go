@@ -149,7 +149,13 @@ func (n *Node) Run(ctx context.Context) (err error) {
 			return fmt.Errorf("register metrics: %w", err)
 		}
 	}
-	return (&parts{Node: n, state: states}).run(ctx)
+	p := &parts{Node: n, state: states, feed: n.makeFeed(log)}
+	if p.feed != nil {
+		if err := n.metrics.Register(newFeedMetrics(p.feed)); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return p.run(ctx)
 }
 
 // shared returns what the edges of a cluster have in common: those that use the same journal, and have the same

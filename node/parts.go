@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tutti-rt/tutti"
+	"github.com/tutti-rt/tutti/feed"
 	"github.com/tutti-rt/tutti/state"
 )
 
@@ -16,6 +17,7 @@ import (
 type parts struct {
 	*Node
 	state *state.Node
+	feed  *feed.Handler // nil: the journal cannot be followed
 }
 
 // run starts the parts one after the other, and ends them the other way round.
@@ -69,6 +71,9 @@ func (p *parts) start(ctx context.Context, begin func(string, func(context.Conte
 			log:     p.c.Logger, connections: 64, writing: 2 * time.Minute, // profiles take their time
 		}
 		begin("operator's listener", func(ctx context.Context) error { return s.serve(ctx, operator) })
+		if p.feed != nil {
+			begin("feed", p.feed.Run) // ends after the state node, whose last events it still sends
+		}
 	}
 	begin("state node", p.state.Run)
 	select {
@@ -101,7 +106,7 @@ func (p *parts) operations() *operations {
 	serves := func(category string) bool {
 		return slices.ContainsFunc(p.c.Categories, func(c *tutti.Category) bool { return c.Name() == category })
 	}
-	return &operations{edge: p.edge, serves: serves, clock: p.clock(), log: p.c.Logger}
+	return &operations{edge: p.edge, feed: p.feed, serves: serves, clock: p.clock(), log: p.c.Logger}
 }
 
 // clock returns what tells the time of day.

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tutti-rt/tutti/edge"
+	"github.com/tutti-rt/tutti/feed"
 	"github.com/tutti-rt/tutti/internal/platform"
 	"github.com/tutti-rt/tutti/wire"
 )
@@ -33,6 +34,7 @@ type terminator interface {
 // operations are what an operator can have done.
 type operations struct {
 	edge   terminator
+	feed   *feed.Handler // nil: there is none
 	serves func(category string) bool
 	clock  func() time.Time
 	log    *slog.Logger
@@ -41,6 +43,7 @@ type operations struct {
 func (o *operations) register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /admin/v1/terminate", o.terminate)
 	mux.HandleFunc("GET /admin/v1/terminated", o.terminated)
+	registerFeed(o.feed, mux)
 }
 
 func (o *operations) terminate(w http.ResponseWriter, r *http.Request) {

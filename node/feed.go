@@ -1,0 +1,50 @@
+package node
+
+import (
+	"net/http"
+
+	"github.com/tutti-rt/tutti/edge"
+	"github.com/tutti-rt/tutti/feed"
+	"github.com/tutti-rt/tutti/internal/platform"
+	"github.com/tutti-rt/tutti/journal"
+	"github.com/tutti-rt/tutti/state"
+)
+
+// makeFeed returns what serves the journal's events to the operator's consumers; nil when the journal has no replicas to be read
+// beside their owners.
+func (n *Node) makeFeed(log journal.Journal) *feed.Handler {
+	replicas, ok := log.(feed.Replicas)
+	if !ok {
+		return nil
+	}
+	layout := feed.Layout{Journal: log.ID(), Partitions: n.c.Partitions, Pools: make(map[string]string)}
+	if layout.Partitions == 0 {
+		layout.Partitions = state.DefaultPartitions
+	}
+	for _, c := range append(n.c.Categories[:len(n.c.Categories):len(n.c.Categories)], platform.Tickets, platform.Revocations) {
+		layout.Pools[c.Name()] = c.Untyped().Options.WithDefaults().Pool
+	}
+	return feed.NewHandler(feed.HandlerConfig{
+		Source: feed.NewLocal(replicas, feed.LocalConfig{}), Layout: layout, Elsewhere: n.c.Replicas,
+		Waiting: edge.Waiting, Logger: n.c.Logger,
+	})
+}
+
+// registerFeed mounts the feed, or what says that there is none.
+func registerFeed(h *feed.Handler, mux *http.ServeMux) {
+	if h != nil {
+		h.Register(mux)
+		return
+	}
+	mux.HandleFunc("GET /admin/v1/events", func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusNotImplemented, "the journal of this node cannot be followed")
+	})
+}
+
+func newFeedMetrics(h *feed.Handler) *collector[feed.HandlerStats] {
+	return newCollector("tutti_feed_", h.Stats, []metric[feed.HandlerStats]{
+		{"followers", "Streams of events to consumers.", gauge, func(s feed.HandlerStats) float64 { return float64(s.Followers) }},
+		{"items_total", "Events sent to consumers.", counter, func(s feed.HandlerStats) float64 { return float64(s.Items) }},
+		{"refused_total", "Requests for a stream of events that were refused.", counter, func(s feed.HandlerStats) float64 { return float64(s.Refused) }},
+	})
+}
