@@ -99,7 +99,8 @@ func RelayOf[M any](opts ...HandlerOption) Declaration {
 }
 
 // OnQuery declares what an entity answers to a query. The handler changes nothing and sends nothing.
-// The answer reflects every command acknowledged to anybody before the query was asked.
+// The answer reflects every command acknowledged to anybody before the query was asked, unless the client asks for less
+// and the query allows it with [Weakest]. Nobody is a member where a mirror answers.
 func OnQuery[S, Q, A any](h func(t *Turn[S], q Q) (A, error), opts ...HandlerOption) Declaration {
 	return Declaration{func(b *builder) {
 		info, ok := b.handlerOf("query", reflect.TypeFor[Q](), opts)
@@ -110,7 +111,7 @@ func OnQuery[S, Q, A any](h func(t *Turn[S], q Q) (A, error), opts ...HandlerOpt
 		checkAnswer[A](b, info.String())
 		remember[Q](b, turn.RoleQuery, info.name)
 		b.category.types.Queries[info.name] = QueryTypes{Data: reflect.TypeFor[Q](), Answer: typeOf[A]()}
-		b.out.Queries[info.name] = turn.Query{Handle: func(u *turn.Turn, state any, data []byte) ([]byte, error) {
+		b.out.Queries[info.name] = turn.Query{Consistency: info.weakest, Handle: func(u *turn.Turn, state any, data []byte) ([]byte, error) {
 			var q Q
 			if err := decode(data, &q); err != nil {
 				return nil, invalid(err)
@@ -163,6 +164,9 @@ func (b *builder) checkOptions(o Options) {
 		if value != "" && !categoryName.MatchString(value) {
 			b.mistake("option %s: %q does not match %s", name, value, categoryName)
 		}
+	}
+	if o.ViewConsistency > Eventual {
+		b.mistake("option ViewConsistency is %d", o.ViewConsistency)
 	}
 	v := reflect.ValueOf(o)
 	for i := range v.NumField() {

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// HandlerOption is a setting of one declaration: [Name], [Emits] or [Replies].
+// HandlerOption is a setting of one declaration: [Name], [Emits], [Replies] or [Weakest].
 type HandlerOption interface{ handler(h *handler) }
 
 // MessageOption is a setting of one message that a turn sends: [Name] or [Except].
@@ -65,6 +65,7 @@ type handler struct {
 	named    bool // name was given by an option
 	emits    map[reflect.Type]bool
 	replies  []reflect.Type // of Replies; nil: anything
+	weakest  Consistency
 }
 
 // String names the handler as an application developer knows it: command say.
@@ -83,6 +84,9 @@ func (b *builder) handlerOf(kind string, t reflect.Type, opts []HandlerOption) (
 		o.handler(h)
 	}
 	b.checkEmits(h)
+	if h.weakest > Eventual || h.weakest != Linearizable && kind != "query" {
+		b.mistake("%s %v: Weakest is for queries", kind, t)
+	}
 	b.checkReplies(h)
 	if t.Kind() == reflect.Pointer {
 		b.mistake("%s: %v is a pointer; declare it with %v", kind, t, t.Elem())

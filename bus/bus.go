@@ -57,3 +57,8 @@ func Reporter(edge string) Address { return Address("online.edge." + edge) }
 func Owner(pool string, partition int) Address {
 	return Address("owner." + pool + "." + strconv.Itoa(partition))
 }
+
+// Mirror returns the address of a node's mirror of a partition, of which it holds a replica and which another node owns.
+func Mirror(node, pool string, partition int) Address {
+	return Address("mirror." + node + "." + pool + "." + strconv.Itoa(partition))
+}

@@ -64,9 +64,7 @@ func (e *entity) activate() error {
 	}
 	began := time.Now()
 	p.node.reading <- struct{}{}
-	f, err := fold(p.ctx, p.journal, e.cat, &e.id, func(err error) {
-		p.log.Warn("snapshot set aside", "entity", e.id.String(), "err", err)
-	})
+	f, err := e.read()
 	<-p.node.reading
 	if err != nil {
 		if p.ctx.Err() == nil {
@@ -86,6 +84,31 @@ func (e *entity) activate() error {
 	e.forgetConns()
 	e.remindTimers()
 	return nil
+}
+
+// read returns what the entity's durable records amount to: a copy that a mirror kept, where it is up to date or can be brought
+// so, or a replay.
+func (e *entity) read() (*folded, error) {
+	p := e.part
+	if f := p.warm.take(e.id); f != nil {
+		f.id = &e.id
+		if p.bringUp(f) {
+			p.node.meters.warm.Add(1)
+			return f, nil
+		}
+	}
+	return fold(p.ctx, p.journal, e.cat, &e.id, func(err error) {
+		p.log.Warn("snapshot set aside", "entity", e.id.String(), "err", err)
+	})
+}
+
+// bringUp brings a copy up to the entity's last record, and reports whether it is there now.
+func (p *partition) bringUp(f *folded) bool {
+	last, err := p.journal.Last(p.ctx, *f.id)
+	if err == nil && f.mark != last {
+		err = f.catchUp(p.ctx, p.journal)
+	}
+	return err == nil && f.mark == last
 }
 
 // forgetConns forgets connections that have been away for longer than the category remembers.

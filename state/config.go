@@ -21,6 +21,8 @@ type Config struct {
 	// Bus may be a [bus.Router]: then links are attached anew at the next owner of their entities, and are not told that the lead
 	// was lost.
 	Bus bus.Bus
+	// Name is the node's on the bus. Without one its mirrors answer nobody.
+	Name string
 	// Identity is what the names of members and epochs are made with (default: the journal's ID). All nodes that own an entity one
 	// after the other have the same.
 	Identity string

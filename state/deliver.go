@@ -14,6 +14,10 @@ import (
 // the mailbox of its entity. It does not block.
 func (p *partition) deliver(env *wire.Envelope) {
 	arrived := time.Now()
+	if env.Kind == wire.KindHead {
+		p.head(env)
+		return
+	}
 	cat := p.node.categories[env.Category]
 	if cat == nil || !wire.ValidID(env.ID) {
 		p.refuse(env, 0, wire.CodeUnavailable, "this node does not serve the category")
@@ -88,7 +92,7 @@ const (
 
 // inOrder says whether the envelope is the next of its link. The caller holds p.mu, and so sends nothing.
 func (p *partition) inOrder(env *wire.Envelope) order {
-	if env.Link == 0 {
+	if env.Link == 0 || env.Kind == wire.KindQuery && env.Number == 0 {
 		return orderNext
 	}
 	key := linkKey{env.Edge, env.Link}

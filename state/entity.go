@@ -146,6 +146,10 @@ func (e *entity) take(m *message) {
 	case wire.KindView:
 		e.sight(m.env)
 	default:
+		if m.env.Kind == wire.KindQuery && m.env.Number == 0 {
+			e.queryBeside(m.env)
+			return
+		}
 		l := e.link(m.env)
 		if l == nil {
 			return // the link was ended meanwhile, and its client knows

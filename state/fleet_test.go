@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -52,6 +53,7 @@ func inFleet(t *testing.T, nodes int, c state.Config, test func(t *testing.T, f 
 		for _, n := range f.nodes {
 			<-n.Ready()
 		}
+		synctest.Wait() // mirrors follow
 		test(t, f)
 		stop()
 		running.Wait()
@@ -61,6 +63,7 @@ func inFleet(t *testing.T, nodes int, c state.Config, test func(t *testing.T, f 
 func (f *fleet) startNode(ctx context.Context, id journal.NodeID, running *sync.WaitGroup) *state.Node {
 	c := f.config
 	c.Categories, c.Journal, c.Bus, c.Partitions = f.categories, f.cluster.Node(id), f.bus, 4
+	c.Name = nameOf(id)
 	c.Logger = slog.New(slog.NewTextHandler(f.logs, nil)).With("node", id)
 	n, err := state.New(c)
 	if err != nil {
@@ -73,6 +76,8 @@ func (f *fleet) startNode(ctx context.Context, id journal.NodeID, running *sync.
 	})
 	return n
 }
+
+func nameOf(id journal.NodeID) string { return fmt.Sprintf("n%d", id) }
 
 // node returns the node of that ID.
 func (f *fleet) node(id journal.NodeID) *state.Node { return f.nodes[id-1] }

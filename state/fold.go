@@ -23,9 +23,15 @@ type folded struct {
 	size, saved int
 }
 
+// source is what entities are folded from: the log of an owner, or a replica.
+type source interface {
+	journal.History
+	Snapshot(ctx context.Context, e journal.Entity) (journal.Snapshot, bool, error)
+}
+
 // fold returns what the entity's durable records amount to. A snapshot that cannot be read
 // is set aside, with a warning to warn, and costs the time of a longer replay.
-func fold(ctx context.Context, log journal.Log, cat *category, id *turn.Entity, warn func(error)) (*folded, error) {
+func fold(ctx context.Context, log source, cat *category, id *turn.Entity, warn func(error)) (*folded, error) {
 	f := &folded{cat: cat, id: id}
 	if err := f.restore(ctx, log); err != nil {
 		if ctx.Err() != nil {
@@ -41,7 +47,7 @@ func fold(ctx context.Context, log journal.Log, cat *category, id *turn.Entity, 
 }
 
 // restore begins with the entity's snapshot, if there is one.
-func (f *folded) restore(ctx context.Context, log journal.Log) error {
+func (f *folded) restore(ctx context.Context, log source) error {
 	s, ok, err := log.Snapshot(ctx, *f.id)
 	if err != nil || !ok {
 		return err
@@ -61,7 +67,7 @@ func (f *folded) restore(ctx context.Context, log journal.Log) error {
 }
 
 // catchUp folds the durable records after f.mark.
-func (f *folded) catchUp(ctx context.Context, log journal.Log) error {
+func (f *folded) catchUp(ctx context.Context, log source) error {
 	for r, err := range log.Records(ctx, *f.id, f.mark) {
 		if err != nil {
 			return fmt.Errorf("read %s after revision %d: %w", f.id, f.mark.Revision, err)

@@ -117,8 +117,11 @@ func (h *holder) rest(ctx context.Context) {
 
 // own acquires the partition and serves it for one ownership. It returns when that began, the zero time when it did not.
 func (n *Node) own(ctx context.Context, h *holder) (began time.Time, err error) {
+	mirror := n.startMirror(ctx, h.id)
 	l, err := n.cfg.Journal.Acquire(ctx, h.id)
+	warm := mirror.end()
 	if err != nil {
+		warm.clear()
 		return began, err
 	}
 	select {
@@ -127,6 +130,7 @@ func (n *Node) own(ctx context.Context, h *holder) (began time.Time, err error) 
 	}
 	began = time.Now()
 	p := newPartition(ctx, n, h.id, l)
+	p.warm, p.since = warm, n.passed()
 	n.mu.Lock()
 	n.serves[h.id], h.current = p, p
 	n.mu.Unlock()

@@ -16,6 +16,11 @@ type meters struct {
 	snapshotTurns latency.Meter
 	viewTurns     latency.Meter
 	handOvers     latency.Meter
+	warm          atomic.Int64
+	mirrored      atomic.Int64 // bytes of copies
+	answered      atomic.Int64 // by mirrors
+	passed        atomic.Int64 // on by mirrors
+	mismatches    atomic.Int64
 	hops          hops
 }
 

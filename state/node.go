@@ -57,6 +57,7 @@ type Node struct {
 	holders map[journal.Partition]*holder
 	waiting map[journal.Partition]bool // served by nobody yet since the node began
 	changed map[journal.Partition]bool // to be looked at
+	mirrors map[journal.Partition]*mirror
 }
 
 // New returns a node of that configuration, or every mistake in it. It starts nothing.
@@ -76,6 +77,7 @@ func New(c Config) (*Node, error) {
 		serves:     make(map[journal.Partition]*partition),
 		holders:    make(map[journal.Partition]*holder),
 		changed:    make(map[journal.Partition]bool),
+		mirrors:    make(map[journal.Partition]*mirror),
 		ours:       make(map[journal.Partition]bool),
 		noted:      make(chan struct{}, 1),
 		runners:    runners{most: keptRunners()},
@@ -269,6 +271,14 @@ type Stats struct {
 
 	HandOvers latency.Distribution // each from when no more messages were taken until the lead was given up
 
+	Mirrors     int   // partitions that are mirrored
+	Mirrored    int   // copies of entities that they keep
+	MirrorBytes int64 // of these, as estimated
+	Answered    int64 // by mirrors
+	Passed      int64 // on to owners by mirrors
+	Warm        int64 // activations with what a mirror had kept
+	Mismatches  int64 // copies whose state was not that of the owner
+
 	Hops Hops
 }
 
@@ -285,6 +295,14 @@ func (n *Node) Stats() Stats {
 			Handler: m.hops.handler.Distribution(), Journal: m.hops.journal.Distribution(),
 		},
 	}
+	s.Answered, s.Passed, s.Warm, s.Mismatches = m.answered.Load(), m.passed.Load(), m.warm.Load(), m.mismatches.Load()
+	s.MirrorBytes = m.mirrored.Load()
+	n.mu.Lock()
+	for _, m := range n.mirrors {
+		s.Mirrors++
+		s.Mirrored += m.copies.len()
+	}
+	n.mu.Unlock()
 	for _, p := range n.served() {
 		p.mu.Lock()
 		s.Partitions++

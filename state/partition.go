@@ -56,9 +56,12 @@ type partition struct {
 	ended    bool          // takes no messages, stores no change
 	moved    bool          // ended, and another owner takes what was not begun
 	failed   *batch        // that could not be stored
+	heads    int           // questions of mirrors that are being answered
 	calm     chan struct{} // closed once no entity is running; nil: nobody waits for that
 
 	refusals refusals
+	warm     *copies // that a mirror kept until this ownership
+	since    int64   // when that began, time passed
 }
 
 // linkKey names a link of one edge.
@@ -230,6 +233,7 @@ func (p *partition) end(cause error) {
 	p.streams, p.entities, p.open, p.failed = nil, nil, &batch{}, nil
 	p.node.memory.Add(-p.used.bytes)
 	p.used = usage{}
+	p.warm.clear()
 	p.room.Broadcast()
 	p.mu.Unlock()
 	if cause == nil {
@@ -353,6 +357,9 @@ func (p *partition) settle(b *batch) {
 		f.env.Sent = sent
 		if !f.decided.IsZero() {
 			f.env.Hops.Journal = now.Sub(f.decided).Microseconds()
+		}
+		if f.env.Kind == wire.KindHeadIs {
+			f.env.Until = uint64(p.journal.End())
 		}
 		p.node.send(f.lane, f.to, f.env)
 	}

@@ -19,6 +19,9 @@ const lookAgain = 5 * time.Second
 
 // passivate lets go of entities that have been idle for long. What links and members know of an entity stays.
 func (p *partition) passivate(now int64) {
+	if now-p.since > int64(p.node.idle) {
+		p.warm.clear()
+	}
 	p.walk(&p.used.fresh, now, restAfter, p.slim)
 	if p.lookFrom <= now {
 		p.mu.Lock()

@@ -15,7 +15,9 @@ const (
 	KindDetach
 	// KindCommand: Command, Name, Data; Expect with HasExpect; Trace, and with it Spent.
 	KindCommand
-	// KindQuery: Command, Name, Data.
+	// KindQuery: Command, Name, Data. Without Number it is outside of the link's stream: it names Claims, and may be sent to a mirror,
+	// which answers if the entity may be as it was before (Stale: Until is for how long at most, in ms, 0 for any time; without: not before
+	// event Revision), and gives it to the owner if not.
 	KindQuery
 	// KindSignal: Name, Data.
 	KindSignal
@@ -35,7 +37,8 @@ const (
 	// back with KindResult.
 	KindCall
 	// KindView asks for the present view for Claims. Data is the cursors, separated by spaces, of which the client has the
-	// view already, or "*". It is not of a link; Command is a number of the edge's that comes back with KindSight.
+	// view already, or "*". It is not of a link; Command is a number of the edge's that comes back with KindSight. It may be sent to a
+	// mirror as a query may.
 	KindView
 )
 
@@ -55,7 +58,8 @@ const (
 	KindAck
 	// KindReject: Command, Code, Message.
 	KindReject
-	// KindAnswer: Command, Revision, Data.
+	// KindAnswer: Command, Revision, Data. With Mirrored it is by a mirror, and Spent says for how long the entity may have been
+	// another since.
 	KindAnswer
 	// KindMessage: Name, Data, Member it is by; Except is a member that does not get it.
 	KindMessage
@@ -91,6 +95,10 @@ const (
 	KindTell Kind = iota + 128
 	// KindTold confirms that the receiver has logged all messages up to Number.
 	KindTold
+	// KindHead asks the owner of a partition how far its log goes: Edge is the node whose mirror asks, Number comes back.
+	KindHead
+	// KindHeadIs answers KindHead: Number, and Until, the offset up to which the log was stored after it was asked.
+	KindHeadIs
 )
 
 // What an edge and a shard of the directory of subjects say to each other. Epoch is the sender's incarnation, Data a batch of
@@ -141,6 +149,10 @@ const (
 	Sender
 	// Denied, on KindResult and KindSight with Refused: the category does not admit who asks.
 	Denied
+	// Stale, on KindQuery and KindView: the answer may be as of any moment.
+	Stale
+	// Mirrored, on KindAnswer and KindSight: a mirror answers.
+	Mirrored
 )
 
 // Envelope is what travels on the bus: a message or effect with its address. Which fields a kind

@@ -84,7 +84,19 @@ type Command struct {
 // Query is the handler of one query: it returns the answer as compact JSON.
 type Query struct {
 	Handle func(t *Turn, state any, data []byte) ([]byte, error)
+	// Consistency is the weakest that a client may ask for.
+	Consistency Consistency
 }
+
+// Consistency says how old what an answer is made of may be. Each is weaker than the one before it.
+type Consistency uint8
+
+// The consistencies.
+const (
+	Linearizable Consistency = iota // it reflects every command acknowledged to anybody before it was asked
+	Session                         // it reflects what who asks has seen
+	Eventual                        // it may be older
+)
 
 // Signal is the handler of one kind of signal. A nil Handle relays the signal to the others
 // at the entity, unchanged.
@@ -135,6 +147,8 @@ type Options struct {
 	// A client that is further behind than BacklogEvents (default 10,000) or BacklogBytes
 	// (default 4 MiB) gets a fresh state instead of the events it missed.
 	BacklogEvents, BacklogBytes int
+	// ViewConsistency is the weakest that those who look at the present view over HTTP may ask for (default Linearizable).
+	ViewConsistency Consistency
 }
 
 // WithDefaults returns o with its zero fields filled in.

@@ -206,6 +206,9 @@ func (l *Log) Records(ctx context.Context, e journal.Entity, after journal.Mark)
 			if err == nil {
 				err = l.usable(ctx)
 			}
+			if told := l.j.current().Records; err == nil && told != nil {
+				told(e)
+			}
 			if err == nil && !yield(r, nil) {
 				return
 			}

@@ -39,6 +39,8 @@ type Faults struct {
 	Acquire      func(ctx context.Context, p journal.Partition) error
 	Entity       func(ctx context.Context, e journal.Entity) error
 	SaveSnapshot func(ctx context.Context, s journal.Snapshot) error
+	// Records is told of every record of that entity that is read with Log.Records.
+	Records func(e journal.Entity)
 }
 
 // Fault is what becomes of a batch. The zero Fault is success.
