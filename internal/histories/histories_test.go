@@ -95,7 +95,7 @@ func judge(t testing.TB, h *histories.History) (histories.Verdict, *histories.Ju
 func TestTruthIsBelieved(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		category := rapid.SampledFrom([]string{histories.Cell, histories.Counter}).Draw(t, "category")
-		h := honest(category, rapid.Uint64().Draw(t, "seed"), rapid.IntRange(0, 200).Draw(t, "ops"))
+		h := honest(category, rapid.Uint64().Draw(t, "seed"), rapid.IntRange(0, 60).Draw(t, "ops"))
 		j := histories.NewJudge()
 		j.Hear(h)
 		j.Close()

@@ -20,6 +20,8 @@ type Config struct {
 	Env     []string  // added to this process's own environment
 	Output  io.Writer // of what the program prints; nil discards it
 	Address string    // host:port that accepts connections once the node is ready
+	// Begin starts the process, at another place than this process's. Nil: here.
+	Begin func(cmd *exec.Cmd) error
 	// Ready is how long the node may take until then (default 30 s).
 	Ready time.Duration
 }
@@ -42,7 +44,11 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 	n.cmd.Env = append(os.Environ(), c.Env...)
 	n.cmd.Stdout, n.cmd.Stderr = c.Output, c.Output
 	bindToParent(n.cmd)
-	if err := n.cmd.Start(); err != nil {
+	begin := c.Begin
+	if begin == nil {
+		begin = (*exec.Cmd).Start
+	}
+	if err := begin(n.cmd); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Program, err)
 	}
 	go func() { // ends with the process, which Stop and Kill wait for

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -94,5 +95,38 @@ func TestStartOfAProgramThatEnds(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") {
 		t.Errorf("Start = %v, want exit status 3", err)
+	}
+}
+
+// TestPause has a process stand still: it accepts nothing until it is resumed.
+func TestPause(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("TestPause: processes cannot be paused here")
+	}
+	n := start(t, &bytes.Buffer{})
+	if err := n.Pause(); err != nil {
+		t.Fatalf("Pause: %v", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- n.Stop(t.Context()) }()
+	select {
+	case err := <-ended:
+		t.Fatalf("a paused process took the request to end: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	if err := n.Resume(); err != nil {
+		t.Fatalf("Resume: %v", err)
+	}
+	<-ended
+}
+
+// TestBegin has somebody else start the process.
+func TestBegin(t *testing.T) {
+	refused := errors.New("refused")
+	_, err := process.Start(t.Context(), process.Config{
+		Program: os.Args[0], Address: "127.0.0.1:1", Begin: func(*exec.Cmd) error { return refused },
+	})
+	if !errors.Is(err, refused) {
+		t.Errorf("Start = %v, want %v", err, refused)
 	}
 }
