@@ -124,3 +124,17 @@ func canceled(t *testing.T) context.Context {
 }
 
 func errorHas(err error, text string) bool { return strings.Contains(err.Error(), text) }
+
+// itemsOf returns the first n items.
+func itemsOf(t *testing.T, items iter.Seq2[feed.Item, error], n int) iter.Seq[feed.Item] {
+	return func(yield func(feed.Item) bool) {
+		for item, err := range items {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n--; !yield(item) || n == 0 {
+				return
+			}
+		}
+	}
+}

@@ -35,7 +35,7 @@ type pursuit struct {
 
 	at     Cursor    // the place behind the last page
 	shown  bool      // there was a page
-	last   time.Time // when the last page came
+	last   time.Time // when the last page came that was of use
 	behind uint64
 	known  map[journal.Entity]uint64 // revisions of the entities that were seen last, maxRevisions at most
 }
@@ -146,11 +146,16 @@ func (q *pursuit) page(items []Item, to Cursor, first bool) error {
 	if err := rises(at, to); err != nil {
 		return err
 	}
-	q.at, q.shown, q.last = to, true, time.Now()
+	if !first || !q.shown { // that nodes begin streams again and again is of no use
+		q.last = time.Now()
+	}
+	q.at, q.shown = to, true
 	if !q.yield(Page{Items: items, After: from, Cursor: to, Behind: q.behind}) {
 		return errLeft
 	}
-	q.last = time.Now() // what the consumer took for it is not the nodes'
+	if !first {
+		q.last = time.Now() // what the consumer took for it is not the nodes'
+	}
 	return nil
 }
 

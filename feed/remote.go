@@ -73,10 +73,7 @@ func NewRemote(c RemoteConfig) (*Remote, error) {
 // checkNode returns the scheme of a node's URL.
 func checkNode(node string) (scheme string, err error) {
 	u, err := url.Parse(node)
-	if err != nil {
-		return "", err
-	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", fmt.Errorf("%q is no node's URL, as http://127.0.0.1:9090", node)
 	}
 	return u.Scheme, nil

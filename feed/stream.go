@@ -23,11 +23,10 @@ type stream struct {
 	out     http.ResponseWriter
 	control *http.ResponseController
 
-	buf    []byte
-	begun  bool
-	until  Cursor      // where the log ended when the stream began
-	caught bool        // up with it
-	rest   *time.Timer // cancels after a rest; nil before caught, or where the stream waits for ever
+	buf   []byte
+	begun bool
+	until Cursor      // where the log ended when the stream began
+	rest  *time.Timer // cancels after a rest; nil before that, or where the stream waits for ever
 }
 
 // follow answers with a stream, or returns why there is none.

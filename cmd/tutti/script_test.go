@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata", Condition: condition})
+	testscript.Run(t, testscript.Params{Dir: "testdata", Condition: condition, Cmds: scriptCommands})
 }
 
 // condition is [mount]: whether this process may mount file systems.
