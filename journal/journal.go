@@ -26,6 +26,8 @@ var (
 	ErrCorrupt = errors.New("journal: corrupt")
 	// ErrClosed means that the journal has been closed, or has stopped after a failed sync.
 	ErrClosed = errors.New("journal: closed")
+	// ErrUnavailable means that no majority of a partition's replicas has answered in time.
+	ErrUnavailable = errors.New("journal: no majority answers")
 	// ErrTooLarge means that a batch is larger than MaxBatchBytes; nothing of it is stored.
 	ErrTooLarge = errors.New("journal: batch too large")
 )

@@ -8,6 +8,9 @@ import (
 // ErrNoReplica means that this node holds no replica of the partition.
 var ErrNoReplica = errors.New("journal: no replica here")
 
+// ErrNotLeader means that another node leads the partition, or none.
+var ErrNotLeader = errors.New("journal: not the leader")
+
 // NodeID names a node that holds replicas, from 1. An ID is never given to another node.
 type NodeID uint64
 

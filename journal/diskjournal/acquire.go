@@ -25,9 +25,14 @@ func (j *Journal) acquire(ctx context.Context, name journal.Partition) (*Log, er
 		return nil, err
 	}
 	defer j.end()
-	part := j.partition(name)
-	if err := j.open(ctx, part, true); err != nil {
+	if err := j.ready(ctx); err != nil {
 		return nil, err
+	}
+	part := j.partition(name)
+	if !j.clustered() {
+		if err := j.open(ctx, part, true); err != nil {
+			return nil, err
+		}
 	}
 	p := &proposal{part: part, done: make(chan struct{})}
 	j.submit(p)
@@ -36,6 +41,9 @@ func (j *Journal) acquire(ctx context.Context, name journal.Partition) (*Log, er
 	case <-ctx.Done():
 		p.leave()
 		return nil, ctx.Err() // the partition may change hands all the same
+	case <-j.giveUp():
+		p.leave()
+		return nil, j.stopped()
 	}
 	if p.err != nil {
 		return nil, errors.Join(p.err, j.stopped())
@@ -69,10 +77,19 @@ func (j *Journal) open(ctx context.Context, part *partition, mayMake bool) error
 		}
 	}
 	part.group = g
-	part.mu.Lock()
-	part.opened = true
-	part.mu.Unlock()
-	j.call(g.begin)
+	part.open()
+	j.call(func() {
+		j.groups = append(j.groups, g)
+		g.begin()
+	})
+	return nil
+}
+
+// giveUp is closed when those who wait for other nodes have to stop. A journal of its own ends what is under way before it closes.
+func (j *Journal) giveUp() <-chan struct{} {
+	if j.clustered() {
+		return j.closing
+	}
 	return nil
 }
 

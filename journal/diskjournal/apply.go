@@ -2,6 +2,7 @@ package diskjournal
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -116,12 +117,25 @@ func (g *group) show(batches []*tailBatch) []*tailBatch {
 
 // reconfigured stores what a change of the group has come to. It is in the store before anything that comes after it in the log.
 func (g *group) reconfigured(at uint64, c *pb.ConfState) {
+	before := members(g.log.conf)
+	g.configure(at, c)
+	if err := g.j.store.set(partitionKey(keyPartition, g.part.name), g.encodeMade(), pebble.NoSync); err != nil {
+		g.j.log.Debug("group not stored", "partition", g.part.name.String(), "error", err.Error()) // the store is dead
+	}
+	if g.leading {
+		now := members(c)
+		for _, id := range before {
+			if id != g.id && !slices.Contains(now, id) {
+				g.expel(id)
+			}
+		}
+	}
+}
+
+// configure takes a configuration.
+func (g *group) configure(at uint64, c *pb.ConfState) {
 	g.log.conf = c
 	g.made.Configured, g.made.Alone = at, false
 	g.made.Voters, g.made.Learners, g.made.Outgoing = c.GetVoters(), c.GetLearners(), c.GetVotersOutgoing()
 	g.made.NextLearners, g.made.AutoLeave = c.GetLearnersNext(), c.GetAutoLeave()
-	if err := g.j.store.set(partitionKey(keyPartition, g.part.name), g.encodeMade(), pebble.NoSync); err != nil {
-		g.j.log.Debug("group not stored", "partition", g.part.name.String(), "error", err.Error()) // the store is dead
-	}
-	g.publish()
 }

@@ -1,18 +1,234 @@
 package diskjournal
 
 import (
-	pb "go.etcd.io/raft/v3/raftpb"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/tutti-rt/tutti/journal"
 )
 
-func (c *Config) electionTicks() int { return 10 }
+// Cluster is what a journal needs to have replicas on other nodes. Zero fields mean the defaults.
+type Cluster struct {
+	// Node is this node's ID.
+	Node journal.NodeID
+	// Peers takes what is meant for the other nodes.
+	Peers Peers
+	// Tick is how often a leader is heard of (default 30 ms).
+	Tick time.Duration
+	// ElectionTicks is after how many ticks without a leader a replica stands (default 10, and up to twice as many).
+	ElectionTicks int
+	// BulkBytes is how many bytes of checkpoints are sent in a second (default 64 MiB).
+	BulkBytes int
+}
+
+// Peers are the ways to the other nodes.
+type Peers interface {
+	// Send sends a frame, which is not the caller's any more. It never blocks, and returns false when the frame is not sent.
+	// Frames to one node arrive in order, or not at all.
+	Send(to journal.NodeID, frame []byte) bool
+	// Fetch has a node serve a request (see Journal.ServeBulk), and returns what it writes.
+	Fetch(ctx context.Context, from journal.NodeID, request []byte) (io.ReadCloser, error)
+}
+
+func (c *Cluster) withDefaults() (*Cluster, error) {
+	if c == nil {
+		return nil, nil
+	}
+	d := *c
+	if d.Tick == 0 {
+		d.Tick = 30 * time.Millisecond
+	}
+	if d.ElectionTicks == 0 {
+		d.ElectionTicks = 10
+	}
+	if d.BulkBytes == 0 {
+		d.BulkBytes = 64 << 20
+	}
+	var errs []error
+	if d.Node == 0 || d.Node >= 1<<62 {
+		errs = append(errs, fmt.Errorf("Cluster.Node is %d", d.Node))
+	}
+	if d.Peers == nil {
+		errs = append(errs, errors.New("Cluster.Peers is nil"))
+	}
+	if d.Tick < time.Millisecond {
+		errs = append(errs, fmt.Errorf("Cluster.Tick is %s", d.Tick))
+	}
+	if d.ElectionTicks < 2 {
+		errs = append(errs, fmt.Errorf("Cluster.ElectionTicks is %d", d.ElectionTicks))
+	}
+	if d.BulkBytes < 0 {
+		errs = append(errs, fmt.Errorf("Cluster.BulkBytes is %d", d.BulkBytes))
+	}
+	return &d, errors.Join(errs...)
+}
+
+func (c *Config) electionTicks() int {
+	if c.Cluster == nil {
+		return 10
+	}
+	return c.Cluster.ElectionTicks
+}
 
 // clustered reports whether there may be other replicas than those here.
-func (j *Journal) clustered() bool { return false }
+func (j *Journal) clustered() bool { return j.config.Cluster != nil }
 
 // node returns the ID of this node.
-func (j *Journal) node() uint64 { return 1 }
+func (j *Journal) node() uint64 {
+	if j.clustered() {
+		return uint64(j.config.Cluster.Node)
+	}
+	return 1
+}
 
-func (j *Journal) send(*group, *pb.Message) {}
+// Node returns the ID of this node.
+func (j *Journal) Node() journal.NodeID { return journal.NodeID(j.node()) }
 
-// publish tells others what has changed in the group.
-func (g *group) publish() {}
+// Run has the replicas here take part in elections until ctx is done or the journal is closed. A journal with Config.Cluster
+// does nothing before; one without has no use for it.
+func (j *Journal) Run(ctx context.Context) error {
+	if !j.clustered() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if err := j.openAll(ctx); err != nil {
+		return fmt.Errorf("run journal in %s: %w", j.dir, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ticker := time.NewTicker(j.config.Cluster.Tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-j.closing:
+			return j.stopped()
+		case job := <-j.jobs:
+			j.do(ctx, job)
+		case <-ticker.C:
+			// A tick that the loop has not come to yet is enough: replicas that are only late must not stand.
+			if j.ticked.CompareAndSwap(false, true) {
+				_ = j.post(j.tick)
+			}
+		}
+	}
+}
+
+// do does something beside the loop.
+func (j *Journal) do(ctx context.Context, job func(context.Context)) {
+	if j.begin(ctx) != nil {
+		return
+	}
+	defer j.end()
+	j.work.Go(func() { job(ctx) })
+}
+
+// openAll opens all partitions of which there is a replica here. One that is damaged is reported, and left alone.
+func (j *Journal) openAll(ctx context.Context) error {
+	known, err := j.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	if err := j.begin(ctx); err != nil {
+		return err
+	}
+	defer j.end()
+	for _, name := range known {
+		part := j.partition(name)
+		err := j.open(ctx, part, false)
+		if errors.Is(err, journal.ErrCorrupt) {
+			j.log.Error("replica cannot be opened", "partition", name.String(), "error", err.Error())
+			part.lose(err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	j.call(func() { j.start() })
+	return nil
+}
+
+// start lets in what waits for the partitions to be open.
+func (j *Journal) start() {
+	if !j.isStarted {
+		j.isStarted = true
+		close(j.started)
+	}
+}
+
+// ready waits until the partitions are open.
+func (j *Journal) ready(ctx context.Context) error {
+	if !j.clustered() {
+		return nil
+	}
+	select {
+	case <-j.started:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-j.closing:
+		return j.stopped()
+	}
+}
+
+// post is call for those who have no call under way. It fails when the journal is closed.
+func (j *Journal) post(f func()) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := j.why(); err != nil {
+		return err
+	}
+	j.inbox.calls = append(j.inbox.calls, f)
+	j.wake()
+	return nil
+}
+
+// ask has the loop call f, and waits until it has.
+func (j *Journal) ask(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	if err := j.post(func() { defer close(done); f() }); err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// tick tells all replicas that time passes.
+func (j *Journal) tick() {
+	j.ticked.Store(false)
+	clear(j.shared)
+	for _, g := range slices.Clone(j.groups) {
+		g.tick()
+	}
+}
+
+func (g *group) tick() {
+	g.guard(func() {
+		g.rn.Tick()
+		g.ticks++
+		g.late()
+		g.leave()
+		if g.rn == nil {
+			return
+		}
+		if g.ticks%10 == 0 {
+			g.refresh()
+		}
+		if g.copyLate(); g.rn == nil {
+			return
+		}
+		if g.rn.HasReady() {
+			g.touch()
+		}
+	})
+}

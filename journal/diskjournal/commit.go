@@ -18,6 +18,8 @@ type storing struct {
 	state     *codec.State // nil: as it is
 	promise   bool         // the state is one that others are told of, which has to be durable
 	made      []byte       // the encoded group, nil: as it is
+	copied    bool         // a checkpoint is whole
+	drop      bool         // all that is stored of the partition goes
 	responses []*pb.Message
 }
 
@@ -53,6 +55,9 @@ func (j *Journal) writeOnce(all []*storing, size int) error {
 	defer b.Close()
 	entries := 0
 	for _, s := range all {
+		if s.drop {
+			defer s.g.part.empty(j)()
+		}
 		if err := s.add(b); err != nil {
 			return err
 		}
@@ -71,6 +76,9 @@ func (j *Journal) writeOnce(all []*storing, size int) error {
 
 func (s *storing) add(b *pebble.Batch) error {
 	name := s.g.part.name
+	if s.drop {
+		return wipe(b, name)
+	}
 	if s.cut {
 		from := batchKey(name, journal.Offset(s.entries[0].GetIndex()))
 		if err := b.DeleteRange(from, after(partitionKey(keyBatch, name)), nil); err != nil {
@@ -88,9 +96,40 @@ func (s *storing) add(b *pebble.Batch) error {
 			return err
 		}
 	}
+	if s.copied {
+		if err := b.Delete(partitionKey(keyCopying, name), nil); err != nil {
+			return err
+		}
+	}
 	if s.state == nil {
 		return nil
 	}
 	key := partitionKey(keyState, name)
 	return b.Set(key, codec.AppendState(nil, key, *s.state), nil)
+}
+
+// wipe removes all that is stored of a partition.
+func wipe(b *pebble.Batch, p journal.Partition) error {
+	for _, kind := range []byte{keyPartition, keyState, keyBatch, keyIndexed, keyRun, keySnapshot, keyWake, keyCopying} {
+		from := partitionKey(kind, p)
+		if err := b.DeleteRange(from, after(from), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// empty sees to it that nothing of the partition is written any more besides what the committer does, until the function that it returns is called.
+func (p *partition) empty(j *Journal) (done func()) {
+	p.saving <- struct{}{}
+	p.indexing.Lock()
+	p.mu.Lock()
+	size := p.tail.bytes
+	p.tail, p.stale = tail{}, nil
+	p.mu.Unlock()
+	j.shrink(size)
+	return func() {
+		p.indexing.Unlock()
+		<-p.saving
+	}
 }

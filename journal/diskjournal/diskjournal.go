@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -26,6 +27,8 @@ type Config struct {
 	// IndexBytes is how much of the logs may be without an index before indexing begins (default 4 MiB).
 	// At eight times as much, appends wait.
 	IndexBytes int
+	// Cluster has the partitions replicated on several nodes. Nil: this node is alone, and a partition is made when it is acquired.
+	Cluster *Cluster
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -51,7 +54,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.IndexBytes < 0 {
 		errs = append(errs, fmt.Errorf("IndexBytes is %d", c.IndexBytes))
 	}
-	return c, errors.Join(errs...)
+	cluster, err := c.Cluster.withDefaults()
+	c.Cluster = cluster
+	return c, errors.Join(append(errs, err)...)
 }
 
 // Journal is a journal in a directory. It is safe for concurrent use.
@@ -69,11 +74,19 @@ type Journal struct {
 	// work counts the goroutines that commit and index. They are started by calls under way.
 	work sync.WaitGroup
 
+	started chan struct{}              // closed when the partitions are open, in a cluster
+	jobs    chan func(context.Context) // for Run to do beside the loop
+	ticked  atomic.Bool                // the loop has a tick to come to
+
 	// What follows belongs to the loop.
-	touched  []*group
-	storing  []*storing // what groups have handed over in this round
-	answered int        // proposals, in this round
-	encoded  []byte     // a buffer
+	isStarted bool
+	groups    []*group
+	outgoing  map[uint64]*outgoing
+	shared    map[uint64]int // bytes of snapshots sent to each node in this tick
+	touched   []*group
+	storing   []*storing // what groups have handed over in this round
+	answered  int        // proposals, in this round
+	encoded   []byte     // a buffer
 
 	mu         sync.Mutex // guards what follows
 	closed     bool
@@ -82,6 +95,13 @@ type Journal struct {
 	inbox      inbox
 	spare      []*proposal // a list that is used again
 	looping    bool
+	watchers   []*watcher
+	arrived    []arrived // snapshots from owners elsewhere
+	arriving   int       // bytes of those
+	saving     bool
+	commits    []*storing // for the committer
+	committing bool
+	delivered  int // bytes of frames that wait for the loop
 	indexing   bool
 	behind     int           // bytes in the tails of all partitions
 	shrunk     chan struct{} // closed, and replaced, when behind falls
@@ -110,12 +130,19 @@ func open(fs vfs.FS, dir string, c Config) (_ *Journal, err error) {
 		closing:    make(chan struct{}),
 		partitions: make(map[journal.Partition]*partition),
 		shrunk:     make(chan struct{}),
+		started:    make(chan struct{}),
+		jobs:       make(chan func(context.Context), 4),
+		shared:     make(map[uint64]int),
+		outgoing:   make(map[uint64]*outgoing),
 	}
 	j.store, err = openStore(fs, dir, c, j.fail)
 	if err != nil {
 		return nil, fmt.Errorf("open journal in %s: %w", dir, err)
 	}
 	j.id = j.store.witness.id
+	if err := j.removeUnfinished(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal in %s: %w", dir, err), j.store.close())
+	}
 	return j, nil
 }
 

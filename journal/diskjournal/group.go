@@ -45,6 +45,23 @@ type group struct {
 	// first is the index of the first entry of this leader's.
 	first uint64
 
+	published    *pb.ConfState // the last one that others were told of
+	changing     uint64        // index of the last change of the group that was proposed, while leading
+	handing      uint64        // the node that the lead is being handed to
+	handingSince int           // in ticks
+	fetching     bool          // a checkpoint
+	copied       copied        // what was fetched and is not part of the group yet
+	noCopyAt     int           // the tick at which the leader is told that there is no checkpoint, 0: never
+
+	heardAt  int  // the tick at which another node was heard of
+	ticks    int  // since the replica was started
+	standing bool // it will stand in a moment
+
+	// Those who ask whether they still own the partition: those for whom the others are being asked, and those who came since.
+	asked, confirming []*confirming
+	asking            uint64 // number of the question
+	askedAt           int    // the tick at which it was asked
+
 	proposed  []*proposal // in the log, not yet committed, in order
 	waiting   []*proposal // Raft has no room for them now
 	acquiring []*proposal // wait for the lead
@@ -146,8 +163,12 @@ func (g *group) touch() {
 func (g *group) ready() {
 	g.touched = false
 	g.guard(func() {
+		g.askMajority()
 		for g.rn != nil && g.rn.HasReady() {
 			g.handle(g.rn.Ready())
+			if g.rn != nil {
+				g.askMajority()
+			}
 		}
 	})
 	if g.roomy && len(g.waiting) > 0 {
@@ -170,9 +191,12 @@ func (g *group) handle(rd raft.Ready) {
 			g.j.send(g, m)
 		}
 	}
+	g.confirmed(rd.ReadStates)
 	if rd.SoftState != nil {
 		g.elected(rd.SoftState)
+		g.leave()
 	}
+	g.publish()
 }
 
 func (g *group) step(m *pb.Message) {
@@ -191,20 +215,23 @@ func (g *group) store(m *pb.Message) {
 			g.last = g.log.last
 		}
 	}
+	if m.GetSnapshot() != nil {
+		s.made, s.copied = g.restored(m.GetSnapshot().GetMetadata()), true
+	}
 	if m.GetTerm() != 0 {
 		now := codec.State{Election: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
 		s.promise = now.Election != g.log.state.Election || now.Vote != g.log.state.Vote
 		g.log.state, g.unsaved = now, true
 	}
-	if len(s.entries) == 0 && !s.promise && len(s.responses) == 0 {
+	if len(s.entries) == 0 && !s.promise && s.made == nil && len(s.responses) == 0 {
 		return // a commit alone goes with what is written next
 	}
-	if len(s.entries) > 0 || s.promise {
+	if len(s.entries) > 0 || s.promise || s.made != nil {
 		if g.unsaved {
 			state := g.log.state
 			s.state, g.unsaved = &state, false
 		}
-		if g.unmade {
+		if g.unmade && s.made == nil {
 			s.made, g.unmade = g.encodeMade(), false
 		}
 	}
@@ -247,13 +274,13 @@ func (g *group) elected(s *raft.SoftState) {
 			g.propose(p)
 		}
 	}
-	g.publish()
 }
 
 // lostLead ends what waits for this leader: begun is the error of what may yet be stored.
 func (g *group) lostLead(begun, waiting error) {
-	g.leading, g.owner = false, 0
+	g.leading, g.owner, g.handing, g.changing = false, 0, 0, 0
 	g.part.own(0)
+	g.unconfirmed(fmt.Errorf("%w: %w", waiting, journal.ErrUnavailable))
 	proposed, dropped := g.proposed, g.waiting
 	g.proposed, g.waiting = nil, nil
 	for _, p := range proposed {

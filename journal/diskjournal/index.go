@@ -86,6 +86,8 @@ func (j *Journal) indexAll() {
 // index writes, for the batches in p's tail, what is derived from them. It is not synced: after a crash
 // the log is read again from where the index ends.
 func (j *Journal) index(p *partition) error {
+	p.indexing.Lock()
+	defer p.indexing.Unlock()
 	p.mu.Lock()
 	batches := p.tail.batches
 	stale := p.stale
@@ -107,13 +109,18 @@ func (j *Journal) index(p *partition) error {
 		}
 		dropped := p.tail.drop(n)
 		p.mu.Unlock()
-		j.mu.Lock()
-		j.behind -= dropped
-		close(j.shrunk)
-		j.shrunk = make(chan struct{})
-		j.mu.Unlock()
+		j.shrink(dropped)
 	}
 	return nil
+}
+
+// shrink says that a tail is shorter by n bytes.
+func (j *Journal) shrink(n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.behind -= n
+	close(j.shrunk)
+	j.shrunk = make(chan struct{})
 }
 
 // indexStep writes the derived data of batches in one go, with the position that they reach, and

@@ -15,6 +15,7 @@ const (
 	keyID        = 'i' // the journal's ID
 	keyPartition = 'p' // a partition: its group
 	keyState     = 'h' // a partition: what its replica has promised in elections
+	keyCopying   = 'c' // a partition of which a checkpoint is not whole yet
 	keyBatch     = 'l' // an entry of a log, most of them batches: partition, offset
 	keyIndexed   = 'x' // a partition: how far its log is indexed
 	keyRun       = 'r' // a run: partition, entity, revision and number of its last record

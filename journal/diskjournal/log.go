@@ -68,20 +68,11 @@ func (l *Log) append(ctx context.Context, b journal.Batch) (journal.Offset, erro
 			return 0, ctx.Err()
 		}
 		return 0, fmt.Errorf("%w: %w", journal.ErrUnknown, ctx.Err())
+	case <-l.j.giveUp():
+		if p.leave() {
+			return 0, l.j.stopped()
+		}
+		return 0, fmt.Errorf("%w: %w", journal.ErrUnknown, l.j.stopped())
 	}
 	return journal.Offset(p.at), p.err
-}
-
-// Confirm returns nil when the partition is still the caller's. The directory is locked, so this process
-// knows of every owner.
-func (l *Log) Confirm(ctx context.Context) error {
-	err := l.j.begin(ctx)
-	if err == nil {
-		defer l.j.end()
-		err = l.fenced()
-	}
-	if err != nil {
-		return fmt.Errorf("confirm %s: %w", l.part.name, err)
-	}
-	return nil
 }

@@ -64,7 +64,7 @@ const maxYields = 16
 // write, and the writers fall into two cohorts of half the size.
 func (j *Journal) gather(expected int) (inbox, bool) {
 	for range maxYields {
-		if j.waiting() >= expected {
+		if j.clustered() || j.waiting() >= expected {
 			break
 		}
 		runtime.Gosched()
@@ -101,9 +101,14 @@ func (j *Journal) round(in inbox) {
 	}
 	for {
 		j.settle()
+		j.flushAll()
 		all := j.storing
 		j.storing = nil
 		if len(all) == 0 {
+			return
+		}
+		if j.clustered() {
+			j.commit(all)
 			return
 		}
 		if err := j.write(all); err != nil {
@@ -113,6 +118,42 @@ func (j *Journal) round(in inbox) {
 		for _, s := range all {
 			s.g.stored(s)
 		}
+	}
+}
+
+// commit hands to the committer what is to be durable.
+func (j *Journal) commit(all []*storing) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.commits = append(j.commits, all...)
+	if !j.committing {
+		j.committing = true
+		j.work.Go(j.commitAll)
+	}
+}
+
+// commitAll writes what the loop has handed over until there is nothing more. There is one such goroutine at a time, and none
+// while there is nothing to write. When the tails are full it waits, and with it all who append.
+func (j *Journal) commitAll() {
+	for {
+		j.room(nil)
+		j.mu.Lock()
+		all := j.commits
+		if j.commits = nil; len(all) == 0 {
+			j.committing = false
+			j.mu.Unlock()
+			return
+		}
+		j.mu.Unlock()
+		err := j.write(all)
+		j.mu.Lock()
+		if err != nil {
+			j.inbox.calls = append(j.inbox.calls, func() { j.lose(err) })
+		} else {
+			j.inbox.stored = append(j.inbox.stored, all...)
+		}
+		j.wake()
+		j.mu.Unlock()
 	}
 }
 
@@ -130,6 +171,14 @@ func (j *Journal) settle() {
 // take gives a proposal to its group.
 func (j *Journal) take(p *proposal) {
 	g := p.part.group
+	if g == nil {
+		if err := p.part.lost(); err != nil {
+			p.finish(err)
+		} else {
+			p.part.early = append(p.part.early, p)
+		}
+		return
+	}
 	g.guard(func() { g.propose(p) })
 	if g.rn == nil {
 		select {

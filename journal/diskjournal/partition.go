@@ -19,13 +19,18 @@ type partition struct {
 	opening chan struct{}
 	// saving is held while a snapshot is compared with the stored one and written.
 	saving chan struct{}
+	// indexing is held while something that is derived from the log is written.
+	indexing sync.Mutex
 	// group is nil until the partition is opened. Then it stays, and belongs to the loop.
 	group *group
+	// early are acquisitions that wait for there to be a replica. The loop owns them.
+	early []*proposal
 	// settled is closed once all is visible that was when the journal was closed.
 	settled chan struct{}
 
 	mu      sync.Mutex // guards what follows
 	opened  bool
+	status  journal.Status
 	owner   uint64 // the newest owner's term, 0 when there is none here
 	gone    error  // why nothing can be read
 	end     journal.Offset
@@ -92,6 +97,13 @@ func (p *partition) lost() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.gone
+}
+
+// open says that there is a replica here.
+func (p *partition) open() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opened = true
 }
 
 // isOpen reports whether the partition is open.

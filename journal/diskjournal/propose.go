@@ -64,7 +64,7 @@ func (g *group) propose(p *proposal) {
 		g.acquiring = append(g.acquiring, p)
 	case p.term != 0 && (!g.leading || p.term != g.owner):
 		p.finish(journal.ErrFenced)
-	case len(g.waiting) > 0:
+	case len(g.waiting) > 0 || g.handing != 0:
 		g.waiting = append(g.waiting, p)
 	default:
 		g.put(p)

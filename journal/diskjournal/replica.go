@@ -32,8 +32,11 @@ func (j *Journal) replica(ctx context.Context, name journal.Partition) (*Replica
 		return nil, err
 	}
 	defer j.end()
+	if err := j.ready(ctx); err != nil {
+		return nil, err
+	}
 	part := j.partition(name)
-	if err := j.open(ctx, part, false); err != nil {
+	if err := j.here(ctx, part); err != nil {
 		return nil, err
 	}
 	select {
@@ -47,6 +50,20 @@ func (j *Journal) replica(ctx context.Context, name journal.Partition) (*Replica
 		return nil, err
 	}
 	return &Replica{j: j, part: part}, nil
+}
+
+// here returns nil when there is a replica of the partition.
+func (j *Journal) here(ctx context.Context, part *partition) error {
+	if !j.clustered() {
+		return j.open(ctx, part, false)
+	}
+	if err := part.lost(); err != nil {
+		return err
+	}
+	if !part.isOpen() {
+		return journal.ErrNoReplica
+	}
+	return nil
 }
 
 // End returns the offset of the last batch that is known to be stored.

@@ -60,9 +60,17 @@ func (l *Log) saveSnapshot(ctx context.Context, s journal.Snapshot) error {
 	value := make([]byte, 0, len(s.State)+len(s.Notes)+64)
 	value = codec.AppendSnapshot(value, key, &s)
 	if len(value) <= l.j.pieceBytes() && !codec.InPieces(old) && !l.j.hasPieces(key) {
-		return l.j.store.set(key, value, pebble.NoSync)
+		if err := l.j.store.set(key, value, pebble.NoSync); err != nil {
+			return err
+		}
+		l.share(s.Entity, value)
+		return nil
 	}
-	return l.savePieces(ctx, key, value, old, s.Mark)
+	if err := l.savePieces(ctx, key, value, old, s.Mark); err != nil {
+		return err
+	}
+	l.share(s.Entity, value)
+	return nil
 }
 
 // Snapshot returns the newest snapshot of e.

@@ -12,13 +12,15 @@ type Stats struct {
 	Syncs   int64 // writes, each with one sync
 	Batches int64 // in those writes; also what else is an entry of a log, as the changes of owner
 	Bytes   int64 // of those, as encoded
+	Frames  int64 // to other nodes
+	Sent    int64 // bytes in those
 	// SyncTimes is how long those writes took, with their syncs.
 	SyncTimes latency.Distribution
 }
 
 type counters struct {
-	syncs, batches, bytes atomic.Int64
-	took                  latency.Meter
+	syncs, batches, bytes, frames, sent atomic.Int64
+	took                                latency.Meter
 }
 
 func (c *counters) wrote(entries, bytes int, took time.Duration) {
@@ -32,6 +34,7 @@ func (c *counters) wrote(entries, bytes int, took time.Duration) {
 func (j *Journal) Stats() Stats {
 	return Stats{
 		Syncs: j.count.syncs.Load(), Batches: j.count.batches.Load(), Bytes: j.count.bytes.Load(),
+		Frames: j.count.frames.Load(), Sent: j.count.sent.Load(),
 		SyncTimes: j.count.took.Distribution(),
 	}
 }

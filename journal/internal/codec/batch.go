@@ -96,6 +96,19 @@ func DecodeBatch(data []byte, at func(i int, s Span)) (Header, []journal.Record,
 	return h, records, hash, nil
 }
 
+// VerifyBatch verifies the checksum of an encoded batch, and returns its header.
+func VerifyBatch(data []byte) (Header, error) {
+	h, ok := BatchHeader(data)
+	if !ok {
+		return h, corrupt("batch", "not a batch")
+	}
+	body := data[:len(data)-sha256.Size]
+	if Hash(sha256.Sum256(body)) != Hash(data[len(body):]) {
+		return Header{}, corrupt("batch", "checksum does not match")
+	}
+	return h, nil
+}
+
 // header decodes what follows the first byte.
 func (r *reader) header(version byte) (h Header) {
 	h.Partition.Pool = r.text()

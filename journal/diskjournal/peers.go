@@ -1,0 +1,252 @@
+package diskjournal
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/tutti-rt/tutti/journal"
+	"github.com/tutti-rt/tutti/journal/internal/codec"
+)
+
+const (
+	// maxFrame is from how many bytes on a frame is sent without waiting for more.
+	maxFrame = 1 << 20
+	// maxDelivered bounds what has come from other nodes and waits for the loop. Of what is beyond, frames are dropped: all that matters is
+	// sent again. One frame always fits.
+	maxDelivered = 64 << 20
+)
+
+// outgoing is the frame to one node that is being filled. The loop owns it.
+type outgoing struct {
+	data   []byte
+	groups []*group // whose messages are in it
+}
+
+// send puts a message of a group into the frame for its node.
+func (j *Journal) send(g *group, m *pb.Message) {
+	if !j.clustered() {
+		return
+	}
+	size := proto.Size(m)
+	o := j.item(m.GetTo(), itemMessage, g.part.name, size)
+	data, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(o.data, m)
+	if err != nil {
+		panic(err)
+	}
+	o.data = data
+	if !slices.Contains(o.groups, g) {
+		o.groups = append(o.groups, g)
+	}
+	if len(o.data) >= maxFrame {
+		j.flush(m.GetTo(), o)
+	}
+}
+
+// item begins an item in the frame for a node; the caller adds its bytes.
+func (j *Journal) item(to uint64, kind byte, p journal.Partition, size int) *outgoing {
+	o := j.outgoing[to]
+	if o == nil {
+		o = new(outgoing)
+		j.outgoing[to] = o
+	}
+	if len(o.data) == 0 {
+		o.data = newFrame(size)
+	}
+	o.data = appendItem(o.data, kind, p, size)
+	return o
+}
+
+// flush sends a frame. What it does not get through is told to those who think that it is on its way.
+func (j *Journal) flush(to uint64, o *outgoing) {
+	if len(o.data) == 0 {
+		return
+	}
+	data, groups := o.data, o.groups
+	seal(data)
+	o.data, o.groups = nil, nil
+	j.count.frames.Add(1)
+	j.count.sent.Add(int64(len(data)))
+	if j.config.Cluster.Peers.Send(journal.NodeID(to), data) {
+		return
+	}
+	for _, g := range groups {
+		g.unreachable(to)
+	}
+}
+
+// flushAll sends what there is to send.
+func (j *Journal) flushAll() {
+	for to, o := range j.outgoing {
+		j.flush(to, o)
+	}
+}
+
+// unreachable tells the group that what it has sent to a node may be lost.
+func (g *group) unreachable(node uint64) {
+	g.guard(func() {
+		if g.leading {
+			g.rn.ReportUnreachable(node)
+			g.rn.ReportSnapshot(node, raft.SnapshotFailure)
+		}
+	})
+}
+
+// Deliver takes a frame that the journal of another node has sent. Frames that are not whole are dropped.
+// The data is the journal's from now on.
+func (j *Journal) Deliver(from journal.NodeID, data []byte) {
+	if !j.clustered() || from == j.Node() || from == 0 {
+		return
+	}
+	items, err := decodeFrame(data, uint64(from))
+	if err != nil {
+		j.log.Warn("frame refused", "node", uint64(from), "error", err.Error())
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.why() != nil || j.delivered > 0 && j.delivered+len(data) > maxDelivered {
+		return
+	}
+	j.delivered += len(data)
+	j.inbox.calls = append(j.inbox.calls, func() { j.delivery(uint64(from), items, len(data)) })
+	j.wake()
+}
+
+func (j *Journal) delivery(from uint64, items []item, size int) {
+	j.mu.Lock()
+	j.delivered -= size
+	j.mu.Unlock()
+	if !j.isStarted {
+		return
+	}
+	for i := range items {
+		j.receive(from, &items[i])
+	}
+}
+
+// receive takes one item.
+func (j *Journal) receive(from uint64, i *item) {
+	j.mu.Lock()
+	part := j.partitions[i.partition]
+	j.mu.Unlock()
+	var g *group
+	if part != nil {
+		g = part.group
+	}
+	if g == nil {
+		if i.kind != itemMessage || !fromLeader(i.message.GetType()) || part != nil && part.lost() != nil {
+			return
+		}
+		part = j.partition(i.partition)
+		if g = j.join(part); g.rn == nil {
+			return
+		}
+	}
+	switch i.kind {
+	case itemMessage:
+		g.guard(func() { g.message(from, i.message) })
+	case itemSnapshot:
+		j.takeSnapshot(part, i.data)
+	case itemRemoved:
+		g.expelled(i.data)
+	case itemNoCopy:
+		g.guard(func() { g.rn.ReportSnapshot(from, raft.SnapshotFailure) })
+	}
+	g.touch()
+}
+
+// fromLeader reports whether only a leader sends such messages. A replica is made when one leads that is to be.
+func fromLeader(t pb.MessageType) bool {
+	return t == pb.MsgApp || t == pb.MsgHeartbeat || t == pb.MsgSnap
+}
+
+// join makes an empty replica of a partition that others have.
+func (j *Journal) join(part *partition) *group {
+	g := j.newGroup(part, j.node(), codec.Group{}, codec.State{})
+	g.unsaved, g.unmade = true, true
+	j.adopt(g)
+	return g
+}
+
+// adopt starts a replica that is new here.
+func (j *Journal) adopt(g *group) {
+	if err := g.start(); err != nil {
+		g.j.log.Error("replica stopped", "partition", g.part.name.String(), "error", err.Error())
+		g.part.lose(err)
+		return
+	}
+	j.groups = append(j.groups, g)
+	g.part.group = g
+	g.part.open()
+	early := g.part.early
+	g.part.early = nil
+	g.begin()
+	for _, p := range early {
+		j.take(p)
+	}
+}
+
+// message takes a message of Raft's.
+func (g *group) message(from uint64, m *pb.Message) {
+	g.heardAt = g.ticks
+	switch {
+	case m.GetTo() != g.id:
+		return
+	case m.GetType() == pb.MsgSnap:
+		g.announced(m)
+		return
+	case g.leading && !slices.Contains(members(g.log.conf), from):
+		g.expel(from)
+		return
+	}
+	g.step(m)
+}
+
+// Down says that the connection to a node broke. Replicas that it has led stand at once, instead of waiting for its silence.
+func (j *Journal) Down(node journal.NodeID) {
+	if j.clustered() {
+		_ = j.post(func() {
+			for _, g := range j.groups {
+				g.unreachable(uint64(node))
+				g.orphaned(uint64(node))
+			}
+		})
+	}
+}
+
+// orphaned has the replica stand soon if the node given leads it.
+func (g *group) orphaned(node uint64) {
+	if g.lead != node || g.leading || g.rn == nil || !slices.Contains(g.log.conf.GetVoters(), g.id) {
+		return
+	}
+	g.guard(func() { _ = g.rn.ForgetLeader() })
+	g.touch()
+	g.standSoon(2 * g.j.config.electionTicks())
+}
+
+// standSoon has the replica stand after a moment that differs from one to the other, and again while there is no leader.
+func (g *group) standSoon(tries int) {
+	if g.standing || tries == 0 {
+		return
+	}
+	g.standing = true
+	time.AfterFunc(5*time.Millisecond+rand.N(50*time.Millisecond), func() {
+		_ = g.j.post(func() {
+			g.standing = false
+			if g.rn == nil || g.lead != raft.None {
+				return
+			}
+			g.guard(func() { _ = g.rn.Campaign() })
+			g.touch()
+			g.standSoon(tries - 1)
+		})
+	})
+}
+
+var errNoCluster = errors.New("the journal has no Cluster")
