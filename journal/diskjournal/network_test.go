@@ -28,7 +28,6 @@ type network struct {
 	loss  float64       // of frames
 	delay time.Duration // at most, of each frame
 	rng   *rand.Rand
-	ways  sync.WaitGroup
 }
 
 // member is one node.
@@ -40,6 +39,7 @@ type member struct {
 	end   context.CancelFunc
 	ended chan struct{}
 	ways  map[journal.NodeID]chan []byte
+	carry *sync.WaitGroup // those who carry frames from this node
 }
 
 func newNetwork(t testing.TB, nodes int, tick time.Duration, c diskjournal.Config) *network {
@@ -80,6 +80,7 @@ func (m *member) open() {
 	ctx, cancel := context.WithCancel(context.Background())
 	m.net.mu.Lock()
 	m.j, m.end, m.ended, m.ways = j, cancel, make(chan struct{}), make(map[journal.NodeID]chan []byte)
+	m.carry = new(sync.WaitGroup)
 	m.net.mu.Unlock()
 	go func() {
 		defer close(m.ended)
@@ -110,6 +111,7 @@ func (m *member) close(crash bool) {
 		m.net.t.Errorf("node %d: Close = %v", m.id, err)
 	}
 	m.fs = left
+	m.carry.Wait()
 	for _, o := range m.net.all() {
 		o.down(m.id)
 	}
@@ -139,7 +141,6 @@ func (n *network) close() {
 	for _, m := range n.all() {
 		m.close(false)
 	}
-	n.ways.Wait()
 }
 
 // isolate cuts a node off from all others, or joins it again.
@@ -164,7 +165,7 @@ func (m *member) Send(to journal.NodeID, frame []byte) bool {
 	if w == nil {
 		w = make(chan []byte, 1024)
 		m.ways[to] = w
-		n.ways.Go(func() { n.carry(m.id, to, w) })
+		m.carry.Go(func() { n.carry(m.id, to, w) })
 	}
 	select {
 	case w <- frame:
