@@ -37,6 +37,10 @@ func Run(t *testing.T, open func(t *testing.T) bus.Bus) {
 		{"lets an address be listened at again", listenAgain},
 		{"stops while others send", stopUnderLoad},
 		{"delivers nothing after Close", closed},
+		{"tells addresses of any bytes apart", anyAddress},
+		{"carries large envelopes", largeEnvelopes},
+		{"keeps the order while listeners come and go", orderOfListeners},
+		{"tells who keeps an envelope nothing new", keptEnvelopes},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}

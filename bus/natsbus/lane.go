@@ -1,0 +1,124 @@
+package natsbus
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// lane is one connection to NATS, and what waits to leave over it.
+type lane struct {
+	name     string
+	conn     *nats.Conn
+	subjects subjects
+	queue    *queue
+	sender   uint64 // tells this connection's envelopes in parts from others'
+	ended    chan struct{}
+	down     atomic.Bool // not connected
+
+	envelopes atomic.Int64 // sent
+	messages  atomic.Int64 // that they left in
+	full      atomic.Int64 // refused
+	lost      atomic.Int64 // envelopes that were taken and have not left
+}
+
+func newLane(name string, s subjects, queueBytes int) *lane {
+	l := &lane{name: name, subjects: s, sender: rand.Uint64(), ended: make(chan struct{})}
+	l.queue = newQueue(queueBytes, batchBytes)
+	l.queue.key = func(to target) string {
+		if to.all {
+			return s.all(to.at)
+		}
+		return s.one(to.at)
+	}
+	return l
+}
+
+// packing holds buffers in which envelopes get their binary form.
+var packing = sync.Pool{New: func() any { return new([]byte) }}
+
+// send queues an envelope.
+func (l *lane) send(to target, e *wire.Envelope) error {
+	if l.down.Load() {
+		return fmt.Errorf("%w: lane %s is not connected", bus.ErrNobody, l.name)
+	}
+	buf := packing.Get().(*[]byte)
+	packed := e.Append((*buf)[:0])
+	var err error
+	if len(packed) > MaxEnvelopeBytes {
+		err = fmt.Errorf("the envelope has %d bytes, and may have %d", len(packed), MaxEnvelopeBytes)
+	} else {
+		err = l.queue.put(to, packed)
+	}
+	if *buf = packed; cap(packed) <= batchBytes {
+		packing.Put(buf)
+	}
+	if errors.Is(err, bus.ErrFull) {
+		l.full.Add(1)
+	}
+	return err
+}
+
+// run sends what is queued until the queue is closed and empty.
+func (l *lane) run() {
+	defer close(l.ended)
+	var number uint64
+	var scratch []byte
+	for open := true; open; {
+		_, open = <-l.queue.filled
+		runtime.Gosched() // whoever is about to send more goes first: it leaves in the same message
+		for w, b := l.queue.take(); b != nil; w, b = l.queue.take() {
+			var err error
+			if b.large {
+				if b.sent == 0 {
+					number++
+				}
+				scratch, err = l.sendPart(w.subject, b, number, scratch)
+			} else {
+				seal(b.data)
+				err = l.conn.Publish(w.subject, b.data)
+			}
+			switch {
+			case err != nil:
+				b.sent = len(b.data)
+				l.lost.Add(int64(b.count))
+			case !b.large || b.sent == len(b.data):
+				l.envelopes.Add(int64(b.count))
+				l.messages.Add(1)
+			}
+			l.queue.done(w, b)
+		}
+		scratch = nil
+	}
+}
+
+// sendPart sends the next piece of a large envelope.
+func (l *lane) sendPart(subject string, b *block, number uint64, scratch []byte) ([]byte, error) {
+	most := min(partBytes, int(l.conn.MaxPayload())-64)
+	p := part{sender: l.sender, number: number, offset: uint64(b.sent), total: uint64(len(b.data))}
+	p.data = b.data[b.sent:min(len(b.data), b.sent+most)]
+	m := p.append(newMessage(scratch, holdsPart))
+	seal(m)
+	b.sent += len(p.data)
+	return m, l.conn.Publish(subject, m)
+}
+
+// close lets what is queued leave, and closes the connection.
+func (l *lane) close() {
+	const grace = 500 * time.Millisecond
+	l.queue.close()
+	<-l.ended
+	if !l.down.Load() {
+		_ = l.conn.FlushTimeout(grace) // what has not left by then may be lost, like anything
+	}
+	l.conn.Close()
+}
