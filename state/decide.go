@@ -158,6 +158,7 @@ func (e *entity) applyTurn(c *cause, t *turn.Turn, r *journal.Record) ([]effect,
 	if len(c.reply) > 0 && (len(c.reply) <= keptReplyBytes && c.command > 0 || c.key) {
 		r.Notes = appendNote(r.Notes, note{kind: noteReply, data: c.reply})
 	}
+	e.noteState(r)
 	if err := l.ledger.apply(r); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,10 @@ const (
 	maxHoldWait = 5 * time.Second
 )
 
+// maxBrief is how many ownerships in a row, each shorter than minHoldWait, may be followed by the next one at once although the journal
+// says that this node leads.
+const maxBrief = 3
+
 // releasedFor is how long a partition that was released is left alone while this node still leads it and nobody says what is
 // to become of it.
 const releasedFor = 10 * time.Second
@@ -53,7 +57,7 @@ func (h *holder) resume() {
 
 // hold owns a partition for as long as the node runs, again and again if need be.
 func (n *Node) hold(ctx context.Context, h *holder) error {
-	wait := minHoldWait
+	wait, brief := minHoldWait, 0
 	for ctx.Err() == nil {
 		began, err := n.own(ctx, h)
 		switch {
@@ -73,7 +77,10 @@ func (n *Node) hold(ctx context.Context, h *holder) error {
 		if lasted > maxHoldWait {
 			wait = minHoldWait
 		}
-		if n.deposed(err) && (lasted >= minHoldWait || !n.leadsNow(h.id)) {
+		if lasted >= minHoldWait {
+			brief = 0
+		}
+		if brief++; n.deposed(err) && (brief <= maxBrief || !n.leadsNow(h.id)) {
 			n.cfg.Logger.Info("partition lost", "partition", h.id.String(), "why", err)
 			wait = minHoldWait
 			continue

@@ -148,7 +148,9 @@ func (m *mirror) apply(ctx context.Context, r *journal.Record) {
 	case r.Seq <= f.mark.Seq:
 		return // it was read with the copy
 	case r.Seq == f.mark.Seq+1:
-		err = f.apply(r)
+		if err = f.apply(r); err == nil {
+			err = m.compare(ctx, c, r)
+		}
 	default:
 		err = f.catchUp(ctx, m.replica)
 	}

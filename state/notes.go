@@ -22,6 +22,7 @@ const (
 	// noteCall comes first: the record is by a caller and not by a connection. data: the key and what was asked, empty
 	// for a call without a key. Its reply, if there was one, is a noteReply.
 	noteCall
+	noteState // data: a hash of the encoded state after the record
 )
 
 // note is one thing that a record keeps beside its events. Which fields a kind uses stands there.
@@ -40,7 +41,7 @@ func appendNote(dst []byte, n note) []byte {
 	switch n.kind {
 	case noteSub:
 		dst = appendString(dst, n.name)
-	case noteReply, noteCall:
+	case noteReply, noteCall, noteState:
 		dst = appendBytes(dst, n.data)
 	case noteTimer:
 		dst = appendString(dst, n.key)
@@ -70,7 +71,7 @@ func readNotes(data []byte, take func(n *note)) error {
 		switch n.kind {
 		case noteSub:
 			n.name = r.string()
-		case noteReply, noteCall:
+		case noteReply, noteCall, noteState:
 			n.data = r.bytes()
 		case noteTimer:
 			n.key, n.due, n.name, n.data = r.string(), r.varint(), r.string(), r.bytes()

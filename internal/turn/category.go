@@ -130,6 +130,9 @@ type Options struct {
 	// A snapshot is written once an entity has SnapshotEvents events (default 1,000) or
 	// SnapshotBytes of events (default 1 MiB) since the last one.
 	SnapshotEvents, SnapshotBytes int
+	// HashEvents is after how many events (default 1,024) an owner records a hash of the encoded state for mirrors on other nodes to
+	// compare with theirs, unless it is larger than 256 KiB.
+	HashEvents int
 	// Grace is how long a connection may be away before it counts as disconnected (default 10 s).
 	Grace time.Duration
 	// SessionTimeout is how long a connection may do nothing (no command, query, signal or presence; pings and new links
@@ -170,6 +173,7 @@ func (o Options) WithDefaults() Options {
 		o.Lane = "default"
 	}
 	fill(&o.SnapshotEvents, 1000)
+	fill(&o.HashEvents, 1024)
 	fill(&o.SnapshotBytes, 1<<20)
 	fill(&o.Mailbox, 8192)
 	fill(&o.BacklogEvents, 10_000)
