@@ -58,7 +58,8 @@ type Mesh struct {
 
 	remotes sync.Map // journal.NodeID → *remote, for Send
 
-	mu      sync.Mutex // guards what follows, and changes of remotes
+	mu      sync.Mutex                       // guards what follows, and changes of remotes
+	floors  map[journal.NodeID]chan struct{} // of every node there has been, for one that comes back
 	running context.Context
 	stopped bool
 	tasks   sync.WaitGroup
@@ -117,6 +118,7 @@ func New(c Config) (*Mesh, error) {
 		services:  make(map[string]Service),
 		streams:   make(chan struct{}, c.Streams),
 		bandwidth: newPacer(c.Bandwidth),
+		floors:    make(map[journal.NodeID]chan struct{}),
 		unproved:  unproved{most: c.Unproved},
 	}, nil
 }
@@ -163,7 +165,10 @@ func (m *Mesh) SetPeer(id journal.NodeID, address string) {
 		r.move(address)
 		return
 	}
-	r := newRemote(m, id, address)
+	if m.floors[id] == nil {
+		m.floors[id] = make(chan struct{}, 1)
+	}
+	r := newRemote(m, id, address, m.floors[id])
 	m.remotes.Store(id, r)
 	if m.running != nil {
 		m.tasks.Go(func() { r.keep(m.running) })

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -286,6 +289,56 @@ func TestRemovedNodeIsAStranger(t *testing.T) {
 		}
 		a.SetPeer(2, "n2")
 		await(t, "up again", func() bool { return up(a, b)() && up(b, a)() })
+		for range 10 { // up and down take turns even so
+			a.RemovePeer(2)
+			a.SetPeer(2, "n2")
+			await(t, "up again", func() bool { return up(a, b)() && up(b, a)() })
+		}
+		for i, news := range a.told() {
+			if want := []string{"up 2", "down 2"}[i%2]; news != want {
+				t.Fatalf("told %q", a.told())
+			}
+		}
+	})
+}
+
+// stalling is a connection of a process that was stopped for a while: the time for reading has run out although there is something
+// to read.
+type stalling struct {
+	net.Conn
+	stalled *atomic.Bool
+}
+
+func (s stalling) Read(b []byte) (int, error) {
+	if s.stalled.CompareAndSwap(true, false) {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return s.Conn.Read(b)
+}
+
+func TestOwnStallIsNoSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := peertest.New()
+		var stalled atomic.Bool
+		a := start(t, network, 1, func(_ *node, c *peer.Config) {
+			dial := c.Dial
+			c.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+				conn, err := dial(ctx, address)
+				return stalling{conn, &stalled}, err
+			}
+		})
+		b := start(t, network, 2, func(_ *node, c *peer.Config) { c.Keepalive = 10 * time.Millisecond })
+		a.SetPeer(2, "n2")
+		b.SetPeer(1, "nowhere")
+		await(t, "up", func() bool { return up(a, b)() && up(b, a)() })
+		for range 10 {
+			stalled.Store(true)
+			await(t, "a read that is late", func() bool { return !stalled.Load() })
+		}
+		time.Sleep(2 * time.Second)
+		if got := a.told(); len(got) != 1 {
+			t.Errorf("told %q, want that the node stays up", got)
+		}
 	})
 }
 

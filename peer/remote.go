@@ -40,11 +40,11 @@ type remote struct {
 	waiting int // connections of a new instance that wait for an old one's end
 }
 
-func newRemote(m *Mesh, id journal.NodeID, address string) *remote {
+func newRemote(m *Mesh, id journal.NodeID, address string, floor chan struct{}) *remote {
 	r := &remote{
 		mesh: m, id: id, address: address,
 		out:     newOutbox(m.config.QueueFrames, m.config.QueueBytes),
-		floor:   make(chan struct{}, 1),
+		floor:   floor,
 		changed: make(chan struct{}, 1),
 	}
 	r.stood.Store(int64(m.config.Retry))
