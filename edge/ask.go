@@ -29,35 +29,23 @@ type asks struct {
 	waiting map[uint64]chan<- *wire.Envelope
 }
 
-// ask sends a call or a request for a view to the owner of the entity, and returns what it answers. The error is
-// ErrUnavailable when it cannot be sent, or that of ctx: then it may be carried out yet.
-func (e *Edge) ask(ctx context.Context, c Category, id string, env *wire.Envelope) (*wire.Envelope, error) {
+// begin returns the number of another question, and where what answers it comes.
+func (a *asks) begin() (number uint64, answers <-chan *wire.Envelope) {
 	answer := make(chan *wire.Envelope, 1)
-	a := &e.asks
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.last++
-	number := a.last
 	if a.waiting == nil {
 		a.waiting = make(map[uint64]chan<- *wire.Envelope)
 	}
-	a.waiting[number] = answer
-	a.mu.Unlock()
-	defer func() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		delete(a.waiting, number)
-	}()
-	env.Category, env.ID, env.Edge, env.Command = c.Name, id, e.name, number
-	env.Sent = e.clock().UnixMicro()
-	if err := e.bus.Send(c.Lane, bus.Owner(c.Pool, wire.Partition(c.Name, id, e.partitions)), env); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	select {
-	case got := <-answer:
-		return got, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("ask %s/%s: %w", c.Name, id, ctx.Err())
-	}
+	a.waiting[a.last] = answer
+	return a.last, answer
+}
+
+func (a *asks) end(number uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.waiting, number)
 }
 
 // take hands an answer to whoever waits for it.
@@ -65,9 +53,34 @@ func (a *asks) take(env *wire.Envelope) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if answer := a.waiting[env.Command]; answer != nil {
-		delete(a.waiting, env.Command) // there is one answer
-		answer <- env
+		select {
+		case answer <- env:
+		default: // another owner has answered
+		}
 	}
+}
+
+// ask sends a call or a request for a view to the owner of the entity, and returns what it answers. The error is
+// ErrUnavailable when it cannot be sent; after another one, as that of ctx, it may be carried out yet. Where the owner changes
+// meanwhile the next one is asked, too, if a repetition does no harm.
+func (e *Edge) ask(ctx context.Context, c Category, id string, env *wire.Envelope) (*wire.Envelope, error) {
+	return e.askAs(ctx, c, id, env, env.Kind == wire.KindView || env.Key != "")
+}
+
+// askAs does so. repeats says that a repetition does no harm.
+func (e *Edge) askAs(ctx context.Context, c Category, id string, env *wire.Envelope, repeats bool) (*wire.Envelope, error) {
+	number, answers := e.asks.begin()
+	defer e.asks.end(number)
+	q := &asking{
+		edge: e, lane: c.Lane, owner: bus.Owner(c.Pool, wire.Partition(c.Name, id, e.partitions)),
+		repeats: repeats, answers: answers, begun: e.now(),
+	}
+	env.Category, env.ID, env.Edge, env.Command = c.Name, id, e.name, number
+	got, err := q.ask(ctx, env)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s/%s: %w", c.Name, id, err)
+	}
+	return got, nil
 }
 
 // platformClaims are those that edges attach and call with at the platform's own entities.
@@ -88,7 +101,8 @@ func (e *Edge) askOwn(ctx context.Context, d time.Duration, c *tutti.Category, i
 	}
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	got, err := e.ask(ctx, own(c), id, &wire.Envelope{Kind: wire.KindCall, Claims: platformClaims, Name: name, Data: data})
+	// What edges ask for is the same when it is done twice.
+	got, err := e.askAs(ctx, own(c), id, &wire.Envelope{Kind: wire.KindCall, Claims: platformClaims, Name: name, Data: data}, true)
 	switch {
 	case err != nil:
 		return err

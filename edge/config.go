@@ -30,7 +30,8 @@ type Category struct {
 type Config struct {
 	// Name is the edge's name on the bus, different for each edge of a cluster (default "edge").
 	Name string
-	// Bus carries envelopes to the owners. Required.
+	// Bus carries envelopes to the owners. Required. Of a bus.Router the edge learns when the owner of a partition has changed: it
+	// attaches the links there anew, and their clients do not notice.
 	Bus bus.Bus
 	// Verifier checks tokens. Required.
 	Verifier Verifier
@@ -95,6 +96,7 @@ type Timing struct {
 	Spread    time.Duration // over which clients come back after a drain (default 5 s)
 	Drain     time.Duration // for links to end when the edge stops (default 8 s)
 	Linger    time.Duration // for the next long poll of a connection (default 30 s)
+	Owner     time.Duration // for another owner, before links are ended (default 10 s)
 }
 
 // Memory bounds what the edge keeps for links that are behind.
@@ -106,6 +108,10 @@ type Memory struct {
 	LinkPrivate   int   // bytes of such frames of one link (default 4 MiB)
 	PrivateFrames int   // number of such frames of one link (default 4,096)
 	Unfinished    int64 // bytes of all messages that have come in part (default 256 MiB)
+	// Unanswered is the bytes of all commands and queries that have no answer, kept for another owner (default 256 MiB), and
+	// LinkUnanswered those of one link (default 1 MiB). Beyond either a link is not read until there is room.
+	Unanswered     int64
+	LinkUnanswered int
 }
 
 type number interface{ ~int | ~int64 }
@@ -198,6 +204,7 @@ func (t *Timing) fill() {
 	fill(&t.Spread, 5*time.Second)
 	fill(&t.Drain, 8*time.Second)
 	fill(&t.Linger, 30*time.Second)
+	fill(&t.Owner, 10*time.Second)
 }
 
 func (m *Memory) fill() {
@@ -208,6 +215,8 @@ func (m *Memory) fill() {
 	fill(&m.LinkPrivate, 4<<20)
 	fill(&m.PrivateFrames, 4096)
 	fill(&m.Unfinished, 256<<20)
+	fill(&m.Unanswered, 256<<20)
+	fill(&m.LinkUnanswered, 1<<20)
 }
 
 type named struct {
@@ -248,6 +257,7 @@ func (c *Config) numbers() []named {
 		{"Timing.Spread", int64(t.Spread)},
 		{"Timing.Drain", int64(t.Drain)},
 		{"Timing.Linger", int64(t.Linger)},
+		{"Timing.Owner", int64(t.Owner)},
 		{"Memory.Rings", m.Rings},
 		{"Memory.Ring", int64(m.Ring)},
 		{"Memory.Behind", int64(m.Behind)},
@@ -255,5 +265,7 @@ func (c *Config) numbers() []named {
 		{"Memory.LinkPrivate", int64(m.LinkPrivate)},
 		{"Memory.PrivateFrames", int64(m.PrivateFrames)},
 		{"Memory.Unfinished", m.Unfinished},
+		{"Memory.Unanswered", m.Unanswered},
+		{"Memory.LinkUnanswered", int64(m.LinkUnanswered)},
 	}
 }

@@ -57,6 +57,7 @@ type Edge struct {
 	shared       Shared
 	follower     *follower // nil: nobody is ever terminated
 	terminations *terminations
+	recovery     *recovery // nil: nobody tells of owners that come
 	bound        ticketCache
 	asks         asks
 
@@ -104,6 +105,9 @@ func New(c Config) (*Edge, error) {
 	}
 	for _, o := range c.Origins {
 		e.origins[normalOrigin(o)] = true
+	}
+	if r, ok := c.Bus.(bus.Router); ok {
+		e.recovery = newRecovery(e, r)
 	}
 	for i := range c.Workers {
 		e.workers = append(e.workers, newWorker(e, i))
@@ -159,6 +163,9 @@ func (e *Edge) Run(ctx context.Context) error {
 	workers.Go(func() { e.age(sweeping) })
 	if e.follower != nil {
 		workers.Go(func() { e.follower.run(sweeping) })
+	}
+	if e.recovery != nil {
+		workers.Go(func() { e.recovery.run(sweeping) })
 	}
 	close(e.ready)
 

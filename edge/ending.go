@@ -60,6 +60,7 @@ func (l *link) finish(f *final) {
 		return
 	}
 	l.final = f
+	l.makeRoom()
 	l.mu.Unlock()
 	l.ending.Store(true)
 	l.worker.schedule(deadline{when: l.edge.now() + int64(l.edge.timing.Close), link: l, what: deadlineSocket})
@@ -142,6 +143,11 @@ func (l *link) extend(e *wire.Envelope) {
 	}
 	l.issued.Store(issued(claims))
 	l.expireAt(expiry(claims))
+	if l.tenure != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.tenure.claims = e.Claims
+	}
 }
 
 // expired ends a link whose token has expired. It reports whether it has.

@@ -15,6 +15,7 @@ type fan struct {
 	presence  bool // its links want to know who is here
 	transport transport
 	epoch     string
+	owner     uint64 // number of the owner that has sent the ring what there was before; guarded by hub.mu
 
 	ring   *ring.Ring
 	shares []share // one for each worker

@@ -37,6 +37,7 @@ type follower struct {
 	mu       sync.Mutex
 	link     uint64 // number of the present attachment; 0: none
 	again    int64  // when the next one may begin, ns since the edge was made
+	moves    bool   // it was attached, and another owner is to tell it what the one before did
 	sent     uint64 // number of its last envelope
 	heard    int64  // when the owner told of terminations last, ns since the edge was made
 	welcomed bool
@@ -96,13 +97,18 @@ func (f *follower) next(beat bool) *wire.Envelope {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.edge.now()
+	if f.moves && now-f.heard > int64(followPatience) {
+		f.forget()
+	}
 	if f.link != 0 && (now-f.heard > int64(followPatience) || f.asked != 0 && now-f.asked > int64(followPatience)) {
 		f.forget()
 	}
 	switch {
 	case f.link == 0 && now < f.again:
 	case f.link == 0:
-		f.link, f.sent, f.heard = f.edge.lastLink.Add(1), 0, now
+		if f.link, f.sent = f.edge.lastLink.Add(1), 0; !f.moves {
+			f.heard = now
+		}
 		return f.numbered(&wire.Envelope{Kind: wire.KindAttach, Flags: wire.Watch, Claims: platformClaims})
 	case f.welcomed && f.revision < f.until && f.asked == 0:
 		f.asked = now
@@ -133,19 +139,51 @@ func (f *follower) send(env *wire.Envelope) bool {
 	return f.edge.bus.Send(f.lane, f.owner, env) == nil
 }
 
-// lose gives up the attachment.
+// lose gives up the attachment, since its owner has gone. Where another one may come, what is known counts for as long as an owner may
+// be silent.
 func (f *follower) lose() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.forget()
+	f.leave()
 }
 
-// forget does so. mu is held.
+// leave does so. mu is held.
+func (f *follower) leave() {
+	moves := f.edge.recovery != nil && (f.welcomed || f.moves)
+	f.detach()
+	if f.moves = moves; !moves {
+		f.edge.terminations.keepsUp(false)
+	}
+}
+
+// forget gives up the attachment and what is known. mu is held.
 func (f *follower) forget() {
+	f.detach()
+	f.moves = false
+	f.edge.terminations.keepsUp(false)
+}
+
+// detach has the follower begin anew after a pause. mu is held.
+func (f *follower) detach() {
 	f.again = f.edge.now() + int64(followRetry)
 	f.link, f.welcomed, f.asked = 0, false, 0
 	f.revision, f.until, f.ahead = 0, 0, nil
-	f.edge.terminations.keepsUp(false)
+}
+
+// follow begins anew with an owner that has just come.
+func (f *follower) follow() {
+	f.mu.Lock()
+	f.leave()
+	f.again = 0
+	f.mu.Unlock()
+	f.wake()
+}
+
+func (f *follower) wake() {
+	select {
+	case f.woken <- struct{}{}:
+	default: // it has been woken already
+	}
 }
 
 // pause returns how long it is until the follower begins anew, 0 while it is attached.
@@ -181,10 +219,7 @@ func (f *follower) take(env *wire.Envelope) {
 		f.edge.log.Error("terminations cannot be read", "error", err)
 		f.forget()
 	}
-	select {
-	case f.woken <- struct{}{}:
-	default: // it has been woken already
-	}
+	f.wake()
 }
 
 // handle does so. mu is held.
@@ -196,7 +231,7 @@ func (f *follower) handle(env *wire.Envelope) error {
 			return fmt.Errorf("decode the list at revision %d: %w", env.Revision, err)
 		}
 		f.edge.terminations.replace(list.Terminations)
-		f.welcomed, f.changed, f.revision = true, true, env.Revision
+		f.welcomed, f.moves, f.changed, f.revision = true, false, true, env.Revision
 		f.until = max(f.until, env.Until, env.Revision)
 		return f.catchUp()
 	case wire.KindEvent:
@@ -227,7 +262,7 @@ func (f *follower) handle(env *wire.Envelope) error {
 		f.until = max(f.until, env.Revision)
 		return f.catchUp()
 	case wire.KindTerminate:
-		f.forget()
+		f.leave()
 	}
 	return nil
 }

@@ -26,6 +26,8 @@ type hub struct {
 	catching int              // links that wait for a backlog
 	byMember map[string]*link // nil until an envelope leaves a member out
 	polls    map[string]*link // links of long polls by their connections; nil: none
+	here     *here            // nil until there is somebody who is told
+	gap      *gap             // nil: none
 }
 
 // take delivers an envelope of the entity's owner. It sends nothing, since it may be called on the
@@ -33,6 +35,14 @@ type hub struct {
 func (h *hub) take(e *wire.Envelope) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.edge.recovery != nil {
+		h.takeInOrder(e)
+		return
+	}
+	h.deliver(e)
+}
+
+func (h *hub) deliver(e *wire.Envelope) {
 	if e.Link == 0 {
 		h.toAll(e)
 		return
@@ -52,6 +62,7 @@ func (h *hub) toAll(e *wire.Envelope) {
 	case wire.KindMessage:
 		h.broadcast(e, func(f *fan) bool { return !e.Has(wire.ToGroup) || f.audience == e.Audience })
 	case wire.KindPresenceChange:
+		e = h.note(e, false)
 		wants := func(f *fan) bool { return f.presence && (!e.Has(wire.ToGroup) || f.audience == e.Audience) }
 		h.broadcast(e, wants)
 		h.toCatching(e, wants)
@@ -65,8 +76,7 @@ func (h *hub) toAll(e *wire.Envelope) {
 	case wire.KindTerminate:
 		for _, l := range h.links {
 			if !e.Has(wire.ToGroup) || l.audience == e.Audience {
-				l.endAsTold(e)
-				h.forsake(l)
+				h.terminate(l, e)
 			}
 		}
 	}
@@ -156,18 +166,32 @@ func (h *hub) toOne(l *link, e *wire.Envelope) {
 	case wire.KindReject, wire.KindAnswer:
 		l.answered(e.Command)
 		l.pushFrame(l.here(), e, wire.FrameOptions{})
-	case wire.KindMessage, wire.KindPresenceChange, wire.KindStatus, wire.KindEvent:
+	case wire.KindPresenceChange:
+		l.pushFrame(l.here(), h.note(e, true), wire.FrameOptions{})
+	case wire.KindMessage, wire.KindStatus, wire.KindEvent:
 		l.pushFrame(l.here(), e, wire.FrameOptions{})
 	case wire.KindPong:
 		l.pushFrame(l.here(), e, h.edge.pong(e))
 	case wire.KindTerminate:
-		l.endAsTold(e)
-		h.forsake(l)
+		h.terminate(l, e)
 	case wire.KindBacklogPart:
+		l.caughtUp(e)
 		h.backlog(l, e)
 	case wire.KindExpires:
 		l.extend(e)
+	case wire.KindShows:
+		l.shows(e)
 	}
+}
+
+// terminate ends the link as its owner says, or has it wait for one that goes on.
+func (h *hub) terminate(l *link, e *wire.Envelope) {
+	if l.tenure != nil && e.Has(wire.Reattach) {
+		l.lose()
+		return
+	}
+	l.endAsTold(e)
+	h.forsake(l)
 }
 
 // here returns the place of a frame that comes now: after the ring's head. hub.mu is held.
@@ -210,6 +234,9 @@ func (l *link) pushEarly() {
 
 // welcome tells the link its state, and lets it follow the ring from there.
 func (h *hub) welcome(l *link, e *wire.Envelope) {
+	if h.returned(l, e) {
+		return
+	}
 	h.name(l, e)
 	l.fresh.CompareAndSwap(0, e.Acked+1)
 	it := item{free: true, welcome: true}
@@ -259,16 +286,12 @@ func (h *hub) follow(l *link, e *wire.Envelope) {
 		}
 		// Another incarnation of the entity's events: what the ring holds is no longer history,
 		// and whoever follows it asks for a fresh state.
-		h.fans = append(h.fans[:i], h.fans[i+1:]...)
-		have.ring.Close()
-		for i := range have.shares {
-			have.shares[i].markClosed(h.edge.workers[i], have)
-		}
+		h.giveUp(i)
 		break
 	}
 	if f == nil {
 		f = &fan{
-			audience: e.Audience, presence: l.presence, transport: l.transport, epoch: e.Epoch,
+			audience: e.Audience, presence: l.presence, transport: l.transport, epoch: e.Epoch, owner: e.Number,
 			ring:   ring.New(h.edge.budget, h.edge.memory.Ring, max(e.Until, e.Revision)),
 			shares: make([]share, len(h.edge.workers)),
 		}

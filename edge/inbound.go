@@ -189,7 +189,8 @@ func (in *inbound) request(f *wire.ClientFrame, within bool) error {
 	case len(f.Data) > limits.CommandData:
 		in.reject(f.ID, wire.CodeTooLarge, "the data is too large")
 		return nil
-	case !in.ask(f.ID):
+	}
+	if in.hold(len(f.Data)); !in.ask(f.ID) {
 		in.reject(f.ID, wire.CodeOverloaded, "too many commands and queries have no answer yet")
 		return nil
 	}

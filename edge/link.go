@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +26,6 @@ type link struct {
 	hub       *hub
 	worker    *worker
 	transport transport
-	number    uint64
 	conn      string // never logged
 	sub       *subject
 	watch     bool
@@ -39,7 +39,11 @@ type link struct {
 	queued atomic.Bool   // on its worker's list
 	ending atomic.Bool   // final is set: what the client sends is not looked at any more
 
+	tenure *tenure     // nil where owners are not told of
+	away   atomic.Bool // there is no owner: what is sent waits for one
+
 	sendMu sync.Mutex // held over Send, which does not wait, so that numbers arrive in order
+	number uint64     // of the attachment; changed with hub.mu held as well
 	sent   uint64     // number of the link's last envelope
 
 	// Guarded by hub.mu.
@@ -58,7 +62,7 @@ type link struct {
 	mu         sync.Mutex
 	inbox      []item
 	pong       []byte // the latest ping's answer, nil when there is none to send
-	unanswered []uint64
+	unanswered []unanswered
 	final      *final // the link's last bytes
 	gone       bool   // nothing is taken any more
 	waitCount  int    // frames in inbox, now and held, without the free ones
@@ -159,21 +163,29 @@ func (v *verdict) problem() *problem {
 	return p
 }
 
-// send numbers e and sends it to the owner.
+// send numbers e and sends it to the owner. Where another owner may come, what the link cannot do without is kept for that one.
 func (l *link) send(e *wire.Envelope) error { return l.sendAt(time.Now(), e) }
 
 func (l *link) sendAt(now time.Time, e *wire.Envelope) error {
-	e.Category, e.ID = l.hub.category, l.hub.id
-	e.Edge, e.Link, e.Conn = l.edge.name, l.number, l.conn
 	e.Sent = l.edge.wall(now).UnixMicro()
 	l.sendMu.Lock()
 	defer l.sendMu.Unlock()
-	e.Number = l.sent + 1
-	if err := l.edge.bus.Send(l.hub.lane, l.hub.owner, e); err != nil {
-		return err
+	l.address(e)
+	if l.tenure != nil {
+		if l.keep(e); l.away.Load() {
+			return nil
+		}
 	}
-	l.sent++
-	return nil
+	e.Number = l.sent + 1
+	err := l.edge.bus.Send(l.hub.lane, l.hub.owner, e)
+	switch {
+	case err == nil:
+		l.sent++
+	case l.tenure != nil && e.Kind != wire.KindAttach && e.Kind != wire.KindDetach:
+		l.lose()
+		return nil
+	}
+	return err
 }
 
 // push hands the link an item. It is called within hub.mu where the item has a place in a ring.
@@ -226,15 +238,15 @@ func (l *link) discount(frames, bytes int) {
 func (l *link) ask(id uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, have := range l.unanswered {
-		if have == id {
+	for i := range l.unanswered {
+		if l.unanswered[i].id == id {
 			return true
 		}
 	}
 	if len(l.unanswered) >= l.edge.limits.Unanswered {
 		return false
 	}
-	l.unanswered = append(l.unanswered, id)
+	l.unanswered = append(l.unanswered, unanswered{id: id})
 	return true
 }
 
@@ -249,9 +261,10 @@ func (l *link) mayRepeat(id uint64) bool {
 func (l *link) answered(id uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, have := range l.unanswered {
-		if have == id { // most often the first
-			l.unanswered = append(l.unanswered[:i], l.unanswered[i+1:]...)
+	for i := range l.unanswered {
+		if l.unanswered[i].id == id { // most often the first
+			l.drop(&l.unanswered[i])
+			l.unanswered = slices.Delete(l.unanswered, i, i+1)
 			break
 		}
 	}
@@ -308,12 +321,19 @@ func (l *link) abandon() {
 func (l *link) remove() {
 	member := l.edge.leave(l)
 	l.isGone()
+	if l.tenure != nil {
+		l.edge.recovery.forget(l)
+	}
 	l.worker.ended()
 	l.edge.subjects.leave(l.sub)
 	l.mu.Lock()
 	l.gone = true
 	l.edge.count.private.Add(-int64(l.waitBytes))
+	for i := range l.unanswered {
+		l.drop(&l.unanswered[i])
+	}
 	l.inbox, l.pong, l.unanswered = nil, nil, nil
+	l.makeRoom()
 	why := "closed by the client"
 	if l.final != nil && l.final.code != "" {
 		why = l.final.code

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,7 @@ type fakeClient struct {
 	acked       uint64
 	heard       int  // number of the last message
 	undisturbed bool // the link never blocked, so that nothing may be missing
+	moved       bool // owners have been lost, and messages with them
 	ended       string
 }
 
@@ -44,6 +46,8 @@ type world struct {
 	made    int  // clients
 	said    int  // messages to everybody
 	roomy   bool // rings keep everything
+	moving  *moving
+	away    bool // there is no owner, or none that is heard
 }
 
 type fataler interface{ Fatalf(string, ...any) }
@@ -138,7 +142,7 @@ func (c *fakeClient) look(t *rapid.T) {
 			case f.By == "m-"+c.conn[:8]:
 				t.Fatalf("%s: got its own signal", c.conn)
 			case f.By != "":
-			case m.N <= c.heard || (c.undisturbed && c.heard > 0 && m.N != c.heard+1):
+			case m.N <= c.heard || (c.undisturbed && !c.moved && c.heard > 0 && m.N != c.heard+1):
 				t.Fatalf("%s: message %d after %d", c.conn, m.N, c.heard)
 			case c.undisturbed && m.Rev != c.rev:
 				t.Fatalf("%s: message sent at %d comes at %d", c.conn, m.Rev, c.rev)
@@ -155,12 +159,16 @@ func (c *fakeClient) look(t *rapid.T) {
 }
 
 func (w *world) join(t *rapid.T, query string, rev uint64, room int) {
+	if w.away {
+		t.Skip("nobody answers")
+	}
 	w.made++
 	c := &fakeClient{
 		kind: rapid.SampledFrom([]kind{socket, socket, events, polls}).Draw(t, "kind"),
 		edge: w.edge, conn: conn(w.made), socket: edge.NewFakeSocket(), rev: rev, heard: w.said,
 	}
 	c.undisturbed = room == unlimited && w.roomy && c.kind != polls
+	c.moved = w.moving != nil
 	c.socket.Allow(room)
 	if err := c.open(t.Context(), query); err != nil {
 		t.Fatal(err)
@@ -192,26 +200,43 @@ func text(frames string) []byte {
 // every event after the revision it knows, in order and once, or a fresh state, its own
 // acknowledgements after the events they cover, and messages in their place.
 func TestLinksGetWhatIsPromised(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { rapid.Check(bubbled{t}, drive) })
+	synctest.Test(t, func(t *testing.T) {
+		rapid.Check(bubbled{t}, func(t *rapid.T) { drive(t, nil) })
+	})
+}
+
+// TestLinksNoticeNoChangeOfOwner does so while owners are lost with what they did last, and others come.
+func TestLinksNoticeNoChangeOfOwner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rapid.Check(bubbled{t}, func(t *rapid.T) { drive(t, &moving{}) })
+	})
 }
 
 // bubbled hides from rapid that there is a deadline, which nobody may ask for in a bubble.
 type bubbled struct{ *testing.T }
 
-func drive(t *rapid.T) {
+func drive(t *rapid.T, m *moving) {
 	b := localbus.New()
 	ring := rapid.SampledFrom([]int{2 << 10, 16 << 10, 16 << 20}).Draw(t, "ring")
-	e, err := edge.New(edge.Config{
+	config := edge.Config{
 		Bus: b, Verifier: tokens{}, Categories: []edge.Category{{Name: "room"}}, Partitions: partitions, Workers: 2,
 		Memory: edge.Memory{
 			Ring:   ring,
 			Behind: rapid.SampledFrom([]int{1 << 10, 8 << 10, 1 << 20}).Draw(t, "behind"),
 		},
-	})
+	}
+	if m != nil {
+		routed(m)(&config)
+		config.Timing.Owner, config.Timing.Welcome = time.Hour, time.Hour
+	}
+	e, err := edge.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{edge: e, owner: newOwner(t, b), roomy: ring == 16<<20}
+	w := &world{edge: e, owner: newOwner(t, b), roomy: ring == 16<<20, moving: m}
+	if m != nil {
+		m.owner, w.owner.ledger = w.owner, true
+	}
 	w.owner.tooFar = rapid.Bool().Draw(t, "too far")
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
@@ -219,6 +244,11 @@ func drive(t *rapid.T) {
 	defer func() { cancel(); <-done }()
 	synctest.Wait()
 	t.Repeat(w.actions())
+	if m != nil {
+		m.move()
+		w.away = false
+		time.Sleep(5 * time.Second) // of the bubble
+	}
 	for _, c := range w.clients {
 		c.socket.Allow(unlimited)
 	}
@@ -235,7 +265,7 @@ func drive(t *rapid.T) {
 }
 
 func (w *world) actions() map[string]func(*rapid.T) {
-	return map[string]func(*rapid.T){
+	all := map[string]func(*rapid.T){
 		"publish": func(t *rapid.T) {
 			size := rapid.SampledFrom([]int{1, 100, 3000}).Draw(t, "size")
 			w.owner.publish("room", "1", rapid.IntRange(1, 30).Draw(t, "count"), `"`+string(filler(size))+`"`)
@@ -315,10 +345,16 @@ func (w *world) actions() map[string]func(*rapid.T) {
 				synctest.Wait()
 			}
 			for _, c := range w.clients {
-				c.look(t)
+				if c.kind != polls || !w.away { // whom nobody answers
+					c.look(t)
+				}
 			}
 		},
 	}
+	if w.moving != nil {
+		maps.Copy(all, w.movingActions())
+	}
+	return all
 }
 
 func filler(n int) []byte {

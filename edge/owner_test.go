@@ -29,6 +29,9 @@ type owner struct {
 	tooFar   bool               // backlogs are refused
 	epoch    string             // of all entities
 	acked    uint64             // in welcomes
+	number   uint64             // in welcomes
+	muted    bool               // what it sends is lost
+	ledger   bool               // a command is carried out once, and a link that is not attached is told so
 }
 
 type entity struct {
@@ -36,6 +39,8 @@ type entity struct {
 	events       []*wire.Envelope
 	links        map[string]*attached // by edge and link
 	subs         map[string]string    // conn → sub
+	done         map[string]uint64    // revisions of what was carried out, by conn and command
+	since        map[string]uint64    // from where on each edge and audience was sent everything
 }
 
 type attached struct {
@@ -47,6 +52,7 @@ type attached struct {
 	audience string
 	watch    bool
 	presence bool
+	sender   bool
 }
 
 // cleaner is a *testing.T or *rapid.T.
@@ -124,14 +130,19 @@ func (o *owner) entity(category, id string) *entity {
 	k := category + "/" + id
 	n := o.entities[k]
 	if n == nil {
-		n = &entity{category: category, id: id, links: map[string]*attached{}, subs: map[string]string{}}
+		n = &entity{
+			category: category, id: id, links: map[string]*attached{}, subs: map[string]string{},
+			done: map[string]uint64{}, since: map[string]uint64{},
+		}
 		o.entities[k] = n
 	}
 	return n
 }
 
 func (o *owner) send(n *entity, edge string, e *wire.Envelope) {
-	e.Category, e.ID = n.category, n.id
+	if e.Category, e.ID = n.category, n.id; o.muted {
+		return
+	}
 	_ = o.bus.Send("default", bus.Edge(edge), e)
 }
 
@@ -156,6 +167,7 @@ func (o *owner) handle(e *wire.Envelope) {
 		return
 	}
 	if a == nil {
+		o.stranger(n, e)
 		return
 	}
 	reply := &wire.Envelope{Link: e.Link, Command: e.Command, Revision: uint64(len(n.events))}
@@ -168,8 +180,8 @@ func (o *owner) handle(e *wire.Envelope) {
 			reply.Kind, reply.Code, reply.Message = wire.KindReject, "invalid", "no"
 			break
 		}
-		o.emit(n, e.Name, e.Data, a.member, e.Command)
-		reply.Kind, reply.Revision = wire.KindAck, uint64(len(n.events))
+		o.carryOut(n, a, e)
+		reply.Kind, reply.Revision = wire.KindAck, n.done[commandOf(e)]
 	case wire.KindQuery:
 		reply.Kind, reply.Data = wire.KindAnswer, e.Data
 	case wire.KindSignal:
@@ -192,6 +204,7 @@ func (o *owner) handle(e *wire.Envelope) {
 	default:
 		return
 	}
+	o.beside(n, a, reply)
 	o.send(n, e.Edge, reply)
 }
 
@@ -218,24 +231,29 @@ func (o *owner) attach(n *entity, key string, e *wire.Envelope) {
 		member = "m-" + e.Conn[:8]
 	}
 	for k, old := range n.links {
-		if old.conn == e.Conn && member != "" {
+		if old.conn == e.Conn && member != "" && old.sender == e.Has(wire.Sender) {
 			o.send(n, old.edge, &wire.Envelope{Kind: wire.KindTerminate, Link: old.link, Code: wire.EndReplaced})
 			delete(n.links, k)
 		}
 	}
 	a := &attached{
 		edge: e.Edge, link: e.Link, number: e.Number, conn: e.Conn, member: member,
-		audience: claims.String("audience"), watch: e.Has(wire.Watch), presence: e.Has(wire.Presence),
+		audience: claims.String("audience"), watch: e.Has(wire.Watch), presence: e.Has(wire.Presence), sender: e.Has(wire.Sender),
 	}
 	n.links[key] = a
+	if e.Has(wire.Reattach) {
+		a.audience = e.Audience
+	}
+	o.fill(n, a, e)
 	w := o.welcome(n, a)
+	w.Flags |= e.Flags & wire.Reattach
 	if e.Has(wire.HasCursor) && e.Epoch == o.epoch && e.Revision <= uint64(len(n.events)) {
 		w.Flags |= wire.Resumed
 		w.Data = nil
 		w.Revision = e.Revision
 	}
 	o.send(n, e.Edge, w)
-	if a.presence {
+	if a.presence && !w.Has(wire.Reattach|wire.Resumed) {
 		o.send(n, e.Edge, &wire.Envelope{Kind: wire.KindPresenceChange, Link: a.link, Data: []byte(`{"count":1}`)})
 	}
 }
@@ -244,7 +262,7 @@ func (o *owner) welcome(n *entity, a *attached) *wire.Envelope {
 	at := uint64(len(n.events))
 	w := &wire.Envelope{
 		Kind: wire.KindWelcome, Flags: wire.Known, Link: a.link, Member: a.member, Audience: a.audience,
-		Epoch: o.epoch, Revision: at, Until: at, Acked: o.acked,
+		Epoch: o.epoch, Revision: at, Until: at, Acked: o.acked, Number: o.number,
 	}
 	if a.watch {
 		if w.Data = o.state; w.Data == nil {

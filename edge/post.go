@@ -22,14 +22,25 @@ type post struct {
 	edge   *Edge
 	lane   string
 	owner  bus.Address
-	number uint64
+	number uint64 // of the attachment; changed with posts.mu held
 	sent   uint64 // number of the last envelope
+	tried  bool   // it was attached under that number
+	asked  bool   // an owner may have some of the frames
 
-	mu      sync.Mutex
-	owed    int    // answers that have not come, with the welcome
-	answers []byte // frames, one a line
-	over    *problem
-	done    chan struct{} // closed when nothing is owed, or over is set
+	mu       sync.Mutex
+	owed     int // answers that have not come, with the welcome
+	welcomed bool
+	frames   []posted
+	answers  []byte // frames, one a line
+	over     *problem
+	done     chan struct{} // closed when nothing is owed, or over is set
+	lost     chan struct{} // holds a token when the owner has ended
+}
+
+// posted is one of the frames.
+type posted struct {
+	env      *wire.Envelope
+	answered bool // or is not sent again
 }
 
 // posts are those under way. Each is a question, so that there are no more than those.
@@ -39,21 +50,31 @@ type posts struct {
 	by   map[uint64]*post
 }
 
-// begin makes a post that wants so many answers.
-func (e *Edge) begin(q *question, answers int) *post {
+// begin makes a post of frames.
+func (e *Edge) begin(q *question, f *frames) *post {
 	p := &post{
 		edge: e, lane: q.category.Lane, owner: bus.Owner(q.category.Pool, wire.Partition(q.category.Name, q.id, e.partitions)),
-		owed: answers + 1, done: make(chan struct{}),
+		owed: f.answers + 1, frames: make([]posted, len(f.envelopes)), done: make(chan struct{}), lost: make(chan struct{}, 1),
 	}
-	e.posts.mu.Lock()
-	defer e.posts.mu.Unlock()
-	if e.posts.by == nil {
-		e.posts.by = make(map[uint64]*post)
+	for i, env := range f.envelopes {
+		p.frames[i].env = env
 	}
-	e.posts.last++
-	p.number = postLink | e.posts.last
-	e.posts.by[p.number] = p
+	p.renumber()
 	return p
+}
+
+// renumber gives the post a number that none has had.
+func (p *post) renumber() {
+	s := &p.edge.posts
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.by == nil {
+		s.by = make(map[uint64]*post)
+	}
+	delete(s.by, p.number)
+	s.last++
+	p.number = postLink | s.last
+	s.by[p.number] = p
 }
 
 // forget gives back what the post holds.
@@ -84,9 +105,19 @@ func (p *post) take(env *wire.Envelope) {
 	o := wire.FrameOptions{}
 	switch env.Kind {
 	case wire.KindWelcome:
-		p.settle()
+		if !p.welcomed {
+			p.welcomed = true
+			p.settle()
+		}
 		return
 	case wire.KindTerminate:
+		if p.edge.recovery != nil && env.Has(wire.Reattach) {
+			select {
+			case p.lost <- struct{}{}:
+			default: // it is known
+			}
+			return
+		}
 		p.end(ended(env))
 		return
 	case wire.KindAck:
@@ -97,7 +128,7 @@ func (p *post) take(env *wire.Envelope) {
 	default:
 		return
 	}
-	if p.over != nil {
+	if p.over != nil || !p.answered(env) {
 		return
 	}
 	before := len(p.answers)
@@ -108,6 +139,21 @@ func (p *post) take(env *wire.Envelope) {
 	p.answers = append(wire.AppendFrame(p.answers, env, o), '\n')
 	p.edge.count.private.Add(int64(len(p.answers) - before))
 	p.settle()
+}
+
+// answered notes which frame env answers, and reports false where all those have been answered. mu is held.
+func (p *post) answered(env *wire.Envelope) bool {
+	for i := range p.frames {
+		f := &p.frames[i]
+		if !f.answered && f.env.Command == env.Command && (f.env.Kind == wire.KindPing) == (env.Kind == wire.KindPong) {
+			switch f.env.Kind {
+			case wire.KindCommand, wire.KindQuery, wire.KindPing:
+				f.answered = true
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // settle notes that an answer has come. mu is held.
@@ -148,31 +194,20 @@ func (q *question) postFrames(ctx context.Context) *problem {
 	if p != nil {
 		return p
 	}
-	post := q.edge.begin(q, frames.answers)
+	post := q.edge.begin(q, frames)
 	defer post.forget()
 	flags := wire.Flags(0)
 	if frames.leave {
 		flags = wire.Leave
 	}
-	if err := post.send(q, &wire.Envelope{Kind: wire.KindAttach, Flags: wire.Sender, Claims: q.claims}); err != nil {
-		return failed(fmt.Errorf("%w: %w", ErrUnavailable, err))
-	}
-	defer func() { _ = post.send(q, &wire.Envelope{Kind: wire.KindDetach, Flags: flags}) }() // see link.close
-	for i, env := range frames.envelopes {
+	for _, env := range frames.envelopes {
 		if env.Kind != wire.KindClaims {
 			q.leaves(env)
 		}
-		if err := post.send(q, env); err != nil {
-			if i == 0 {
-				return failed(fmt.Errorf("%w: %w", ErrUnavailable, err))
-			}
-			return late()
-		}
 	}
-	select {
-	case <-post.done:
-	case <-ctx.Done():
-		return late()
+	defer func() { _ = post.send(q, &wire.Envelope{Kind: wire.KindDetach, Flags: flags}) }() // see link.close
+	if p := post.ask(ctx, q); p != nil {
+		return p
 	}
 	post.mu.Lock()
 	answers, over := post.answers, post.over
@@ -182,18 +217,6 @@ func (q *question) postFrames(ctx context.Context) *problem {
 	}
 	q.w.Header().Set("Cache-Control", "no-store")
 	q.reply(mediaLines, answers)
-	return nil
-}
-
-// send numbers an envelope and sends it to the owner. It belongs to the goroutine of the request.
-func (p *post) send(q *question, env *wire.Envelope) error {
-	env.Category, env.ID, env.Conn = q.category.Name, q.id, q.conn
-	env.Edge, env.Link, env.Number = p.edge.name, p.number, p.sent+1
-	env.Sent = p.edge.clock().UnixMicro()
-	if err := p.edge.bus.Send(p.lane, p.owner, env); err != nil {
-		return err
-	}
-	p.sent++
 	return nil
 }
 

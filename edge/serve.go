@@ -127,6 +127,9 @@ func (e *Edge) admit(t transport, q *request, claims tutti.Claims) (*link, *prob
 		edge: e, worker: e.workers[number%uint64(len(e.workers))], transport: t, number: number,
 		conn: q.conn, sub: sub, watch: q.watch, presence: q.presence, flags: q.flags, terse: q.terse, verdict: make(chan verdict, 1),
 	}
+	if e.recovery != nil {
+		l.tenure = &tenure{}
+	}
 	l.waiting.Store(max(now, 1))
 	l.expires.Store(expiry(claims))
 	l.issued.Store(issued(claims))
@@ -172,17 +175,14 @@ func (e *Edge) attach(ctx context.Context, l *link, q *request, claims tutti.Cla
 		e.log.Error("claims cannot be encoded", "error", err)
 		return verdict{}, refuse(http.StatusInternalServerError, "")
 	}
-	env := &wire.Envelope{Kind: wire.KindAttach, Flags: q.flags, Claims: encoded, Command: q.attempt}
+	env := &wire.Envelope{Kind: wire.KindAttach, Flags: q.flags, Claims: encoded, Command: q.attempt, At: e.clock().UnixMilli()}
 	if q.watch {
 		env.Flags |= wire.Watch
 	}
 	if q.presence {
 		env.Flags |= wire.Presence
 	}
-	if q.cursor != nil {
-		env.Flags |= wire.HasCursor
-		env.Epoch, env.Revision = q.cursor.Epoch, q.cursor.Revision
-	}
+	pointTo(env, q.cursor)
 	if err := l.send(env); err != nil {
 		if !errors.Is(err, bus.ErrNobody) {
 			e.log.Warn("attach could not be sent", "entity", l.hub.entity(), "error", err)

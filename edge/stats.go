@@ -14,6 +14,7 @@ type Stats struct {
 	RingBytes     int64 // of all rings
 	PrivateBytes  int64 // of frames that wait for one link alone
 	Unfinished    int64 // bytes of messages that have come in part
+	Unanswered    int64 // bytes of commands and queries that are kept for another owner
 	Questions     int   // requests that wait for an entity's answer
 	Accepted      int64 // handshakes that were accepted
 	Refused       int64 // handshakes that were refused
@@ -35,7 +36,7 @@ type Stats struct {
 // counters are the parts of Stats that are counted as they happen.
 type counters struct {
 	links, entities                        atomic.Int64
-	private, unfinished                    atomic.Int64
+	private, unfinished, unanswered        atomic.Int64
 	questions                              atomic.Int64
 	accepted, refused                      atomic.Int64
 	framesIn, framesOut                    atomic.Int64
@@ -50,7 +51,7 @@ func (e *Edge) Stats() Stats {
 	return Stats{
 		Links: int(c.links.Load()), Entities: int(c.entities.Load()),
 		Rings: rings, RingBytes: bytes,
-		PrivateBytes: c.private.Load(), Unfinished: c.unfinished.Load(),
+		PrivateBytes: c.private.Load(), Unfinished: c.unfinished.Load(), Unanswered: c.unanswered.Load(),
 		Questions: int(c.questions.Load()),
 		Accepted:  c.accepted.Load(), Refused: c.refused.Load(),
 		FramesIn: c.framesIn.Load(), FramesOut: c.framesOut.Load(),

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ type partition struct {
 	log    *slog.Logger
 	// journal is the partition's log in the hands of this ownership.
 	journal journal.Log
+	number  uint64 // tells it from other ownerships
 
 	filled chan struct{} // holds a token when the open batch has something in it
 	writes chan journal.Snapshot
@@ -84,7 +86,7 @@ type stream struct {
 // newPartition returns the partition for one ownership. What it does ends with p.stop, not with ctx.
 func newPartition(ctx context.Context, n *Node, id journal.Partition, l journal.Log) *partition {
 	p := &partition{
-		node: n, id: id, journal: l,
+		node: n, id: id, journal: l, number: rand.Uint64(),
 		log:      n.cfg.Logger.With("partition", id.String()),
 		meters:   n.meters.hops.of(id.Number),
 		filled:   make(chan struct{}, 1),

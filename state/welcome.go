@@ -104,7 +104,7 @@ func (e *entity) newWelcome(l *link) *wire.Envelope {
 	head := e.live.mark.Revision
 	w := &wire.Envelope{
 		Kind: wire.KindWelcome, Member: l.member.id, Audience: l.member.audience,
-		Epoch: e.epoch(l.member.audience), Revision: head, Until: head,
+		Epoch: e.epoch(l.member.audience), Revision: head, Until: head, Number: e.part.number,
 	}
 	if c := e.live.ledger.find(l.member.id); c != nil {
 		w.Acked = c.recorded

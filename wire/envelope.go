@@ -45,7 +45,7 @@ const (
 // What the owner of an entity sends to an edge, with Sent where it waited for the journal. With Link it is for that link; without, it is for
 // all links of that entity at the edge, or those of Audience with ToGroup.
 const (
-	// KindWelcome: Member, Audience, Epoch, Revision, Acked, Known; Data is the state, absent with
+	// KindWelcome: Member, Audience, Epoch, Revision, Acked, Known; Number tells the owner from those before it; Data is the state, absent with
 	// Resumed. Until is the entity's durable revision; all events up to it that the audience sees
 	// have been sent to this edge before if the edge had a link of that audience.
 	// Refresh marks the answer to KindRefresh, Reattach that to a KindAttach with Reattach: with Resumed, too, the edge has been sent
