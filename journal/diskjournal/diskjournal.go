@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"sync"
 	"sync/atomic"
 
@@ -27,9 +28,17 @@ type Config struct {
 	// IndexBytes is how much of the logs may be without an index before indexing begins (default 4 MiB).
 	// At eight times as much, appends wait.
 	IndexBytes int
+	// ID is what a new journal is called, and what one that is there has to be called: 16 to 32 of A-Z a-z 0-9 _ -. The journals
+	// of a cluster's nodes have one ID. Empty: a new journal gets one at random, and any that is there will do.
+	ID string
 	// Cluster has the partitions replicated on several nodes. Nil: this node is alone, and a partition is made when it is acquired.
 	Cluster *Cluster
 }
+
+var journalID = regexp.MustCompile(`^[A-Za-z0-9_-]{16,32}$`)
+
+// ErrOtherJournal means that a directory has another journal than the one that was asked for.
+var ErrOtherJournal = errors.New("diskjournal: another journal")
 
 func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
@@ -50,6 +59,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MemTableBytes < 64<<10 || c.MemTableBytes > 1<<30 {
 		errs = append(errs, fmt.Errorf("MemTableBytes is %d, not between 64 KiB and 1 GiB", c.MemTableBytes))
+	}
+	if c.ID != "" && !journalID.MatchString(c.ID) {
+		errs = append(errs, fmt.Errorf("ID is %.100q, wanted are 16 to 32 of A-Z a-z 0-9 _ -", c.ID))
 	}
 	if c.IndexBytes < 0 {
 		errs = append(errs, fmt.Errorf("IndexBytes is %d", c.IndexBytes))

@@ -43,8 +43,15 @@ func openStore(fsys vfs.FS, dir string, c Config, fail func(error)) (_ *store, e
 	if s.lock, err = pebble.LockDirectory(dir, fsys); err != nil {
 		return nil, fmt.Errorf("lock the directory (does another process have it open?): %w", err)
 	}
-	if s.witness, err = openWitness(fsys, dir, rand.Text); err != nil {
+	newID := rand.Text
+	if c.ID != "" {
+		newID = func() string { return c.ID }
+	}
+	if s.witness, err = openWitness(fsys, dir, newID); err != nil {
 		return nil, err
+	}
+	if c.ID != "" && s.witness.id != c.ID {
+		return nil, fmt.Errorf("%w: its ID is %s, not %s", ErrOtherJournal, s.witness.id, c.ID)
 	}
 	s.guard = &guard{FS: fsys, dir: dir, witness: s.witness, died: s.died, dead: func() bool { return s.err() != nil }, closing: make(chan struct{})}
 	if err := s.guard.missing(); err != nil {
