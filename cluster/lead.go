@@ -36,7 +36,7 @@ func Lead(nodes []Node, places map[journal.Partition][]journal.NodeID, leaders m
 			partitions = append(partitions, p)
 		}
 	}
-	slices.SortFunc(partitions, comparePartitions)
+	slices.SortFunc(partitions, ComparePartitions)
 	lead := make(map[journal.Partition]journal.NodeID, len(partitions))
 	// load is how full a node would be with one more, as a share of what is its due.
 	load := func(id journal.NodeID) float64 {
@@ -81,6 +81,7 @@ func better(partitions []journal.Partition, choices map[journal.Partition][]jour
 	return best, to, ok
 }
 
-func comparePartitions(a, b journal.Partition) int {
+// ComparePartitions orders partitions by their names.
+func ComparePartitions(a, b journal.Partition) int {
 	return cmp.Or(cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Number, b.Number))
 }

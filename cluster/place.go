@@ -105,6 +105,12 @@ func labelText(labels map[string]string) string {
 	return strings.Join(all, ",")
 }
 
+// Allows reports whether n may hold replicas of the pool.
+func (l *Layout) Allows(n *Node, pool string) bool {
+	rule := l.Pools[pool]
+	return n.holds() && rule.allows(n)
+}
+
 // allows reports whether n has every label that is required.
 func (r *Rule) allows(n *Node) bool {
 	for name, value := range r.Require {

@@ -18,11 +18,13 @@ var Members = tutti.NewCategory("tutti-cluster",
 	tutti.OnCommand(remove, tutti.Name("remove")),
 	tutti.OnCommand(apply, tutti.Name("apply")),
 	tutti.OnCommand(lay, tutti.Name("lay")),
+	tutti.OnCommand(finish, tutti.Name("finish")),
 	tutti.OnEvent(func(r *Registry, e Founded) { *r = Registry{Cluster: e.Cluster, Journal: e.Journal} }, tutti.Name("founded")),
 	tutti.OnEvent((*Registry).put, tutti.Name("joined")),
 	tutti.OnEvent((*Registry).drop, tutti.Name("removed")),
 	tutti.OnEvent(func(r *Registry, e Applied) { r.Layout = e.Layout }, tutti.Name("applied")),
-	tutti.OnEvent((*Registry).addPool, tutti.Name("laid")),
+	tutti.OnEvent((*Registry).putPool, tutti.Name("laid")),
+	tutti.OnEvent((*Registry).finishPool, tutti.Name("finished")),
 )
 
 // MembersID is the ID of the only entity of Members.
@@ -53,13 +55,6 @@ type Registry struct {
 	Pools   []Pool         `json:"pools"` // by name
 	// Keys are those with which nodes have joined, by ID, so that one whose answer was lost joins once.
 	Keys map[journal.NodeID]string `json:"keys,omitempty"`
-}
-
-// Pool is a pool that was laid out.
-type Pool struct {
-	Name       string         `json:"name"`
-	Partitions int            `json:"partitions"`
-	Home       journal.NodeID `json:"home"` // the node that makes its partitions; no other one does
 }
 
 // Found begins a cluster with its first node, whose journal names it. A cluster that was founded so stays as it is. The reply
@@ -97,10 +92,6 @@ type Remove struct{ Name string }
 // Apply puts another layout in place of the present one.
 type Apply struct{ Layout Layout }
 
-// Lay says that there is a pool, whose partitions the node Home makes unless the pool is known: then the Home that is known
-// does. The reply is the Pool.
-type Lay struct{ Pool Pool }
-
 // Founded is what Found stored.
 type Founded struct{ Cluster, Journal string }
 
@@ -115,9 +106,6 @@ type Removed struct{ ID journal.NodeID }
 
 // Applied is the layout from then on.
 type Applied struct{ Layout Layout }
-
-// Laid is a pool that there is from then on.
-type Laid struct{ Pool Pool }
 
 func found(t *tutti.Turn[Registry], c Found) error {
 	r := t.State()
@@ -236,38 +224,6 @@ func apply(t *tutti.Turn[Registry], c Apply) error {
 	return nil
 }
 
-func lay(t *tutti.Turn[Registry], c Lay) error {
-	r := t.State()
-	i, known := slices.BinarySearchFunc(r.Pools, c.Pool.Name, func(p Pool, name string) int { return compareNames(p.Name, name) })
-	switch {
-	case known && r.Pools[i].Partitions != c.Pool.Partitions:
-		return tutti.Reject(CodeOtherLayout, "the pool was made with another number of partitions")
-	case known:
-		t.Reply(r.Pools[i])
-		return nil
-	case c.Pool.Name == "" || c.Pool.Partitions < 1 || c.Pool.Partitions > 4096 || r.Node(c.Pool.Home) == nil || len(r.Pools) >= MaxPools:
-		return tutti.Reject(CodeInvalid, "a pool has a name, 1 to 4096 partitions and a node that makes them")
-	}
-	then := *r
-	then.Pools = append(slices.Clone(r.Pools), c.Pool)
-	if err := then.placeable(); err != nil {
-		return tutti.Reject(CodeCannotPlace, err.Error())
-	}
-	t.Emit(Laid(c))
-	t.Reply(c.Pool)
-	return nil
-}
-
-func compareNames(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
 // Node returns the node of that ID, or nil.
 func (r *Registry) Node(id journal.NodeID) *Node {
 	if i, ok := r.find(id); ok {
@@ -288,17 +244,6 @@ func (r *Registry) Named(name string) *Node {
 		}
 	}
 	return nil
-}
-
-// Partitions returns the partitions of all pools.
-func (r *Registry) Partitions() []journal.Partition {
-	var all []journal.Partition
-	for _, pool := range r.Pools {
-		for i := range pool.Partitions {
-			all = append(all, journal.Partition{Pool: pool.Name, Number: i})
-		}
-	}
-	return all
 }
 
 // Place returns where all partitions belong: see Layout.Place.
@@ -352,11 +297,6 @@ func (r *Registry) put(e Joined) {
 func (r *Registry) drop(e Removed) {
 	r.Nodes = slices.DeleteFunc(r.Nodes, func(n Node) bool { return n.ID == e.ID })
 	delete(r.Keys, e.ID)
-}
-
-func (r *Registry) addPool(e Laid) {
-	i, _ := slices.BinarySearchFunc(r.Pools, e.Pool.Name, func(p Pool, name string) int { return compareNames(p.Name, name) })
-	r.Pools = slices.Insert(r.Pools, i, e.Pool)
 }
 
 func (n *Node) equal(o *Node) bool {

@@ -92,8 +92,25 @@ func TestLay(t *testing.T) {
 	tuttitest.Given(t, cluster.Members, threeNodes()...).When(again).ThenRejects(cluster.CodeOtherLayout)
 	other := cluster.Pool{Name: "a", Partitions: 4, Home: 3}
 	tuttitest.Given(t, cluster.Members, threeNodes()...).When(cluster.Lay{Pool: other}).Then(cluster.Laid{Pool: other})
+	us := cluster.Applied{Layout: cluster.Layout{Pools: map[string]cluster.Rule{"a": {Require: map[string]string{"region": "us"}}}}}
+	elsewhere := other
+	elsewhere.Home = 1
+	tuttitest.Given(t, cluster.Members, append(threeNodes(), us)...).When(cluster.Lay{Pool: elsewhere}).ThenRejects(cluster.CodeCannotPlace)
+	tuttitest.Given(t, cluster.Members, append(threeNodes(), us)...).When(cluster.Lay{Pool: other}).Then(cluster.Laid{Pool: other})
 	other.Home = 9
 	tuttitest.Given(t, cluster.Members, threeNodes()...).When(cluster.Lay{Pool: other}).ThenRejects(cluster.CodeInvalid)
+}
+
+// TestFinish: a pool gets another home only while the first one has not made it, and is none any more.
+func TestFinish(t *testing.T) {
+	tuttitest.Given(t, cluster.Members, threeNodes()...).When(cluster.Finish{Pool: "default", Home: 1}).Then(cluster.Finished{Pool: "default"})
+	tuttitest.Given(t, cluster.Members, threeNodes()...).When(cluster.Finish{Pool: "default", Home: 2}).ThenRejects(cluster.CodeInvalid)
+	made := append(threeNodes(), cluster.Finished{Pool: "default"})
+	tuttitest.Given(t, cluster.Members, made...).When(cluster.Finish{Pool: "default", Home: 1}).Then()
+	again := cluster.Lay{Pool: cluster.Pool{Name: "default", Partitions: 16, Home: 2}}
+	tuttitest.Given(t, cluster.Members, append(threeNodes(), cluster.Removed{ID: 1})...).When(again).Then(cluster.Laid(again))
+	tuttitest.Given(t, cluster.Members, append(made, cluster.Removed{ID: 1})...).When(again).Then().
+		ThenReply(cluster.Pool{Name: "default", Partitions: 16, Home: 1, Made: true})
 }
 
 func TestRegistry(t *testing.T) {
