@@ -48,6 +48,10 @@ type Config struct {
 	// is measured without it, so that setting the clock breaks no link.
 	Clock func() time.Time
 
+	// Mirror returns where the state node of the same process answers for entities of a partition that another node owns, and false when
+	// it does not: what may be older than what is stored is asked there. Nil: nowhere.
+	Mirror func(pool string, partition int) (bus.Address, bool)
+
 	// Online says who may ask which subjects are online, and tells the directory of this edge's.
 	Online Online
 

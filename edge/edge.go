@@ -60,6 +60,7 @@ type Edge struct {
 	recovery     *recovery // nil: nobody tells of owners that come
 	bound        ticketCache
 	asks         asks
+	mirror       func(pool string, partition int) (bus.Address, bool)
 
 	// opening is held while a link is added, for writing when the edge begins to drain: afterwards
 	// no link comes.
@@ -89,7 +90,7 @@ func New(c Config) (*Edge, error) {
 	}
 	e := &Edge{
 		name: c.Name, bus: c.Bus, verifier: c.Verifier, partitions: c.Partitions, log: c.Logger, clock: c.Clock, ownClock: ownClock,
-		limits: c.Limits, timing: c.Timing, memory: c.Memory, online: c.Online,
+		limits: c.Limits, timing: c.Timing, memory: c.Memory, online: c.Online, mirror: c.Mirror,
 		categories: make(map[string]Category), origins: make(map[string]bool),
 		start: time.Now(), budget: ring.NewBudget(c.Memory.Rings), buffers: newBuffers(),
 		ready: make(chan struct{}), seed: maphash.MakeSeed(), terminations: newTerminations(),
@@ -262,7 +263,8 @@ func (e *Edge) links() []*link {
 // take delivers what comes over the bus.
 func (e *Edge) take(env *wire.Envelope) {
 	switch {
-	case env.Kind == wire.KindResult || env.Kind == wire.KindSight:
+	case env.Kind == wire.KindResult || env.Kind == wire.KindSight,
+		env.Link == 0 && (env.Kind == wire.KindAnswer || env.Kind == wire.KindReject):
 		e.asks.take(env)
 		return
 	case env.Link&postLink != 0:
@@ -296,6 +298,7 @@ func (e *Edge) enter(l *link, category Category, id string) {
 	if h == nil {
 		h = &hub{
 			edge: e, category: category.Name, id: id, lane: category.Lane,
+			pool:  category.Pool,
 			owner: bus.Owner(category.Pool, wire.Partition(category.Name, id, e.partitions)),
 			links: make(map[uint64]*link, 1),
 		}

@@ -3,6 +3,7 @@ package edge
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tutti-rt/tutti/bus"
 	"github.com/tutti-rt/tutti/edge/internal/ring"
@@ -18,7 +19,9 @@ type hub struct {
 	edge         *Edge
 	category, id string
 	lane         string
+	pool         string
 	owner        bus.Address
+	seen         atomic.Uint64 // the newest revision that a client may have seen
 
 	mu       sync.Mutex
 	links    map[uint64]*link
@@ -43,6 +46,9 @@ func (h *hub) take(e *wire.Envelope) {
 }
 
 func (h *hub) deliver(e *wire.Envelope) {
+	if e.Revision > h.seen.Load() {
+		h.seen.Store(e.Revision)
+	}
 	if e.Link == 0 {
 		h.toAll(e)
 		return

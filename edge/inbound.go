@@ -205,6 +205,9 @@ func (in *inbound) request(f *wire.ClientFrame, within bool) error {
 			e.Flags |= wire.Trace
 		}
 	}
+	if f.Type == wire.TypeQuery && in.toMirror(f, e) {
+		return nil
+	}
 	return in.forward(e, f.Data)
 }
 
@@ -234,11 +237,11 @@ func (in *inbound) forward(e *wire.Envelope, data []byte) error {
 }
 
 // reject answers a command or query that the owner does not get.
-func (in *inbound) reject(id uint64, code, message string) {
+func (l *link) reject(id uint64, code, message string) {
 	e := &wire.Envelope{Kind: wire.KindReject, Command: id, Code: code, Message: message}
-	in.hub.mu.Lock()
-	defer in.hub.mu.Unlock()
-	in.pushFrame(in.here(), e, wire.FrameOptions{})
+	l.hub.mu.Lock()
+	defer l.hub.mu.Unlock()
+	l.pushFrame(l.here(), e, wire.FrameOptions{})
 }
 
 // refreshBurst is ten auth frames, each of which costs 60: the rate of the bucket is per minute.

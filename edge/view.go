@@ -20,10 +20,15 @@ func (q *question) view(ctx context.Context) *problem {
 	if p := q.charge(1, 0); p != nil {
 		return p
 	}
+	fresh, ok := parseFreshness(q.r.URL.Query())
+	if !ok {
+		return refuse(http.StatusBadRequest, "consistency has to be linearizable, session or eventual, and max_age_ms an integer from 0 to 2^53-1")
+	}
+	if q.cursor != nil {
+		fresh.revision = q.cursor.Revision
+	}
 	q.awaitNothing()
-	got, err := q.edge.ask(ctx, q.category, q.id, &wire.Envelope{
-		Kind: wire.KindView, Claims: q.claims, Data: []byte(has(q.r.Header)),
-	})
+	got, err := q.look(ctx, fresh)
 	switch {
 	case err != nil:
 		return failed(err)
@@ -33,12 +38,26 @@ func (q *question) view(ctx context.Context) *problem {
 	h := q.w.Header()
 	h.Set("ETag", `"`+wire.Cursor{Epoch: got.Epoch, Revision: got.Revision}.String()+`"`)
 	h.Set("Cache-Control", "private, no-cache")
+	sayAge(h, got)
 	if got.Has(wire.Resumed) {
 		q.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
 	q.reply(mediaJSON, got.Data)
 	return nil
+}
+
+// look asks for the view, a mirror where that may answer.
+func (q *question) look(ctx context.Context, fresh freshness) (*wire.Envelope, error) {
+	env := wire.Envelope{Kind: wire.KindView, Claims: q.claims, Data: []byte(has(q.r.Header))}
+	if fresh.weak() {
+		weak := env
+		fresh.mark(&weak)
+		if got, ok := q.edge.askMirror(ctx.Done(), q.category, q.id, &weak); ok {
+			return got, nil
+		}
+	}
+	return q.edge.ask(ctx, q.category, q.id, &env)
 }
 
 // maxEntityTags is how many entity tags of a request are looked at.

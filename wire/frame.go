@@ -45,6 +45,9 @@ func AppendFrame(dst []byte, e *Envelope, o FrameOptions) []byte {
 		dst = appendUint(dst, `{"type":"answer","id":`, e.Command)
 		dst = appendUint(dst, `,"rev":`, e.Revision)
 		dst = appendRaw(dst, `,"data":`, e.Data)
+		if e.Has(Mirrored) {
+			dst = appendInt(dst, `,"age_ms":`, (e.Spent+999)/1000)
+		}
 	case KindMessage:
 		dst = appendText(dst, `{"type":"message","name":`, e.Name)
 		dst = appendRaw(dst, `,"data":`, e.Data)
