@@ -140,6 +140,9 @@ func (w *follower) show(to Cursor) error {
 		page.Behind = uint64(end - to.Offset)
 	}
 	w.items, w.bytes, w.since = nil, 0, to
+	if len(page.Items) > 0 && page.Behind > 0 {
+		w.items = make([]Item, 0, len(page.Items)) // the next page is like this one
+	}
 	if !w.yield(page) {
 		return errLeft
 	}
