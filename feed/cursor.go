@@ -13,7 +13,7 @@ import (
 // Cursor is a place in the log of one partition: behind the batch at Offset, and behind so many events of the batch that
 // follows it. Each place has one cursor. The zero Cursor stands for the beginning of whatever log it is used with.
 type Cursor struct {
-	Journal   string // the ID of the journal
+	Journal   string // what names the logs: the journal's ID, or what stands for LocalConfig.Identity
 	Partition journal.Partition
 	Offset    journal.Offset // 0: before the first batch
 	Index     int            // fewer than that batch has
@@ -21,6 +21,7 @@ type Cursor struct {
 
 // Bounds of what is parsed.
 const (
+	minID           = 16
 	maxCursorBytes  = 128
 	maxPartitions   = 4096
 	maxIndex        = 1<<31 - 1
@@ -88,7 +89,7 @@ func parseCursor(s string) (c Cursor, err error) {
 // checkHead checks what all text forms begin with.
 func checkHead(id, pool string) error {
 	switch {
-	case len(id) < 16 || !wire.ValidEpoch(id):
+	case len(id) < minID || !wire.ValidEpoch(id):
 		return fmt.Errorf("%q is no journal's ID", id)
 	case !wire.ValidCategory(pool):
 		return fmt.Errorf("%q is no pool", pool)

@@ -40,7 +40,6 @@ type HandlerConfig struct {
 
 // Layout is what a consumer has to know of a node's partitions.
 type Layout struct {
-	Journal    string            `json:"journal"`    // the ID
 	Partitions int               `json:"partitions"` // of each pool
 	Pools      map[string]string `json:"pools"`      // by category
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -174,42 +175,78 @@ func TestHandlerDrains(t *testing.T) {
 // stalled is a response that takes so many bytes and then none until its deadline.
 type stalled struct {
 	http.ResponseWriter
-	room     int
+	room    int
+	changed chan struct{} // gets a value when the deadline is another one
+
+	mu       sync.Mutex
 	deadline time.Time
+}
+
+func newStalled(room int) *stalled {
+	return &stalled{ResponseWriter: httptest.NewRecorder(), room: room, changed: make(chan struct{}, 100)}
 }
 
 func (s *stalled) Write(p []byte) (int, error) {
 	if s.room -= len(p); s.room >= 0 {
 		return len(p), nil
 	}
-	time.Sleep(time.Until(s.deadline))
-	return 0, context.DeadlineExceeded
+	for {
+		s.mu.Lock()
+		left := time.Until(s.deadline)
+		s.mu.Unlock()
+		if left <= 0 {
+			return 0, context.DeadlineExceeded
+		}
+		select {
+		case <-time.After(left):
+		case <-s.changed:
+		}
+	}
 }
 
 func (s *stalled) SetWriteDeadline(t time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.deadline = t
+	s.changed <- struct{}{}
 	return nil
 }
 func (s *stalled) SetReadDeadline(time.Time) error { return nil }
 func (s *stalled) Flush()                          {}
 
-// TestHandlerLeavesWhoDoesNotRead ends a stream that takes nothing for a minute, of which no more is read than it took.
+// TestHandlerLeavesWhoDoesNotRead ends a stream that takes nothing for a minute, or for a second when the node ends. No more is read than it took.
 func TestHandlerLeavesWhoDoesNotRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		j := memjournal.New()
-		w := newWriter(t, j, p0)
-		for range 2000 {
-			w.append(w.record(lobby, "said"))
-		}
-		read := 0
-		h := feed.NewHandler(feed.HandlerConfig{Source: feed.NewLocal(counted{j, &read}, feed.LocalConfig{PageItems: 100}), Layout: layout})
-		mux := http.NewServeMux()
-		h.Register(mux)
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/admin/v1/events?pool=default&partition=0", nil)
-		start := time.Now()
-		mux.ServeHTTP(&stalled{ResponseWriter: httptest.NewRecorder(), room: 50_000}, r)
-		if time.Since(start) != time.Minute || read > 600 {
-			t.Errorf("the stream ended after %v, %d batches were read", time.Since(start), read)
-		}
-	})
+	for _, drains := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			j := memjournal.New()
+			w := newWriter(t, j, p0)
+			for range 2000 {
+				w.append(w.record(lobby, "said"))
+			}
+			read := 0
+			h := feed.NewHandler(feed.HandlerConfig{Source: feed.NewLocal(counted{j, &read}, feed.LocalConfig{PageItems: 100}), Layout: layout})
+			mux := http.NewServeMux()
+			h.Register(mux)
+			ended := make(chan struct{})
+			start := time.Now()
+			go func() {
+				defer close(ended)
+				mux.ServeHTTP(newStalled(50_000), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/admin/v1/events?pool=default&partition=0", nil))
+			}()
+			synctest.Wait()
+			want := time.Minute
+			if drains {
+				ctx, drain := context.WithCancel(t.Context())
+				drain()
+				want = time.Second
+				if err := h.Run(ctx); err != nil || time.Since(start) != want {
+					t.Errorf("Run = %v after %v", err, time.Since(start))
+				}
+			}
+			<-ended
+			if time.Since(start) != want || read > 600 {
+				t.Errorf("the stream ended after %v, want %v; %d batches were read", time.Since(start), want, read)
+			}
+		})
+	}
 }

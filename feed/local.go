@@ -3,17 +3,20 @@ package feed
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"iter"
 	"time"
 
 	"github.com/tutti-rt/tutti/journal"
+	"github.com/tutti-rt/tutti/wire"
 )
 
 // Replicas is what this node has of a journal: every store of this module.
 type Replicas interface {
-	// ID names the journal: the same on every node that holds replicas of its logs.
+	// ID names the journal.
 	ID() string
 	// Replica returns what is here of p, whoever owns it, or journal.ErrNoReplica.
 	Replica(ctx context.Context, p journal.Partition) (journal.Replica, error)
@@ -21,6 +24,8 @@ type Replicas interface {
 
 // LocalConfig says how logs are read. Zero fields mean the defaults named there.
 type LocalConfig struct {
+	// Identity is what cursors name the logs by (default: the journal's ID). All nodes that hold replicas of them have the same.
+	Identity  string
 	PageItems int // of one page at most (default 1,000)
 	PageBytes int // of the data in one page, after which no further item is added (default 1 MiB)
 	// Heartbeat is how often a page comes although nothing happens (default 10 s).
@@ -32,6 +37,7 @@ type LocalConfig struct {
 // Local is the Source that reads the replicas of its own node.
 type Local struct {
 	replicas Replicas
+	id       string // in cursors
 	config   LocalConfig
 }
 
@@ -43,7 +49,16 @@ func NewLocal(r Replicas, c LocalConfig) *Local {
 	c.PageBytes = cmp.Or(max(c.PageBytes, 0), 1<<20)
 	c.Heartbeat = cmp.Or(max(c.Heartbeat, 0), 10*time.Second)
 	c.Await = cmp.Or(max(c.Await, 0), 5*time.Second)
-	return &Local{r, c}
+	return &Local{r, identity(cmp.Or(c.Identity, r.ID())), c}
+}
+
+// identity returns what stands for any text in cursors: the text itself where it may.
+func identity(text string) string {
+	if len(text) >= minID && wire.ValidEpoch(text) {
+		return text
+	}
+	sum := sha256.Sum256([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
 // End returns the place at the end of what is here of p.
@@ -52,7 +67,7 @@ func (l *Local) End(ctx context.Context, p journal.Partition) (Cursor, error) {
 	if err != nil {
 		return Cursor{}, fmt.Errorf("end of %s: %w", p, err)
 	}
-	return Cursor{Journal: l.replicas.ID(), Partition: p, Offset: r.End()}, nil
+	return Cursor{Journal: l.id, Partition: p, Offset: r.End()}, nil
 }
 
 // Pages yields what is here of p behind the cursor. Beside the page that the caller has, a follower holds what its
@@ -75,13 +90,12 @@ func (l *Local) begin(ctx context.Context, p journal.Partition, after Cursor, f 
 	if err := f.Check(); err != nil {
 		return nil, err
 	}
-	id := l.replicas.ID()
 	if after.IsZero() {
-		after = Cursor{Journal: id, Partition: p}
+		after = Cursor{Journal: l.id, Partition: p}
 	}
 	switch {
-	case after.Journal != id:
-		return nil, fmt.Errorf("%w: %s, this is %s", ErrOtherJournal, after.Journal, id)
+	case after.Journal != l.id:
+		return nil, fmt.Errorf("%w: %s, this is %s", ErrOtherJournal, after.Journal, l.id)
 	case after.Partition != p:
 		return nil, fmt.Errorf("%w: %s", ErrOtherPartition, after.Partition)
 	case after.Index < 0:

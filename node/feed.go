@@ -11,13 +11,13 @@ import (
 )
 
 // makeFeed returns what serves the journal's events to the operator's consumers; nil when the journal has no replicas to be read
-// beside their owners.
-func (n *Node) makeFeed(log journal.Journal) *feed.Handler {
+// beside their owners. All nodes that hold replicas of the same logs have the same identity.
+func (n *Node) makeFeed(log journal.Journal, identity string) *feed.Handler {
 	replicas, ok := log.(feed.Replicas)
 	if !ok {
 		return nil
 	}
-	layout := feed.Layout{Journal: log.ID(), Partitions: n.c.Partitions, Pools: make(map[string]string)}
+	layout := feed.Layout{Partitions: n.c.Partitions, Pools: make(map[string]string)}
 	if layout.Partitions == 0 {
 		layout.Partitions = state.DefaultPartitions
 	}
@@ -25,7 +25,7 @@ func (n *Node) makeFeed(log journal.Journal) *feed.Handler {
 		layout.Pools[c.Name()] = c.Untyped().Options.WithDefaults().Pool
 	}
 	return feed.NewHandler(feed.HandlerConfig{
-		Source: feed.NewLocal(replicas, feed.LocalConfig{}), Layout: layout, Elsewhere: n.c.Replicas,
+		Source: feed.NewLocal(replicas, feed.LocalConfig{Identity: identity}), Layout: layout, Elsewhere: n.c.Replicas,
 		Waiting: edge.Waiting, Logger: n.c.Logger,
 	})
 }

@@ -35,7 +35,7 @@ func TestFeed(t *testing.T) {
 	c.Journal = memjournal.New()
 	n, r := followed(t, c)
 	layout, err := r.Layout(t.Context())
-	if err != nil || layout.Journal != c.Journal.ID() || layout.Partitions != 16 || layout.Pools["tally"] != "default" {
+	if err != nil || layout.Partitions != 16 || layout.Pools["tally"] != "default" {
 		t.Fatalf("Layout = %+v, %v", layout, err)
 	}
 	got := make(chan feed.Item, 100)

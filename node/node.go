@@ -149,7 +149,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 			return fmt.Errorf("register metrics: %w", err)
 		}
 	}
-	p := &parts{Node: n, state: states, feed: n.makeFeed(log)}
+	p := &parts{Node: n, state: states, feed: n.makeFeed(log, log.ID())}
 	if p.feed != nil {
 		if err := n.metrics.Register(newFeedMetrics(p.feed)); err != nil {
 			return fmt.Errorf("register metrics: %w", err)
