@@ -117,6 +117,15 @@ const (
 	KindOnline
 )
 
+// What nodes tell each other of who owns what.
+const (
+	// KindOwners is all that a node owns: From is the node, Data the partitions (see AppendOwned). Epoch tells the node's
+	// processes apart, Number counts what one of them says.
+	KindOwners Kind = iota + 224
+	// KindWhoOwns asks all nodes for their KindOwners; From is the node that asks.
+	KindWhoOwns
+)
+
 // Flags of an envelope.
 type Flags uint32
 
@@ -184,7 +193,7 @@ type Envelope struct {
 	Name     string
 	Code     string
 	Message  string
-	From     string // category/id of the entity that tells
+	From     string // category/id of the entity that tells, or the node
 	Claims   []byte // JSON
 	Data     []byte
 	Hops     *Hops // on KindAck of a command with Trace: where its time went so far
