@@ -16,8 +16,10 @@ import (
 type Config struct {
 	// Categories are served all; at least one. Each name once, and none with a mistake in it.
 	Categories []*tutti.Category
-	// Journal may be a [journal.Replicated]: then the node owns the partitions that it leads, for as long as it does.
-	Journal journal.Journal
+	Journal    journal.Journal
+	// Placed says that others make the partitions and say which nodes have them. Journal is a [journal.Replicated] then, and the node
+	// owns those that it leads, for as long as it does. Without it the node makes and owns all of them.
+	Placed bool
 	// Bus may be a [bus.Router]: then links are attached anew at the next owner of their entities, and are not told that the lead
 	// was lost.
 	Bus bus.Bus
@@ -71,6 +73,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Journal != nil && c.Identity == "" {
 		c.Identity = c.Journal.ID()
+	}
+	if _, ok := c.Journal.(journal.Replicated); c.Placed && !ok {
+		errs = append(errs, errors.New("placed partitions need a journal that is replicated"))
 	}
 	if c.Bus == nil {
 		errs = append(errs, errors.New("no bus"))

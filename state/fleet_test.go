@@ -63,7 +63,7 @@ func inFleet(t *testing.T, nodes int, c state.Config, test func(t *testing.T, f 
 func (f *fleet) startNode(ctx context.Context, id journal.NodeID, running *sync.WaitGroup) *state.Node {
 	c := f.config
 	c.Categories, c.Journal, c.Bus, c.Partitions = f.categories, f.cluster.Node(id), f.bus, 4
-	c.Name = nameOf(id)
+	c.Name, c.Placed = nameOf(id), true
 	c.Logger = slog.New(slog.NewTextHandler(f.logs, nil)).With("node", id)
 	n, err := state.New(c)
 	if err != nil {
@@ -183,7 +183,7 @@ func (m *moving) Owners(func(bus.Address)) func() { return func() {} }
 func runNode(t *testing.T, j journal.Journal, logs *logs) (n *state.Node, done <-chan error, end func()) {
 	t.Helper()
 	n, err := state.New(state.Config{
-		Categories: []*tutti.Category{sums()}, Journal: j, Bus: newMoving(), Partitions: 4,
+		Categories: []*tutti.Category{sums()}, Journal: j, Bus: newMoving(), Partitions: 4, Placed: true,
 		Logger: slog.New(slog.NewTextHandler(logs, nil)),
 	})
 	if err != nil {

@@ -136,7 +136,7 @@ func TestLinksComeBackWithoutARouter(t *testing.T) {
 			c.Create(part(i), 1)
 		}
 		ctx, end := context.WithCancel(t.Context())
-		n, err := state.New(state.Config{Categories: []*tutti.Category{sums()}, Journal: c.Node(1), Bus: w.bus, Partitions: 4})
+		n, err := state.New(state.Config{Categories: []*tutti.Category{sums()}, Journal: c.Node(1), Bus: w.bus, Partitions: 4, Placed: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,4 +229,29 @@ func TestNotReadyWithoutAnOwner(t *testing.T) {
 		end()
 		<-done
 	})
+}
+
+// A journal that could be replicated and is that of a node alone holds what the node makes.
+func TestNotPlaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := memjournal.NewCluster(1)
+		n, err := state.New(state.Config{Categories: []*tutti.Category{sums()}, Journal: c.Node(1), Bus: newMoving(), Partitions: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, end := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- n.Run(ctx) }()
+		<-n.Ready()
+		if got := n.Stats().Partitions; got != 4 {
+			t.Errorf("the node serves %d partitions, want 4", got)
+		}
+		end()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := state.New(state.Config{Categories: []*tutti.Category{sums()}, Journal: memjournal.New(), Bus: newMoving(), Placed: true}); err == nil {
+		t.Error("New with placed partitions in a journal that is not replicated succeeded")
+	}
 }

@@ -47,7 +47,7 @@ type Node struct {
 	born       int64         // the time of day then, Unix ns
 	ahead      int64         // by how much the time of day is, of the time passed, in ns: see clockSet
 
-	replicated journal.Replicated // the journal, nil when it is not replicated
+	replicated journal.Replicated // the journal, nil unless partitions are placed
 	ours       map[journal.Partition]bool
 	noted      chan struct{}  // holds a token when there is something in changed
 	leaving    sync.WaitGroup // ownerships that have ended and wait for turns
@@ -84,7 +84,9 @@ func New(c Config) (*Node, error) {
 		waiting:    make(map[journal.Partition]bool),
 		began:      time.Now(),
 	}
-	n.replicated, _ = c.Journal.(journal.Replicated)
+	if c.Placed {
+		n.replicated, _ = c.Journal.(journal.Replicated)
+	}
 	n.born = n.wall(n.began).UnixNano()
 	n.ahead = n.born
 	for _, cat := range c.Categories {
@@ -108,7 +110,7 @@ func New(c Config) (*Node, error) {
 // the turns under way, stores what they decided and returns nil. It returns an error when the journal
 // is laid out for another number of partitions, or when it stops.
 //
-// With a [journal.Replicated] these are the partitions that it leads; it takes others over when it comes to lead them.
+// Where others place them these are the partitions that it leads; it takes others over when it comes to lead them.
 func (n *Node) Run(ctx context.Context) error {
 	if err := n.checkLayout(ctx); err != nil {
 		return err
@@ -132,7 +134,7 @@ func (n *Node) Run(ctx context.Context) error {
 	return nil
 }
 
-// Ready is closed once every partition of the node is served: with a [journal.Replicated], once each of which a replica was here when
+// Ready is closed once every partition of the node is served: where others place them, once each of which a replica was here when
 // the node began has an owner, here or elsewhere.
 func (n *Node) Ready() <-chan struct{} { return n.ready }
 

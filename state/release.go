@@ -49,7 +49,7 @@ func (n *Node) Release(ctx context.Context, id journal.Partition) error {
 // before HandOver returns, unless the lead was lost.
 func (n *Node) HandOver(ctx context.Context, id journal.Partition, to journal.NodeID) error {
 	if n.replicated == nil {
-		return fmt.Errorf("hand %s over: the journal is not replicated", id)
+		return fmt.Errorf("hand %s over: partitions are not placed", id)
 	}
 	s, err := n.replicated.Status(id)
 	switch {
@@ -97,7 +97,7 @@ func (h *holder) awaitOwned(ctx context.Context) {
 // returns once the node owns none that another could have, with an error for each that it could not hand over.
 func (n *Node) Drain(ctx context.Context) error {
 	if n.replicated == nil {
-		return errors.New("drain: the journal is not replicated")
+		return errors.New("drain: partitions are not placed")
 	}
 	d := drain{node: n, leads: n.leads(), refused: make(map[journal.Partition]error)}
 	for ctx.Err() == nil {
