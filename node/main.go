@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, categorie
 	return 0
 }
 
-// command returns an application's command line: serve, which is the default, gen and version.
+// command returns an application's command line: serve, which is the default, cluster, gen and version.
 func command(categories []*tutti.Category) *cobra.Command {
 	root := &cobra.Command{
 		Use:               filepath.Base(os.Args[0]),
@@ -80,7 +80,7 @@ func command(categories []*tutti.Category) *cobra.Command {
 	becomeServe(root, categories)
 	root.Short = "Serve the application"
 	root.Long = "Serve the application. Every flag can be set by an environment variable: TUTTI_JWT_ISSUER for --jwt-issuer."
-	root.AddCommand(serve, GenCommand(categories...), &cobra.Command{
+	root.AddCommand(serve, GenCommand(categories...), ClusterCommand(), &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), Version()) },
 	})

@@ -18,12 +18,14 @@ type survey struct {
 	// partitions are as those say that lead them; where nobody does, as those that know of the latest election.
 	partitions map[journal.Partition]*journal.Status
 	changing   map[journal.Partition]*Change // changes under way
+	failed     map[journal.Partition]*Change // that ended without being done
 }
 
 func newSurvey(r cluster.Registry, revision uint64) *survey {
 	return &survey{
 		registry: r, revision: revision, up: make(map[journal.NodeID]time.Time), nodes: make(map[journal.NodeID]*NodeStatus),
 		partitions: make(map[journal.Partition]*journal.Status), changing: make(map[journal.Partition]*Change),
+		failed: make(map[journal.Partition]*Change),
 	}
 }
 
@@ -42,8 +44,11 @@ func (s *survey) add(n *NodeStatus, since time.Time) {
 		}
 	}
 	for i := range n.Changes {
-		if c := &n.Changes[i]; !c.Ended {
+		switch c := &n.Changes[i]; {
+		case !c.Ended:
 			s.changing[c.Partition] = c
+		case c.Error != "":
+			s.failed[c.Partition] = c
 		}
 	}
 }

@@ -28,7 +28,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(benchCommand(), demoCommand(), eventsCommand(), node.GenCommand(demo.Categories()...), replayCommand(), serveCommand(), tokenCommand(), versionCommand())
+	root.AddCommand(benchCommand(), node.ClusterCommand(), demoCommand(), eventsCommand(), node.GenCommand(demo.Categories()...), replayCommand(), serveCommand(), tokenCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

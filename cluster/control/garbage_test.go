@@ -1,0 +1,80 @@
+package control_test
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tutti-rt/tutti/cluster"
+	"github.com/tutti-rt/tutti/cluster/control"
+)
+
+// TestGarbage: what another node says that makes no sense changes nothing and ends nothing.
+func TestGarbage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 7)
+		w.begin("a", "b")
+		w.settle(3 * time.Minute)
+		a, b := w.nodes["a"], w.nodes["b"]
+		before, revision := a.id.Registry()
+		for _, data := range []string{"", "x", strings.Repeat("x", 1<<20), string(binary.BigEndian.AppendUint64(nil, 1<<63))} {
+			a.member.Hear(2, []byte(data))
+			a.member.Hear(77, []byte(data))
+			time.Sleep(time.Second)
+		}
+		members, anyone := a.member.Services()
+		for _, services := range []map[string]control.Service{members, anyone} {
+			for name, serve := range services {
+				for _, request := range []string{"", "{", "[]", "{}", `{"partition":{"Pool":"default"},"revision":9999,"voters":[0,0]}`, `{"partition":{"Pool":"default"},"revision":9999,"voters":[5]}`, strings.Repeat("[", 1<<20)} {
+					for _, from := range []*simNode{nil, b} {
+						var out buffer
+						id := before.Nodes[1].ID
+						if from == nil {
+							id = 0
+						}
+						if err := serve(t.Context(), id, []byte(request), &out); err != nil {
+							t.Errorf("%s of %.30q = %v, want a refusal", name, request, err)
+						}
+						if from == nil && members[name] != nil && !strings.Contains(string(out.data), control.CodeStranger) && !strings.Contains(string(out.data), control.CodeBadRequest) {
+							t.Errorf("%s answers a stranger: %s", name, out.data)
+						}
+					}
+				}
+			}
+		}
+		time.Sleep(time.Minute)
+		if after, now := a.id.Registry(); now != revision || len(after.Nodes) != len(before.Nodes) {
+			t.Errorf("the registry is at revision %d, was at %d", now, revision)
+		}
+		w.settle(time.Minute)
+	})
+}
+
+// FuzzIdentity: whatever a node finds in place of its identity is refused, or is an identity.
+func FuzzIdentity(f *testing.F) {
+	dir := f.TempDir()
+	n := cluster.Node{Name: "a", Address: "a:1", State: true}
+	if _, err := control.Enter(f.Context(), control.Entry{Dir: dir, Cluster: "prod", Node: n}); err != nil {
+		f.Fatal(err)
+	}
+	good, err := os.ReadFile(filepath.Join(dir, "node.json"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte("{}"))
+	f.Add([]byte(`{"checksum":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","identity":{}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if err := os.WriteFile(filepath.Join(dir, "node.json"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		id, err := control.Enter(t.Context(), control.Entry{Dir: dir, Cluster: "prod", Node: n})
+		if err == nil && (id.Cluster() != "prod" || id.Name() != "a" || id.Node() == 0) {
+			t.Errorf("%q is taken for node %d %q of %q", text, id.Node(), id.Name(), id.Cluster())
+		}
+	})
+}

@@ -1,0 +1,137 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tutti-rt/tutti/cluster/control"
+)
+
+func clusterRollCommand() *cobra.Command {
+	var r roll
+	cmd := &cobra.Command{
+		Use: "roll", Short: "Restart all nodes, one after the other", Args: cobra.NoArgs,
+		Long: "Restart all nodes, one after the other, each once everything is where it belongs and nobody is behind. --restart is a command that restarts the node " +
+			"TUTTI_NODE (its address is TUTTI_ADDRESS) and returns: on SIGTERM a node hands its leaders over by itself. Stops at the first node that does not come back.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r.out, r.errs = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return r.run(cmd.Context())
+		},
+	}
+	r.register(cmd)
+	f := cmd.Flags()
+	f.StringVar(&r.restart, "restart", "", "shell command that restarts the node named by TUTTI_NODE")
+	f.StringSliceVar(&r.nodes, "node", nil, "names of the nodes to restart, in that order (default: all)")
+	f.DurationVar(&r.patience, "patience", 10*time.Minute, "how long to wait for a node and its partitions")
+	return cmd
+}
+
+// roll restarts nodes one after the other.
+type roll struct {
+	operator
+	restart   string
+	nodes     []string
+	patience  time.Duration
+	out, errs io.Writer
+}
+
+func (r *roll) run(ctx context.Context) error {
+	if r.restart == "" {
+		return errors.New("--restart is missing: a command that restarts the node named by TUTTI_NODE")
+	}
+	s, err := r.ask(ctx, http.MethodGet, "/admin/v1/cluster", nil)
+	if err != nil {
+		return err
+	}
+	if len(r.nodes) == 0 {
+		for i := range s.Nodes {
+			r.nodes = append(r.nodes, s.Nodes[i].Name)
+		}
+	}
+	for _, name := range r.nodes {
+		if err := r.one(ctx, name); err != nil {
+			return fmt.Errorf("node %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// one restarts a node.
+func (r *roll) one(ctx context.Context, name string) error {
+	s, err := r.await(ctx, func(s *control.Status) bool { return s.Calm() })
+	if err != nil {
+		return fmt.Errorf("before its restart: %w", err)
+	}
+	before := nodeNamed(s, name)
+	if before == nil {
+		return errors.New("the cluster has no such node")
+	}
+	fmt.Fprintf(r.out, "%s restarts\n", name)
+	began := time.Now()
+	cmd := exec.CommandContext(ctx, "sh", "-c", r.restart)
+	cmd.Env = append(os.Environ(), "TUTTI_NODE="+name, "TUTTI_ADDRESS="+before.Address)
+	cmd.Stdout, cmd.Stderr = r.out, r.errs
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("restart: %w", err)
+	}
+	_, err = r.await(ctx, func(s *control.Status) bool {
+		n := nodeNamed(s, name)
+		return n != nil && n.Up && !n.Started.Equal(before.Started) && s.Calm()
+	})
+	if err != nil {
+		return fmt.Errorf("after its restart: %w", err)
+	}
+	fmt.Fprintf(r.out, "%s is back after %v\n", name, time.Since(began).Round(100*time.Millisecond))
+	return nil
+}
+
+// await asks until the status is as wanted.
+func (r *roll) await(ctx context.Context, done func(*control.Status) bool) (*control.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.patience)
+	defer cancel()
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		s, err := r.ask(ctx, http.MethodGet, "/admin/v1/cluster", nil)
+		if err == nil && done(s) {
+			return s, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			if err == nil {
+				err = errors.New("not everything is where it belongs: look at cluster status")
+			}
+			return nil, fmt.Errorf("after %v: %w", r.patience, err)
+		}
+	}
+}
+
+func nodeNamed(s *control.Status, name string) *control.NodeView {
+	for i := range s.Nodes {
+		if s.Nodes[i].Name == name {
+			return &s.Nodes[i]
+		}
+	}
+	return nil
+}
+
+// labels returns labels as name=value.
+func labels(all map[string]string) string {
+	var text []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		text = append(text, name+"="+all[name])
+	}
+	return strings.Join(text, ",")
+}

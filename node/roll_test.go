@@ -1,0 +1,61 @@
+package node
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tutti-rt/tutti/cluster"
+	"github.com/tutti-rt/tutti/cluster/control"
+)
+
+// TestRoll: nodes are restarted one after the other, and the next one only once all is calm; the first address may be that of a
+// node that does not answer. It is in the package for the command that Main runs.
+func TestRoll(t *testing.T) {
+	dir := t.TempDir()
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+strings.Repeat("t", 16) {
+			t.Errorf("asked with %q", r.Header.Get("Authorization"))
+		}
+		asked++
+		s := control.Status{Cluster: "prod", Driver: "a"}
+		for i, name := range []string{"a", "b"} {
+			n := control.NodeView{Node: cluster.Node{Name: name, Address: name + ":1", Labels: map[string]string{"region": "eu"}}, Up: asked%3 != 0, Started: time.Unix(int64(i), 0)}
+			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+				n.Started = n.Started.Add(time.Hour)
+			}
+			s.Nodes = append(s.Nodes, n)
+		}
+		s.Partitions = []control.PartitionView{{Pool: "default", Leader: "a", Voters: []string{"a"}, Place: []string{"a"}}, {Pool: "default", Number: 1, Voters: []string{"a"}, Place: []string{"b"}, To: []string{"a", "b"}}}
+		if r.URL.Query().Get("x") == "" && asked%2 == 0 {
+			s.Partitions = s.Partitions[:1]
+		}
+		_ = json.NewEncoder(w).Encode(s)
+	}))
+	defer server.Close()
+	t.Setenv("TUTTI_ADMIN_TOKEN", strings.Repeat("t", 16))
+	var out, errs strings.Builder
+	admin := "--admin=http://127.0.0.1:1," + server.URL
+	if code := run(t.Context(), []string{"cluster", "roll", admin, "--restart", "echo restarts $TUTTI_NODE at $TUTTI_ADDRESS; touch " + dir + "/$TUTTI_NODE"}, &out, &errs); code != 0 {
+		t.Fatalf("roll = %d: %s", code, errs.String())
+	}
+	if text := out.String(); !strings.Contains(text, "restarts a at a:1") || strings.Index(text, "a is back") > strings.Index(text, "restarts b at b:1") || !strings.Contains(text, "b is back") {
+		t.Errorf("roll printed:\n%s", text)
+	}
+	out.Reset()
+	asked = 0
+	if code := run(t.Context(), []string{"cluster", "status", admin}, &out, &errs); code != 0 {
+		t.Fatalf("status = %d: %s", code, errs.String())
+	}
+	for _, want := range []string{"cluster prod", "region=eu", "default/1", "nobody", "a,b", "2 partitions, 1 not where they belong"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("status lacks %q:\n%s", want, out.String())
+		}
+	}
+}
