@@ -202,6 +202,29 @@ func TestReconfigure(t *testing.T) {
 	})
 }
 
+// TestNewReplicaAfterCrash: one that began with a copy is opened again, whatever of the log it had got.
+func TestNewReplicaAfterCrash(t *testing.T) {
+	simulated(t, 3, func(t *testing.T, n *network) {
+		for number, records := range []uint64{0, 1, 20} {
+			p := journal.Partition{Pool: "grown", Number: number}
+			n.create(p, 1)
+			l := acquire(t, n.node(1), p)
+			appendN(t, l, records)
+			if err := n.node(1).j.Reconfigure(t.Context(), p, []journal.NodeID{1, 2, 3}); err != nil {
+				t.Fatal(err)
+			}
+			n.node(2).has(t, p, int(records))
+			for _, crash := range []bool{true, false} {
+				n.node(2).close(crash)
+				n.node(2).open()
+				n.node(2).has(t, p, int(records))
+			}
+			appendN(t, l, records+3)
+			n.node(2).has(t, p, int(records)+3)
+		}
+	})
+}
+
 // hasNothing waits until a node has let go of its replica.
 func (m *member) hasNothing(t testing.TB, p journal.Partition) {
 	t.Helper()
