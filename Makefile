@@ -9,7 +9,7 @@ FUZZTIME ?= 5000x
 CRASHES := ^Test(Crash.*|FailingWrites|Damage)$$
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: build test test-go test-examples test-ts test-clients test-browser lint fmt vet staticcheck archtest tidy generated cross fuzz peers-quick soak continuity clean
+.PHONY: build test test-go test-examples test-ts test-clients test-browser lint fmt vet staticcheck archtest tidy generated cross fuzz peers-quick soak continuity cluster clean
 
 build:
 	$(GO) build -o bin/tutti ./cmd/tutti
@@ -97,6 +97,10 @@ soak:
 # A minute of every client on every transport over a network that breaks, then everything told is verified.
 continuity:
 	tools/continuity
+
+# Two minutes of nodes that fail in every way, then everything that clients were told is judged.
+cluster:
+	$(GO) run ./cmd/tutti bench cluster --nodes $${CLUSTER_NODES:-1} --for 100s --every 3s --quiet 10s --rate 1000 --seed $${CLUSTER_SEED:-$$RANDOM$$RANDOM}
 
 clean:
 	rm -rf bin test-results

@@ -18,7 +18,7 @@ import (
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure a node under load, over WebSockets", Args: cobra.NoArgs}
 	cmd.AddCommand(benchRecoveryCommand(), benchHistoryCommand(), benchLinksCommand(), benchGrowthCommand())
-	cmd.AddCommand(benchSoakCommand(), benchContinuityCommand())
+	cmd.AddCommand(benchSoakCommand(), benchContinuityCommand(), benchClusterCommand())
 	cmd.AddCommand(benchCommandsCommand(), benchFanoutCommand(), benchHotCommand(), benchNodeCommand())
 	cmd.AddCommand(benchAbuseCommand(), benchAbuserCommand())
 	cmd.AddCommand(benchStateCommand(), benchEntitiesCommand())

@@ -153,19 +153,25 @@ func (r *soakRun) connect(n *workNode) {
 }
 
 // directory makes the directory for everything that the run writes.
-func (r *soakRun) directory() (string, error) {
-	if r.data == "" {
-		return temporaryData()
+func (r *soakRun) directory() (dir string, err error) {
+	dir, r.keep, err = dataDirectory(r.data)
+	return dir, err
+}
+
+// dataDirectory makes the directory for everything that a run writes: a new one, or the named one, which is kept and has to be empty.
+func dataDirectory(name string) (dir string, keep bool, err error) {
+	if name == "" {
+		dir, err = temporaryData()
+		return dir, false, err
 	}
-	r.keep = true
-	if err := os.MkdirAll(r.data, 0o700); err != nil {
-		return "", fmt.Errorf("make data directory: %w", err)
+	if err := os.MkdirAll(name, 0o700); err != nil {
+		return "", true, fmt.Errorf("make data directory: %w", err)
 	}
-	left, err := os.ReadDir(r.data)
+	left, err := os.ReadDir(name)
 	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("%s is not empty", r.data)
+		err = fmt.Errorf("%s is not empty", name)
 	}
-	return r.data, err
+	return name, true, err
 }
 
 // tidy removes the directory unless it is to be kept, or something is wrong. An interrupt is nothing wrong.

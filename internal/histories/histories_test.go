@@ -215,6 +215,29 @@ func TestLiesAreFound(t *testing.T) {
 			o := find(h, func(o *histories.Op) bool { return command(o) && o.HasExpect })
 			o.Expect--
 		}, "expects a revision", true},
+		"a conflict with nothing": {histories.Cell, func(h *histories.History) {
+			at := time.Duration(0)
+			for i := range h.Ops {
+				at = max(at, h.Ops[i].Ended)
+			}
+			for range 2 {
+				h.Ops = append(h.Ops, histories.Op{
+					Client: 9, Member: "m9", ID: uint64(at), Name: "put", Data: []byte(`{"n":1}`), HasExpect: true, Expect: uint64(len(h.Final)),
+					Began: at + 1, Ended: at + 2, Outcome: histories.Rejected, Code: "conflict",
+				})
+				at += 2
+			}
+		}, "a conflict is with something", false},
+		"a conflict with what came later": {histories.Cell, func(h *histories.History) {
+			o := find(h, func(o *histories.Op) bool { return o.Outcome == histories.Rejected && o.Code == "conflict" })
+			e := h.Final[len(h.Final)-1]
+			for i := range h.Ops {
+				if p := &h.Ops[i]; p.Member == e.By && p.ID == e.Command {
+					p.Began = max(p.Began, o.Ended+1)
+				}
+			}
+			o.Expect = uint64(len(h.Final) - 1)
+		}, "commanded later", false},
 		"a wrong revision": {histories.Cell, func(h *histories.History) { find(h, command).Revision-- }, "revision of its acknowledgement", true},
 		"another command stored": {histories.Cell, func(h *histories.History) {
 			h.Final[find(h, command).Revision-1].Data = []byte(`{"n":77777}`)

@@ -126,6 +126,7 @@ func (c *hearing) commands() {
 		delete(stored, key)
 		c.command(o, found)
 	}
+	c.conflicts()
 	for key, events := range stored {
 		c.fail(events[0].Revision, "a stored command was sent by somebody, once", fmt.Sprintf("nothing of command %d of %s", key.id, key.member), describe(events[0]))
 	}
@@ -166,6 +167,30 @@ func (c *hearing) command(o *Op, found []*Event) {
 		c.fail(e.Revision, "a command is stored as it was sent", told, describe(e))
 	case o.HasExpect && e.Revision != o.Expect+1:
 		c.fail(e.Revision, "a command that expects a revision follows it", told, describe(e))
+	}
+}
+
+// conflicts checks that where a command was rejected since something came after the revision it expected, something had.
+func (c *hearing) conflicts() {
+	began := make(map[sender]time.Duration)
+	for i := range c.h.Ops {
+		if o := &c.h.Ops[i]; !o.Query {
+			began[sender{o.Member, o.ID}] = o.Began
+		}
+	}
+	for i := range c.h.Ops {
+		o := &c.h.Ops[i]
+		if o.Outcome != Rejected || o.Code != "conflict" || o.Expect > uint64(len(c.h.Final)) {
+			continue
+		}
+		if o.Expect == uint64(len(c.h.Final)) {
+			c.fail(o.Expect, "a conflict is with something: nothing ever came", o.String(), "")
+			continue
+		}
+		next := &c.h.Final[o.Expect]
+		if at, ok := began[sender{next.By, next.Command}]; ok && at > o.Ended {
+			c.fail(o.Expect, "a conflict is with something: what came next was commanded later", o.String(), describe(next))
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ func Categories() []*tutti.Category {
 		Alarms,
 		Beans,
 		Canvases,
+		Cells,
 		Feeders,
 		Hazards,
 		Sheets,

@@ -1,0 +1,137 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tutti-rt/tutti/internal/faults"
+	"github.com/tutti-rt/tutti/internal/netlab"
+)
+
+// director takes steps, one after the other.
+type director struct{ *run }
+
+// storm is what rain does to packets.
+var storm = netlab.Weather{Delay: 5 * time.Millisecond, Jitter: 4 * time.Millisecond, Loss: 0.01, Duplicate: 0.01, Reorder: 0.05}
+
+// stopTime is how long a node may take to end when it is asked.
+const stopTime = 30 * time.Second
+
+// take waits as the step says, has it happen, and makes all well again.
+func (d *director) take(ctx context.Context, s Step) error {
+	if err := wait(ctx, s.After); err != nil {
+		return err
+	}
+	f := fault{step: s, led: d.watch.led(d.touched(s))}
+	d.tell(fmt.Sprintf("%s (%d partitions)", s, len(f.led)))
+	f.begin = d.recorder.Now()
+	err := d.happen(ctx, s)
+	f.end = d.recorder.Now()
+	d.mu.Lock()
+	d.faults = append(d.faults, f)
+	d.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("%s: %w", s, err)
+	}
+	return nil
+}
+
+// touched returns the nodes that the step is about.
+func (d *director) touched(s Step) []int {
+	if s.Kind != Roll {
+		return s.Nodes
+	}
+	var all []int
+	for i := range d.nodes() {
+		all = append(all, i+1)
+	}
+	return all
+}
+
+func (d *director) happen(ctx context.Context, s Step) error {
+	if s.Kind == Roll {
+		return d.roll(ctx)
+	}
+	at := s.Nodes[0]
+	n, lab := d.config.Nodes[at-1], d.config.Network
+	last := func(err error, undo func() error) error {
+		return errors.Join(err, wait(ctx, s.For), undo())
+	}
+	heal := func() error {
+		lab.Heal(at)
+		lab.Set(at, netlab.Weather{})
+		return nil
+	}
+	switch s.Kind {
+	case Kill:
+		return last(n.Kill(), func() error { return n.Start(ctx) })
+	case Stop:
+		return last(n.Pause(), n.Resume)
+	case Drain:
+		d.stop(ctx, n, at)
+		return last(nil, func() error { return n.Start(ctx) })
+	case Join:
+		return d.join(ctx, n, at)
+	case Slow:
+		return last(n.Fail(faults.Settings{SyncDelay: s.By}), func() error { return n.Fail(faults.Settings{}) })
+	case Skew:
+		return last(n.Fail(faults.Settings{Clock: s.By}), func() error { return n.Fail(faults.Settings{}) })
+	case Cut:
+		lab.CutOff(at)
+	case CutIn:
+		lab.CutIn(at)
+	case CutOut:
+		lab.CutOut(at)
+	case CutPair:
+		lab.CutPair(at, s.Nodes[1])
+	case CutWay:
+		lab.CutOneWay(at, s.Nodes[1])
+	case Rain:
+		lab.Set(at, storm)
+	}
+	return last(nil, heal)
+}
+
+// stop asks a node to end. One that does not has to be killed, which is a trouble.
+func (d *director) stop(ctx context.Context, n Node, at int) {
+	patience, cancel := context.WithTimeout(ctx, stopTime)
+	defer cancel()
+	if err := n.Stop(patience); err != nil {
+		d.trouble(fmt.Sprintf("node n%d", at), "a node ends when it is asked", err.Error())
+	}
+}
+
+// rollTime is for how long a node serves before the next one is rolled.
+const rollTime = 2 * time.Second
+
+func (d *director) roll(ctx context.Context) error {
+	for i, n := range d.nodes() {
+		d.stop(ctx, n, i+1)
+		if err := n.Start(ctx); err != nil {
+			return err
+		}
+		if err := wait(ctx, rollTime); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join starts the next node that has not been started.
+func (d *director) join(ctx context.Context, n Node, at int) error {
+	d.mu.Lock()
+	next := d.running + 1
+	d.mu.Unlock()
+	if at != next {
+		return fmt.Errorf("%w: the next to join is n%d", ErrStep, next)
+	}
+	if err := n.Start(ctx); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.running = at
+	return nil
+}

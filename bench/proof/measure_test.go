@@ -1,0 +1,66 @@
+package proof
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+)
+
+// What a run measures is not seen from outside but with a cluster.
+
+func TestAround(t *testing.T) {
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	acks := []ack{
+		{ms(80), ms(90)},
+		{ms(95), ms(101)}, // was under way at the fault
+		{ms(96), ms(140)}, // was as well, and waited
+		{ms(110), ms(150)},
+		{ms(160), ms(190)},
+		{ms(290), ms(300)},
+	}
+	first, pause, took := around(acks, ms(100), ms(200))
+	if first != ms(50) || pause != ms(110) {
+		t.Errorf("around = first %s, pause %s, want 50ms and 110ms", first, pause)
+	}
+	if want := []time.Duration{ms(6), ms(44), ms(40), ms(30), ms(10)}; !slices.Equal(took, want) {
+		t.Errorf("around = %v, want %v", took, want)
+	}
+	if first, pause, _ := around(acks[:2], ms(100), ms(200)); first != -1 || pause != ms(99) {
+		t.Errorf("around of a partition that did not come back = %s, %s, want -1 and 99ms", first, pause)
+	}
+}
+
+func TestStatus(t *testing.T) {
+	for name, text := range map[string]string{
+		"names":   `{"nodes":[{"id":7,"name":"n1","up":true},{"id":9,"name":"n2"}],"partitions":[{"partition":3,"leader":"n2","term":5},{"partition":4,"leader":"n1","term":5}]}`,
+		"numbers": `{"nodes":[{"id":7,"name":"n1","up":true},{"id":"9","name":"n2"}],"partitions":[{"partition":"default/3","leader":9,"term":5},{"partition":"default/4","leader":7,"term":5}]}`,
+	} {
+		var s Status
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if one, two, three := s.led(1), s.led(2), s.led(3); !slices.Equal(one, []int{4}) || !slices.Equal(two, []int{3}) || three != nil {
+			t.Errorf("%s: led = %v, %v, %v", name, one, two, three)
+		}
+	}
+}
+
+func TestChangesAreSeen(t *testing.T) {
+	r := newRun(&Config{Nodes: make([]Node, 2)})
+	s := Status{Partitions: []PartitionStatus{{Partition: "1", Leader: "n1", Term: "4"}, {Partition: "2", Leader: "n2", Term: "4"}}}
+	r.watch.take(s)
+	r.watch.take(s)
+	if len(r.watch.changes) > 0 {
+		t.Errorf("changes = %v, want none", r.watch.changes)
+	}
+	s.Partitions = slices.Clone(s.Partitions)
+	s.Partitions[1].Term = "5"
+	r.watch.take(s)
+	if len(r.watch.changes) != 1 {
+		t.Errorf("changes = %v, want one", r.watch.changes)
+	}
+	if led := r.watch.led([]int{2}); !slices.Equal(led, []int{2}) {
+		t.Errorf("led = %v, want 2", led)
+	}
+}

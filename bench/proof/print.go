@@ -1,0 +1,58 @@
+package proof
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/tutti-rt/tutti/internal/histories"
+)
+
+// String says them in milliseconds.
+func (s Spans) String() string {
+	ms := func(us int64) time.Duration {
+		return (time.Duration(us) * time.Microsecond).Round(100 * time.Microsecond)
+	}
+	return fmt.Sprintf("p50 %s, p99 %s, max %s (%d)", ms(s.P50), ms(s.P99), ms(s.Max), s.Count)
+}
+
+// Print writes the result as a table.
+func (r *Result) Print(to io.Writer) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	line("seed", "%d", r.Seed)
+	line("run", "%d nodes, %.0f s, %d clients, %d commands and queries", r.Nodes, r.Seconds, r.Clients, r.Ops)
+	line("commands in quiet", "%s in %.0f s", r.Quiet, r.QuietSeconds)
+	if r.Watched {
+		line("other leaders or terms in quiet", "%d", len(r.Changes))
+	}
+	for _, kind := range slices.Sorted(maps.Keys(r.Pause)) {
+		line(string(kind), "first acknowledgement %s", r.FirstAck[kind])
+		line("", "longest pause %s", r.Pause[kind])
+		line("", "commands meanwhile %s", r.Meanwhile[kind])
+	}
+	j := &r.Judged
+	line("acknowledged commands", "%d, each stored once", j.Acked)
+	line("rejected", "%d, none stored", j.Rejected)
+	line("not answered", "%d, of which %d are stored, once", j.Unknown, j.Carried)
+	line("events", "%d of %d entities; %d shown, each in its place", j.Events, j.Entities, j.Shown)
+	line("states shown", "%d, and %d answers: each the fold of the events", j.States, j.Answers)
+	line("transfers", "%d, each taken or returned once", j.Sent)
+	line("one at a time", "%d entities; undecided %d", r.Linear[histories.Linearizable], r.Linear[histories.Undecided])
+	for _, c := range r.Changes {
+		line("CHANGED IN QUIET", "%s", c)
+	}
+	for _, p := range r.Pictures {
+		line("picture", "%s", p)
+	}
+	for _, v := range r.Violations {
+		line("BROKEN", "%s", v)
+	}
+	if len(r.Violations) == 0 {
+		line("verified", "everything above")
+	}
+	return w.Flush()
+}

@@ -1,0 +1,208 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tutti-rt/tutti/internal/faults"
+	"github.com/tutti-rt/tutti/internal/histories"
+	"github.com/tutti-rt/tutti/internal/netlab"
+)
+
+// Node is a process of the cluster. Its functions are called one at a time.
+type Node interface {
+	// URL is where its clients connect.
+	URL() string
+	// Start starts it, again with the same data, and returns once it listens.
+	Start(ctx context.Context) error
+	// Kill ends it without warning, Stop by asking it to end.
+	Kill() error
+	Stop(ctx context.Context) error
+	// Pause has it stand still until Resume.
+	Pause() error
+	Resume() error
+	// Fail gives its disk and clock these faults.
+	Fail(s faults.Settings) error
+	// Status asks it how the cluster is. The error is ErrNoStatus when it is none.
+	Status(ctx context.Context) (Status, error)
+}
+
+// Config says what to do. Nodes, Partitions, Token, Schedule and Rate are required.
+type Config struct {
+	Nodes      []Node // those that do not run yet join by the schedule
+	Running    int    // how many of them run
+	Network    *netlab.Lab
+	Partitions int
+	Token      func(sub string) (string, error) // signs a token
+
+	Seed     uint64
+	Schedule Schedule
+	Quiet    time.Duration // before the first fault, in which nothing may happen
+	Rate     float64       // commands and queries/s of all together
+	Chapter  time.Duration // how long entities are used (default 20 s)
+	Limit    time.Duration // of the search for each entity (default 20 s)
+	Pictures string        // directory for pictures of what cannot have been; empty: none
+
+	// Progress is told what happens. Nil: nobody is.
+	Progress func(text string)
+}
+
+// settleTime is how long commands, transfers and last looks may take once all is well.
+const settleTime = 30 * time.Second
+
+// run is one call of Run.
+type run struct {
+	config   *Config
+	recorder *histories.Recorder
+	watch    *watch
+	numbers  atomic.Int64 // of clients
+
+	mu       sync.Mutex
+	running  int // nodes from the first on that have been started
+	faults   []fault
+	played   []*table
+	troubles []histories.Violation
+}
+
+// fault is a step that was taken.
+type fault struct {
+	step       Step
+	begin, end time.Duration
+	led        []int // partitions that the nodes led just before
+}
+
+// Run loads the cluster, takes the steps, and judges. The result has what was broken; an error means that the run could not be carried out.
+func Run(ctx context.Context, config Config) (*Result, error) {
+	if config.Chapter == 0 {
+		config.Chapter = 20 * time.Second
+	}
+	if config.Limit == 0 {
+		config.Limit = 20 * time.Second
+	}
+	r := newRun(&config)
+	if err := r.load(ctx); err != nil {
+		return nil, err
+	}
+	r.tell("last looks")
+	if err := r.lastLooks(ctx); err != nil {
+		return nil, err
+	}
+	r.tell("judgement")
+	return r.result()
+}
+
+func newRun(config *Config) *run {
+	r := &run{config: config, recorder: histories.NewRecorder(), running: config.Running}
+	r.watch = &watch{run: r}
+	return r
+}
+
+// load plays and takes all steps. All is well, and everybody has gone, when it returns.
+func (r *run) load(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel()
+	watching.Go(func() { r.watch.follow(ctx) })
+
+	playing, stop := context.WithCancel(ctx)
+	defer stop()
+	var players sync.WaitGroup
+	r.cast(func(s *seat) { players.Go(func() { s.play(playing) }) })
+	r.tell(fmt.Sprintf("%s of quiet", r.config.Quiet))
+	err := wait(ctx, r.config.Quiet)
+	d := &director{run: r}
+	for i := 0; err == nil && i < len(r.config.Schedule); i++ {
+		err = d.take(ctx, r.config.Schedule[i])
+	}
+	if err == nil {
+		err = wait(ctx, calmTime)
+	}
+	stop()
+	r.tell("answers")
+	players.Wait()
+	return errors.Join(err, ctx.Err())
+}
+
+// calmTime is how long players go on after the last step.
+const calmTime = 2 * time.Second
+
+// cast calls sit for each seat: entities in every partition for the counters, and the others.
+func (r *run) cast(sit func(s *seat)) {
+	var all []*seat
+	for p := range r.config.Partitions {
+		all = append(all, &seat{run: r, category: histories.Counter, partition: p, clients: 2})
+	}
+	for range cells {
+		all = append(all, &seat{run: r, category: histories.Cell, partition: anywhere, clients: 4})
+	}
+	all = append(all, &seat{run: r, category: histories.Account, partition: anywhere, clients: accounts})
+	clients := 0
+	for i, s := range all {
+		s.number = i
+		clients += s.clients
+	}
+	for _, s := range all {
+		s.every = time.Duration(float64(clients) / r.config.Rate * float64(time.Second))
+		sit(s)
+	}
+}
+
+// How many there are.
+const (
+	cells    = 4 // at a time
+	accounts = 6
+)
+
+// random returns a source of choices that depends on the seed and the number alone.
+func (r *run) random(number uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(r.config.Seed, number))
+}
+
+func (r *run) tell(text string) {
+	if r.config.Progress != nil {
+		r.config.Progress(fmt.Sprintf("%7s %s", r.recorder.Now().Round(time.Millisecond), text))
+	}
+}
+
+// trouble notes what is broken for a client.
+func (r *run) trouble(entity, broken, told string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.troubles) < mostTroubles {
+		r.troubles = append(r.troubles, histories.Violation{Entity: entity, Broken: broken, Told: told})
+	}
+}
+
+const mostTroubles = 100
+
+// nodes returns those that have been started.
+func (r *run) nodes() []Node {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.config.Nodes[:r.running]
+}
+
+// picture is where what cannot have been with the entity is drawn.
+func (r *run) picture(h *histories.History) string {
+	if r.config.Pictures == "" {
+		return ""
+	}
+	return filepath.Join(r.config.Pictures, h.Category+"-"+h.ID+".html")
+}
+
+// wait waits.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,187 @@
+package proof
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tutti-rt/tutti/internal/histories"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// Result is what a run found.
+type Result struct {
+	Seed     uint64  `json:"seed"`
+	Nodes    int     `json:"nodes"`
+	Seconds  float64 `json:"seconds"`
+	Schedule string  `json:"schedule"`
+
+	// FirstAck is how long it took from each fault until the first acknowledgement, in each partition that the victim led, of a command
+	// that was sent after the fault.
+	FirstAck map[Kind]Spans `json:"first_ack"`
+	// Pause is the longest time without an acknowledgement in each of them, from the fault until it had passed.
+	Pause map[Kind]Spans `json:"pause"`
+	// Meanwhile is how long commands took in them then.
+	Meanwhile map[Kind]Spans `json:"commands_meanwhile"`
+	Never     int            `json:"partitions_that_never_came_back"`
+
+	// Quiet is how long commands took before the first fault, and Changes who got another leader or term then.
+	Quiet        Spans    `json:"commands_in_quiet"`
+	QuietSeconds float64  `json:"quiet_seconds"`
+	Changes      []string `json:"changes_in_quiet"`
+	Watched      bool     `json:"watched"` // the nodes say who leads
+
+	Clients    int                       `json:"clients"`
+	Ops        int                       `json:"operations"`
+	Judged     histories.Counts          `json:"judged"`
+	Linear     map[histories.Verdict]int `json:"linear"`
+	Pictures   []string                  `json:"pictures,omitempty"`
+	Violations []histories.Violation     `json:"violations"`
+}
+
+// Spans sums durations up, in microseconds.
+type Spans struct {
+	Count int   `json:"count"`
+	P50   int64 `json:"p50_us"`
+	P99   int64 `json:"p99_us"`
+	Max   int64 `json:"max_us"`
+}
+
+func spansOf(all []time.Duration) Spans {
+	if len(all) == 0 {
+		return Spans{}
+	}
+	all = slices.Sorted(slices.Values(all))
+	at := func(share float64) int64 { return all[min(len(all)-1, int(share*float64(len(all))))].Microseconds() }
+	return Spans{len(all), at(0.5), at(0.99), all[len(all)-1].Microseconds()}
+}
+
+// result judges and measures.
+func (r *run) result() (*Result, error) {
+	all := r.recorder.Histories()
+	res := &Result{
+		Seed: r.config.Seed, Nodes: len(r.config.Nodes), Seconds: r.recorder.Now().Seconds(), Schedule: r.config.Schedule.String(),
+		FirstAck: make(map[Kind]Spans), Pause: make(map[Kind]Spans), Meanwhile: make(map[Kind]Spans), Linear: make(map[histories.Verdict]int),
+		Clients: int(r.numbers.Load()), Violations: r.troubles, Watched: r.watch.asked > 0,
+	}
+	j := histories.NewJudge()
+	for _, h := range all {
+		j.Hear(h)
+		res.Ops += len(h.Ops)
+		verdict, err := h.Linear(r.config.Limit, r.picture(h))
+		if err != nil {
+			return nil, err
+		}
+		res.Linear[verdict]++
+		if verdict == histories.Impossible {
+			res.Violations = append(res.Violations, histories.Violation{Entity: h.Name(), Broken: "commands and queries can have happened one at a time"})
+			if p := r.picture(h); p != "" {
+				res.Pictures = append(res.Pictures, p)
+			}
+		}
+	}
+	j.Close()
+	res.Judged = j.Counts
+	res.Violations = append(res.Violations, j.Violations...)
+	r.measure(res, all)
+	return res, nil
+}
+
+// ack is an acknowledged command.
+type ack struct{ began, ended time.Duration }
+
+// measure finds out how long everything took.
+func (r *run) measure(res *Result, all []*histories.History) {
+	acks := r.acks(all)
+	firsts, pauses, took := make(map[Kind][]time.Duration), make(map[Kind][]time.Duration), make(map[Kind][]time.Duration)
+	for i := range r.faults {
+		f := &r.faults[i]
+		kind, end := f.step.Kind, f.end+calmTime
+		if i+1 < len(r.faults) {
+			end = min(end, r.faults[i+1].begin)
+		}
+		for _, p := range f.led {
+			first, pause, commands := around(acks[p], f.begin, end)
+			took[kind] = append(took[kind], commands...)
+			pauses[kind] = append(pauses[kind], pause)
+			if first < 0 {
+				res.Never++
+				res.Violations = append(res.Violations, histories.Violation{
+					Entity: fmt.Sprintf("partition %d", p), Broken: "a partition serves again", Told: fmt.Sprintf("no command sent after %s was acknowledged", f.step),
+				})
+				continue
+			}
+			firsts[kind] = append(firsts[kind], first)
+		}
+	}
+	for kind := range pauses {
+		res.FirstAck[kind], res.Pause[kind], res.Meanwhile[kind] = spansOf(firsts[kind]), spansOf(pauses[kind]), spansOf(took[kind])
+	}
+	r.quiet(res, acks)
+}
+
+// acks returns the acknowledged commands of each partition by the time of their acknowledgement.
+func (r *run) acks(all []*histories.History) [][]ack {
+	acks := make([][]ack, r.config.Partitions)
+	for _, h := range all {
+		p := wire.Partition(h.Category, h.ID, r.config.Partitions)
+		for i := range h.Ops {
+			if o := &h.Ops[i]; !o.Query && o.Outcome == histories.Acked {
+				acks[p] = append(acks[p], ack{o.Began, o.Ended})
+			}
+		}
+	}
+	for _, p := range acks {
+		slices.SortFunc(p, func(a, b ack) int { return cmp.Compare(a.ended, b.ended) })
+	}
+	return acks
+}
+
+// around returns how long after begin the first command was acknowledged that was sent after it, or -1; the longest time without an
+// acknowledgement between begin and end; and how long those took that were acknowledged then.
+func around(acks []ack, begin, end time.Duration) (first, pause time.Duration, took []time.Duration) {
+	first = -1
+	last := begin
+	for _, a := range acks {
+		if first < 0 && a.began >= begin {
+			first = a.ended - begin
+		}
+		if a.ended < begin || last >= end {
+			continue
+		}
+		pause = max(pause, a.ended-last)
+		last = a.ended
+		took = append(took, a.ended-a.began)
+	}
+	if last < end {
+		pause = max(pause, end-last)
+	}
+	return first, pause, took
+}
+
+// warmTime is how long the quiet at the beginning does not count.
+const warmTime = time.Second
+
+// quiet looks at the time before the first fault.
+func (r *run) quiet(res *Result, acks [][]ack) {
+	until := r.config.Quiet
+	if len(r.faults) > 0 {
+		until = r.faults[0].begin
+	}
+	res.QuietSeconds = max(0, until-warmTime).Seconds()
+	var took []time.Duration
+	for _, p := range acks {
+		for _, a := range p {
+			if a.began >= warmTime && a.ended < until {
+				took = append(took, a.ended-a.began)
+			}
+		}
+	}
+	res.Quiet = spansOf(took)
+	for _, c := range r.watch.changes {
+		if c.at >= warmTime && c.at < until {
+			res.Changes = append(res.Changes, fmt.Sprintf("%s %s", c.at.Round(time.Millisecond), c.what))
+		}
+	}
+}

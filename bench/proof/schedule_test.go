@@ -1,0 +1,71 @@
+package proof_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/tutti-rt/tutti/bench/proof"
+)
+
+// TestScheduleIsText: what a seed chooses can be done, and read again.
+func TestScheduleIsText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		nodes, network := rapid.IntRange(1, 5).Draw(t, "nodes"), rapid.Bool().Draw(t, "network")
+		seed := rapid.Uint64().Draw(t, "seed")
+		choose := func() proof.Schedule {
+			return proof.Choose(rand.New(rand.NewPCG(seed, 0)), nodes, network, time.Minute, time.Second, nil)
+		}
+		s := choose()
+		if err := s.Check(nodes, network); err != nil || len(s) < 5 {
+			t.Fatalf("Check = %v of %v", err, s)
+		}
+		again, err := proof.ParseSchedule(s.String())
+		if err != nil || !reflect.DeepEqual(again, s) || !reflect.DeepEqual(choose(), s) {
+			t.Fatalf("read again %v, %v, chosen again %v, want %v", again, err, choose(), s)
+		}
+	})
+}
+
+func TestScheduleOfKinds(t *testing.T) {
+	s := proof.Choose(rand.New(rand.NewPCG(1, 0)), 3, true, time.Minute, time.Second, []proof.Kind{proof.Roll})
+	if len(s) == 0 || s[0].Kind != proof.Roll {
+		t.Errorf("Choose of rolls = %v", s)
+	}
+	if s := proof.Choose(rand.New(rand.NewPCG(1, 0)), 1, false, time.Minute, time.Second, []proof.Kind{proof.Cut}); s != nil {
+		t.Errorf("Choose of cuts without a network = %v, want none", s)
+	}
+}
+
+func TestNoSuchStep(t *testing.T) {
+	for _, text := range []string{
+		"after", "after 1s", "kill", "kill 2", "kill n4", "kill n0", "kill n1 n2", "kill n1 for", "kill n1 for x", "explode n1", "cut-pair n1 n1",
+		"slow n1", "kill n1 by 1s", "kill n1 for -1s", "cut n1 for 1s", "roll n1", "kill n1 nobody",
+	} {
+		s, err := proof.ParseSchedule("after 1s kill n1 for 1s;" + text)
+		if err == nil {
+			err = s.Check(3, false)
+		}
+		if !errors.Is(err, proof.ErrStep) {
+			t.Errorf("%q: %v, want %v", text, err, proof.ErrStep)
+		}
+	}
+}
+
+func FuzzParseSchedule(f *testing.F) {
+	f.Add("after 2s kill n2 for 1.5s; roll")
+	f.Add("after 1ms cut-pair n1 n3 for 4s;slow n1 by 3ms for 1s")
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := proof.ParseSchedule(text)
+		if err != nil {
+			return
+		}
+		if again, err := proof.ParseSchedule(s.String()); err != nil || !reflect.DeepEqual(again, s) {
+			t.Errorf("%q read again: %v, %v, want %v", s, again, err, s)
+		}
+	})
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	mrand "math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tutti-rt/tutti"
+	"github.com/tutti-rt/tutti/auth"
+	"github.com/tutti-rt/tutti/bench"
+	"github.com/tutti-rt/tutti/bench/proof"
+	"github.com/tutti-rt/tutti/internal/netlab"
+)
+
+// clusterRun is one call of tutti bench cluster.
+type clusterRun struct {
+	config        proof.Config
+	nodes, spares int
+	length, every time.Duration
+	kinds         []string
+	schedule      string
+	loopback      bool
+	data          string
+	json, keep    bool
+}
+
+func benchClusterCommand() *cobra.Command {
+	var r clusterRun
+	cmd := &cobra.Command{
+		Use: "cluster", Short: "Load nodes that fail by a schedule, measure how soon they serve, and judge what clients were told", Args: cobra.NoArgs,
+		Long: "Starts nodes in a network of their own and loads them with clients that use all edges, while nodes are killed, stopped, cut off, drained, and\n" +
+			"given slow disks and wrong clocks. Measures from each fault to the first acknowledgement. In the end all that clients were told is judged.\n" +
+			"Ends with an error, and keeps the data, unless all is right.",
+		Example: "  tutti bench cluster --nodes 1\n  tutti bench cluster --nodes 1 --schedule 'after 2s kill n1; after 3s cut n1 for 1s'",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
+	}
+	f := cmd.Flags()
+	f.IntVar(&r.nodes, "nodes", 1, "how many nodes there are from the beginning, up to 9")
+	f.IntVar(&r.spares, "spares", 0, "further nodes, which join by the schedule")
+	f.DurationVar(&r.length, "for", time.Minute, "how long nodes fail, where the seed chooses how")
+	f.DurationVar(&r.every, "every", 4*time.Second, "about how long all is well between two faults")
+	f.StringSliceVar(&r.kinds, "kinds", nil, "which faults the seed chooses from (default: all that can be)")
+	f.StringVar(&r.schedule, "schedule", "", "what goes wrong, in place of what the seed chooses: 'after 2s kill n1 for 1s; after 3s cut n1 for 2s'")
+	f.Uint64Var(&r.config.Seed, "seed", 0, "seed of all choices (default: a new one, printed)")
+	f.DurationVar(&r.config.Quiet, "quiet", 5*time.Second, "how long all is well at first")
+	f.Float64Var(&r.config.Rate, "rate", 1500, "commands and queries/s of all clients together")
+	f.BoolVar(&r.loopback, "loopback", false, "without a network of their own: nothing can be cut")
+	f.StringVar(&r.data, "data", "", "directory for everything that the run writes, kept (default: a new one, removed unless something is wrong)")
+	f.BoolVar(&r.json, "json", false, "print the result as JSON")
+	return cmd
+}
+
+const mostNodes = 9
+
+// check returns every mistake in the flags.
+func (r *clusterRun) check() error {
+	var errs []error
+	if r.nodes < 1 || r.spares < 0 || r.nodes+r.spares > mostNodes {
+		errs = append(errs, fmt.Errorf("--nodes and --spares: 1 to %d together", mostNodes))
+	}
+	if r.length < 0 || r.length > 24*time.Hour || r.every <= 0 || r.config.Quiet < 0 {
+		errs = append(errs, errors.New("--for, --every, --quiet: times that can be, 24h at most"))
+	}
+	if r.config.Rate < 1 || r.config.Rate > 100_000 {
+		errs = append(errs, errors.New("--rate: 1 to 100000"))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *clusterRun) run(cmd *cobra.Command) (err error) {
+	if err := r.check(); err != nil {
+		return err
+	}
+	ctx, stderr := cmd.Context(), cmd.ErrOrStderr()
+	if r.config.Seed == 0 {
+		var b [8]byte
+		_, _ = rand.Read(b[:]) // it never fails
+		r.config.Seed = binary.LittleEndian.Uint64(b[:]) >> 16
+	}
+	if !r.loopback {
+		r.config.Network, err = netlab.Start(ctx, r.nodes+r.spares, r.config.Seed)
+		switch {
+		case errors.Is(err, netlab.ErrUnable) && os.Getenv("CI") != "true":
+			fmt.Fprintf(stderr, "SKIP: cuts: %v\n", err)
+		case err != nil:
+			return err
+		default:
+			defer func() { err = errors.Join(err, r.config.Network.Close()) }()
+		}
+	}
+	if err := r.choose(); err != nil {
+		return err
+	}
+	var dir string
+	dir, r.keep, err = dataDirectory(r.data)
+	if err != nil {
+		return err
+	}
+	again := fmt.Sprintf("tutti bench cluster --nodes %d --spares %d --seed %d --rate %g --quiet %s --loopback=%v --schedule '%s'",
+		r.nodes, r.spares, r.config.Seed, r.config.Rate, r.config.Quiet, r.config.Network == nil, r.config.Schedule)
+	fmt.Fprintf(stderr, "seed %d, data in %s, again with:\n%s\n", r.config.Seed, dir, again)
+	wrong := false
+	defer func() {
+		if r.keep || err != nil && (wrong || ctx.Err() == nil) {
+			fmt.Fprintf(stderr, "everything is kept in %s\n", dir)
+			return
+		}
+		err = errors.Join(err, os.RemoveAll(dir))
+	}()
+	machine, err := bench.MeasureMachine(ctx, dir)
+	if err != nil {
+		return err
+	}
+	troupe, err := r.start(ctx, dir)
+	if err != nil {
+		return err
+	}
+	r.config.Progress = func(text string) { fmt.Fprintln(stderr, text) }
+	res, err := proof.Run(ctx, r.config)
+	err = errors.Join(err, troupe.end(ctx))
+	if res == nil {
+		return fmt.Errorf("%w\nthe nodes printed last:\n%s", err, troupe.output)
+	}
+	if wrong = len(res.Violations) > 0; wrong {
+		err = errors.Join(err, fmt.Errorf("%d promises broken; again with:\n%s\nthe nodes printed last:\n%s", len(res.Violations), again, troupe.output))
+	}
+	if !r.json {
+		return errors.Join(res.Print(cmd.OutOrStdout()), err)
+	}
+	out := json.NewEncoder(cmd.OutOrStdout())
+	out.SetIndent("", "  ")
+	return errors.Join(out.Encode(struct {
+		Machine bench.Machine `json:"machine"`
+		Result  *proof.Result `json:"result"`
+	}{machine, res}), err)
+}
+
+// choose makes up the schedule, unless there is one.
+func (r *clusterRun) choose() (err error) {
+	network := r.config.Network != nil
+	if r.schedule != "" {
+		if r.config.Schedule, err = proof.ParseSchedule(r.schedule); err != nil {
+			return fmt.Errorf("--schedule: %w", err)
+		}
+		return r.config.Schedule.Check(r.nodes, network)
+	}
+	var kinds []proof.Kind
+	for _, k := range r.kinds {
+		kinds = append(kinds, proof.Kind(k))
+	}
+	r.config.Schedule = proof.Choose(mrand.New(mrand.NewPCG(r.config.Seed, 1)), r.nodes, network, r.length, r.every, kinds)
+	if len(r.config.Schedule) == 0 && r.length > 0 {
+		return fmt.Errorf("--kinds: none of %s can be here within %s", strings.Join(r.kinds, ", "), r.length)
+	}
+	return nil
+}
+
+// start starts the nodes.
+func (r *clusterRun) start(ctx context.Context, dir string) (*troupe, error) {
+	secret := rand.Text() + rand.Text()
+	signer, err := auth.NewSigner([]byte(secret))
+	if err != nil {
+		return nil, err
+	}
+	r.config.Token = func(sub string) (string, error) {
+		now := time.Now()
+		return signer.Sign(tutti.Claims{Subject: sub, IssuedAt: now.Add(-2 * time.Hour), ExpiresAt: now.Add(48 * time.Hour)})
+	}
+	r.config.Pictures = filepath.Join(dir, "pictures")
+	if err := os.Mkdir(r.config.Pictures, 0o700); err != nil {
+		return nil, fmt.Errorf("make a directory for pictures: %w", err)
+	}
+	r.config.Partitions, r.config.Running = 16, r.nodes
+	t, err := newTroupe(ctx, r.nodes, r.spares, dir, secret, r.config.Network)
+	if err != nil {
+		return nil, err
+	}
+	for i, n := range t.nodes {
+		r.config.Nodes = append(r.config.Nodes, n)
+		if i >= r.nodes {
+			continue
+		}
+		if err := n.Start(ctx); err != nil {
+			return nil, errors.Join(err, t.end(ctx))
+		}
+	}
+	return t, nil
+}

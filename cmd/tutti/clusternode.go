@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tutti-rt/tutti/bench/proof"
+	"github.com/tutti-rt/tutti/internal/faults"
+	"github.com/tutti-rt/tutti/internal/netlab"
+	"github.com/tutti-rt/tutti/internal/process"
+)
+
+// troupe is the nodes of a run.
+type troupe struct {
+	nodes  []*clusterNode
+	output *tail
+}
+
+// clusterNode is one of them.
+type clusterNode struct {
+	config process.Config
+	node   *process.Node // nil: it has never been started
+	data   string
+	admin  string
+	token  string
+	client *http.Client
+}
+
+var _ proof.Node = (*clusterNode)(nil)
+
+// Ports of a node that has a host of its own.
+const (
+	servePort = "8080"
+	adminPort = "8081"
+	peerPort  = "7946"
+	routePort = "6222"
+)
+
+// benchHeartbeat is how often nodes of a cluster under test ping clients: a link to a node that stands still is given up soon.
+const benchHeartbeat = time.Second
+
+// newTroupe makes nodes, none of which runs yet. The first founds a cluster where there are others.
+func newTroupe(ctx context.Context, nodes, spares int, dir, secret string, lab *netlab.Lab) (*troupe, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	t := &troupe{output: &tail{}}
+	clusterSecret, adminToken, first := rand.Text()+rand.Text(), rand.Text(), ""
+	for i := 1; i <= nodes+spares; i++ {
+		addresses, err := addressesOf(ctx, i, lab)
+		if err != nil {
+			return nil, err
+		}
+		n := &clusterNode{data: filepath.Join(dir, fmt.Sprintf("n%d", i)), admin: addresses[1], token: adminToken, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+		args := []string{"bench", "node", "--faults", "--heartbeat", benchHeartbeat.String(), "--listen", addresses[0], "--admin", n.admin, "--data", n.data}
+		if nodes+spares > 1 {
+			args = append(args, "--cluster", "proof", "--node", fmt.Sprintf("n%d", i), "--peer-listen", addresses[2], "--nats-listen", addresses[3])
+			if first == "" {
+				first = addresses[2]
+			} else {
+				args = append(args, "--join", first)
+			}
+		}
+		n.config = process.Config{
+			Program: program, Args: args, Output: t.output, Address: addresses[0],
+			Env: []string{"TUTTI_JWT_SECRET=" + secret, "TUTTI_ADMIN_TOKEN=" + adminToken, "TUTTI_CLUSTER_SECRET=" + clusterSecret},
+		}
+		if lab != nil {
+			n.config.Begin = func(cmd *exec.Cmd) error { return lab.Start(i, cmd) }
+		}
+		if err := os.Mkdir(n.data, 0o700); err != nil {
+			return nil, fmt.Errorf("make data directory: %w", err)
+		}
+		t.nodes = append(t.nodes, n)
+	}
+	return t, nil
+}
+
+// addressesOf returns where a node listens: for clients, for the operator, for nodes and for routes.
+func addressesOf(ctx context.Context, host int, lab *netlab.Lab) (all [4]string, err error) {
+	for i, port := range []string{servePort, adminPort, peerPort, routePort} {
+		if lab != nil {
+			all[i] = net.JoinHostPort(lab.Address(host).String(), port)
+			continue
+		}
+		if all[i], err = process.FreeAddress(ctx); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// end ends all nodes without warning.
+func (t *troupe) end(context.Context) error {
+	var errs []error
+	for _, n := range t.nodes {
+		if n.node != nil {
+			errs = append(errs, n.node.Kill())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// URL implements proof.Node.
+func (n *clusterNode) URL() string { return "http://" + n.config.Address }
+
+// Start implements proof.Node.
+func (n *clusterNode) Start(ctx context.Context) error {
+	for try := 1; ; try++ {
+		started, err := process.Start(ctx, n.config)
+		if err == nil {
+			n.node = started
+			return nil
+		}
+		if ctx.Err() != nil || try == bindTries || !strings.Contains(fmt.Sprint(n.config.Output), "address already in use") {
+			return fmt.Errorf("start: %w\n%s", err, n.config.Output)
+		}
+		select { // another connection of this machine has got the port
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// Kill implements proof.Node.
+func (n *clusterNode) Kill() error { return n.node.Kill() }
+
+// Stop implements proof.Node.
+func (n *clusterNode) Stop(ctx context.Context) error { return n.node.Stop(ctx) }
+
+// Pause implements proof.Node.
+func (n *clusterNode) Pause() error { return n.node.Pause() }
+
+// Resume implements proof.Node.
+func (n *clusterNode) Resume() error { return n.node.Resume() }
+
+// Fail implements proof.Node.
+func (n *clusterNode) Fail(s faults.Settings) error {
+	return s.Write(filepath.Join(n.data, faultsFile))
+}
+
+// maxStatus bounds the bytes of what a node says of its cluster.
+const maxStatus = 4 << 20
+
+// Status implements proof.Node.
+func (n *clusterNode) Status(ctx context.Context) (s proof.Status, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.admin+"/admin/v1/cluster", http.NoBody)
+	if err != nil {
+		return s, err
+	}
+	r.Header.Set("Authorization", "Bearer "+n.token)
+	response, err := n.client.Do(r)
+	if err != nil {
+		return s, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return s, fmt.Errorf("%w: %s", proof.ErrNoStatus, response.Status)
+	}
+	return s, json.NewDecoder(io.LimitReader(response.Body, maxStatus)).Decode(&s)
+}
