@@ -129,6 +129,7 @@ func (g *group) reconfigured(at uint64, c *pb.ConfState) {
 				g.expel(id)
 			}
 		}
+		g.leave()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -33,9 +34,14 @@ func (g *group) announced(m *pb.Message) {
 	if g.fetching {
 		return
 	}
+	at := m.GetSnapshot().GetMetadata()
+	if g.log.last > 0 && at.GetIndex() > g.log.last && slices.Contains(at.GetConfState().GetLearners(), g.id) {
+		g.drop() // it was left out, and is to come back: what it has counts for nobody
+		return
+	}
 	c := g.copied
 	job := func(ctx context.Context) {
-		c, err := g.copy(ctx, journal.NodeID(m.GetFrom()), m.GetSnapshot().GetMetadata().GetIndex(), c)
+		c, err := g.copy(ctx, journal.NodeID(m.GetFrom()), at.GetIndex(), c)
 		_ = g.j.post(func() { g.fetched(m, c, err) })
 	}
 	if g.log.last == 0 {

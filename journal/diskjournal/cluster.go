@@ -217,7 +217,11 @@ func (g *group) tick() {
 		g.rn.Tick()
 		g.ticks++
 		g.late()
+		if g.handing == 0 && len(g.waiting) > 0 {
+			g.retry()
+		}
 		g.leave()
+		g.seal()
 		if g.rn == nil {
 			return
 		}

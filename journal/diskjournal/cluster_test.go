@@ -2,6 +2,7 @@ package diskjournal_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"sync"
 	"testing"
@@ -43,13 +44,38 @@ func (j *three) Acquire(ctx context.Context, p journal.Partition) (journal.Log, 
 	if err != nil {
 		return nil, err
 	}
-	return j.Journal.Acquire(ctx, p)
+	for ctx.Err() == nil { // at whoever leads
+		if _, err := j.Partitions(ctx); err != nil {
+			return nil, err // it is closed
+		}
+		for _, m := range j.net.all() {
+			if s, err := m.j.Status(p); err != nil || s.Leader != m.id {
+				continue
+			}
+			within, cancel := context.WithTimeout(ctx, 2*time.Second)
+			l, err := m.j.Acquire(within, p)
+			cancel()
+			if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+				return l, err
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return nil, ctx.Err()
 }
 
 func (j *three) Close() error {
 	err := j.Journal.Close()
 	j.net.close()
 	return err
+}
+
+// cut cuts off the node that leads p.
+func cut(t testing.TB, j journal.Journal, p journal.Partition) (join func()) {
+	n := j.(*three).net
+	m := n.leader(p, 1, 2, 3)
+	n.isolate(m.id, true)
+	return func() { n.isolate(m.id, false) }
 }
 
 func TestConformanceOfThree(t *testing.T) {
@@ -61,5 +87,5 @@ func TestConformanceOfThree(t *testing.T) {
 	defer func() { _ = checks.Value.Set(before) }()
 	journaltest.Run(t, func(t testing.TB) journal.Journal {
 		return openThree(newNetwork(t, 3, 100*time.Millisecond, diskjournal.Config{IndexBytes: 64 << 10, MemTableBytes: 1 << 20}))
-	})
+	}, journaltest.Cut(cut))
 }

@@ -93,6 +93,7 @@ type Journal struct {
 	// What follows belongs to the loop.
 	isStarted bool
 	groups    []*group
+	moved     map[journal.Partition][]uint64 // who has partitions that were here
 	outgoing  map[uint64]*outgoing
 	shared    map[uint64]int // bytes of snapshots sent to each node in this tick
 	touched   []*group
@@ -144,6 +145,7 @@ func open(fs vfs.FS, dir string, c Config) (_ *Journal, err error) {
 		shrunk:     make(chan struct{}),
 		started:    make(chan struct{}),
 		jobs:       make(chan func(context.Context), 4),
+		moved:      make(map[journal.Partition][]uint64),
 		shared:     make(map[uint64]int),
 		outgoing:   make(map[uint64]*outgoing),
 	}

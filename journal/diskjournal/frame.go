@@ -39,6 +39,7 @@ const (
 	itemSnapshot = 2 // an entity's snapshot that the owner has saved
 	itemRemoved  = 3 // the node has no replica any more, as of an index
 	itemNoCopy   = 4 // the checkpoint that was announced could not be fetched
+	itemLeaving  = 5 // the node is none of the group's any more, as far as it knows
 )
 
 // item is one part of a frame.

@@ -53,9 +53,11 @@ type group struct {
 	copied       copied        // what was fetched and is not part of the group yet
 	noCopyAt     int           // the tick at which the leader is told that there is no checkpoint, 0: never
 
-	heardAt  int  // the tick at which another node was heard of
-	ticks    int  // since the replica was started
-	standing bool // it will stand in a moment
+	complainAt int // the tick from which on it is said again that the replica has lost something
+	heardAt    int // the tick at which another node was heard of
+	expulsion  expulsion
+	ticks      int  // since the replica was started
+	standing   bool // it will stand in a moment
 
 	// Those who ask whether they still own the partition: those for whom the others are being asked, and those who came since.
 	asked, confirming []*confirming
@@ -194,7 +196,9 @@ func (g *group) handle(rd raft.Ready) {
 	g.confirmed(rd.ReadStates)
 	if rd.SoftState != nil {
 		g.elected(rd.SoftState)
-		g.leave()
+		if g.leading {
+			g.leave()
+		}
 	}
 	g.publish()
 }
@@ -279,6 +283,7 @@ func (g *group) elected(s *raft.SoftState) {
 // lostLead ends what waits for this leader: begun is the error of what may yet be stored.
 func (g *group) lostLead(begun, waiting error) {
 	g.leading, g.owner, g.handing, g.changing = false, 0, 0, 0
+	g.expulsion = expulsion{}
 	g.part.own(0)
 	g.unconfirmed(fmt.Errorf("%w: %w", waiting, journal.ErrUnavailable))
 	proposed, dropped := g.proposed, g.waiting

@@ -79,7 +79,7 @@ func (g *group) handTo(to uint64, begun bool) (done, begunNow bool, err error) {
 	if len(g.proposed) > 0 {
 		return false, begun, nil
 	}
-	if g.rn.BasicStatus().LeadTransferee == raft.None {
+	if !begun {
 		g.guard(func() { g.rn.TransferLeader(to) })
 		g.touch()
 	}
@@ -104,6 +104,9 @@ func (g *group) keepsUp(id uint64) bool {
 func (g *group) keep(to uint64) {
 	if g.handing == to && g.rn != nil {
 		g.handing = 0
-		g.retry()
+		g.guard(func() {
+			g.rn.TransferLeader(g.id) // to itself: it gives up
+			g.retry()
+		})
 	}
 }

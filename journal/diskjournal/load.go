@@ -159,9 +159,8 @@ func (l *loading) take(key, value []byte) error {
 	i, ok := keyOffset(key)
 	index, base := uint64(i), l.g.log.base
 	before := max(l.last, uint64(l.at.Offset))
-	// What comes before the group's first entry was copied, and begins where it began there. Batches know which they follow.
-	copied := before == 0 && index <= base
-	if !ok || index != before+1 && !copied && (before >= base || index != base+1) {
+	// Up to base there are gaps where no entries were. That no batch is missing there the hashes tell.
+	if !ok || index != before+1 && index > base+1 {
 		return fmt.Errorf("after offset %d comes %d: %w", before, index, journal.ErrCorrupt)
 	}
 	l.last = index

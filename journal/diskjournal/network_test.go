@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -72,6 +73,7 @@ func (n *network) node(id journal.NodeID) *member {
 func (m *member) open() {
 	m.net.t.Helper()
 	c := m.net.config
+	c.Logger = slog.New(slog.NewTextHandler(m.net.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})).With("node", uint64(m.id))
 	c.Cluster = &diskjournal.Cluster{Node: m.id, Peers: m, Tick: m.net.tick}
 	j, err := diskjournal.OpenFS(m.fs, dir, c)
 	if err != nil {

@@ -139,8 +139,12 @@ func (j *Journal) receive(from uint64, i *item) {
 	if part != nil {
 		g = part.group
 	}
+	if g == nil && i.kind == itemLeaving {
+		j.leaving(from, i.partition, nil, i.data)
+		return
+	}
 	if g == nil {
-		if i.kind != itemMessage || !fromLeader(i.message.GetType()) || part != nil && part.lost() != nil {
+		if i.kind != itemMessage || !makesReplica(i.message) || part != nil && part.lost() != nil {
 			return
 		}
 		part = j.partition(i.partition)
@@ -155,15 +159,23 @@ func (j *Journal) receive(from uint64, i *item) {
 		j.takeSnapshot(part, i.data)
 	case itemRemoved:
 		g.expelled(i.data)
+	case itemLeaving:
+		j.leaving(from, i.partition, g, i.data)
 	case itemNoCopy:
 		g.guard(func() { g.rn.ReportSnapshot(from, raft.SnapshotFailure) })
 	}
 	g.touch()
 }
 
-// fromLeader reports whether only a leader sends such messages. A replica is made when one leads that is to be.
-func fromLeader(t pb.MessageType) bool {
-	return t == pb.MsgApp || t == pb.MsgHeartbeat || t == pb.MsgSnap
+// makesReplica reports whether a message is one that a leader sends to a replica that is to be made.
+func makesReplica(m *pb.Message) bool {
+	switch m.GetType() {
+	case pb.MsgApp, pb.MsgSnap:
+		return true
+	case pb.MsgHeartbeat:
+		return m.GetCommit() == 0
+	}
+	return false
 }
 
 // join makes an empty replica of a partition that others have.
@@ -183,6 +195,7 @@ func (j *Journal) adopt(g *group) {
 	}
 	j.groups = append(j.groups, g)
 	g.part.group = g
+	delete(j.moved, g.part.name)
 	g.part.open()
 	early := g.part.early
 	g.part.early = nil
@@ -203,6 +216,14 @@ func (g *group) message(from uint64, m *pb.Message) {
 		return
 	case g.leading && !slices.Contains(members(g.log.conf), from):
 		g.expel(from)
+		return
+	case m.GetType() == pb.MsgHeartbeat && m.GetCommit() > g.log.last:
+		// The leader has heard from this node that it has more: somebody else has its name, or its disk was lost. As it does not
+		// answer, nobody counts on it.
+		if g.ticks >= g.complainAt {
+			g.complainAt = g.ticks + 100*g.j.config.electionTicks()
+			g.j.log.Error("replica has lost what it had", "partition", g.part.name.String(), "has", g.log.last, "had", m.GetCommit())
+		}
 		return
 	}
 	g.step(m)

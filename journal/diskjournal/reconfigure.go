@@ -2,7 +2,6 @@ package diskjournal
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -171,48 +170,6 @@ func members(c *pb.ConfState) []uint64 {
 	all := slices.Concat(c.GetVoters(), c.GetLearners(), c.GetVotersOutgoing(), c.GetLearnersNext())
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// expel tells a node that it has no replica any more. Raft does not: whoever is removed may never hear of it.
-func (g *group) expel(node uint64) {
-	index := binary.AppendUvarint(nil, g.made.Configured)
-	o := g.j.item(node, itemRemoved, g.part.name, len(index))
-	o.data = append(o.data, index...)
-}
-
-// expelled takes what expel sends.
-func (g *group) expelled(index []byte) {
-	if at, n := binary.Uvarint(index); n > 0 && at > g.made.Configured && !g.leading && g.rn != nil {
-		g.drop()
-	}
-}
-
-// leave lets go of the replica when it is none of the group's any more. A leader has another one lead before.
-func (g *group) leave() {
-	if g.rn == nil || g.made.Configured == 0 || slices.Contains(members(g.log.conf), g.id) {
-		return
-	}
-	if !g.leading {
-		g.drop()
-		return
-	}
-	if g.rn.BasicStatus().LeadTransferee == raft.None {
-		if to := g.successor(); to != raft.None {
-			g.rn.TransferLeader(to)
-			g.touch()
-		}
-	}
-}
-
-// successor returns the voter that has most of the log and was heard of, 0 when there is none.
-func (g *group) successor() (best uint64) {
-	most := uint64(0)
-	g.rn.WithProgress(func(id uint64, t raft.ProgressType, pr tracker.Progress) {
-		if id != g.id && t == raft.ProgressTypePeer && pr.RecentActive && pr.Match >= most {
-			best, most = id, pr.Match
-		}
-	})
-	return best
 }
 
 // drop ends the replica, and has all that is stored of it removed.

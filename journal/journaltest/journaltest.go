@@ -26,6 +26,7 @@ func Reopen(f func(t testing.TB, j journal.Journal) journal.Journal) Option {
 type suite struct {
 	open   func(t testing.TB) journal.Journal
 	reopen func(t testing.TB, j journal.Journal) journal.Journal
+	cut    func(t testing.TB, j journal.Journal, p journal.Partition) (join func())
 }
 
 // Run runs the suite on journals that open returns, each of them new and empty. Those are closed by the suite.
@@ -61,6 +62,9 @@ func Run(t *testing.T, open func(t testing.TB) journal.Journal, options ...Optio
 		{"Model", (*suite).testModel},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(s, t) })
+	}
+	if s.cut != nil {
+		t.Run("Unknown", s.testUnknown)
 	}
 	if s.reopen != nil {
 		t.Run("Reopen", s.testReopen)
