@@ -68,50 +68,57 @@ func BenchmarkAppend(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			queues := make([]chan *writer, benchPartitions)
-			var packers sync.WaitGroup
-			for n := range queues {
-				l, err := j.Acquire(b.Context(), journal.Partition{Pool: "default", Number: n})
-				if err != nil {
+			logs := make([]journal.Log, benchPartitions)
+			for n := range logs {
+				if logs[n], err = j.Acquire(b.Context(), journal.Partition{Pool: "default", Number: n}); err != nil {
 					b.Fatal(err)
 				}
-				queues[n] = make(chan *writer, 1024)
-				packers.Go(func() { packer(b, l, queues[n]) })
 			}
-			var left atomic.Int64
-			begin := make(chan struct{})
-			var all sync.WaitGroup
-			for i := range writers {
-				w := &writer{entity: journal.Entity{Category: "bench", ID: strconv.Itoa(i)}, data: make([]byte, 200), stored: make(chan error, 1)}
-				for k := range w.data {
-					w.data[k] = byte('a' + (i*31+k*k)%26)
-				}
-				all.Go(func() {
-					<-begin
-					for left.Add(-1) >= 0 {
-						queues[i%benchPartitions] <- w
-						<-w.stored
-					}
-				})
-			}
-			b.ReportAllocs()
-			b.ResetTimer()
-			left.Store(int64(b.N))
-			cpu := cpuTime()
-			close(begin)
-			all.Wait()
-			b.StopTimer()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
-			b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/float64(b.N), "cpu-µs/record")
-			for _, q := range queues {
-				close(q)
-			}
-			packers.Wait()
+			benchAppend(b, logs, writers)
 			if err := j.Close(); err != nil {
 				b.Fatal(err)
 			}
 		})
 	}
+}
+
+// benchAppend has writers wait for their records, each always in the same of the partitions.
+func benchAppend(b *testing.B, logs []journal.Log, writers int) {
+	queues := make([]chan *writer, len(logs))
+	var packers sync.WaitGroup
+	for n, l := range logs {
+		queues[n] = make(chan *writer, 1024)
+		packers.Go(func() { packer(b, l, queues[n]) })
+	}
+	var left atomic.Int64
+	begin := make(chan struct{})
+	var all sync.WaitGroup
+	for i := range writers {
+		w := &writer{entity: journal.Entity{Category: "bench", ID: strconv.Itoa(i)}, data: make([]byte, 200), stored: make(chan error, 1)}
+		for k := range w.data {
+			w.data[k] = byte('a' + (i*31+k*k)%26)
+		}
+		all.Go(func() {
+			<-begin
+			for left.Add(-1) >= 0 {
+				queues[i%len(queues)] <- w
+				<-w.stored
+			}
+		})
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	left.Store(int64(b.N))
+	cpu := cpuTime()
+	close(begin)
+	all.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/float64(b.N), "cpu-µs/record")
+	for _, q := range queues {
+		close(q)
+	}
+	packers.Wait()
 }
 
 // BenchmarkRecords reads 20 records of one entity among many.

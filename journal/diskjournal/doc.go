@@ -6,6 +6,9 @@
 // with the offset that it reaches; the rest of the log, its tail, is answered from memory and read
 // again after a crash.
 //
+// With Config.Cluster the groups have replicas on other nodes, which are reached through Peers. Whoever opens such a journal
+// has it Run, and passes on what other nodes send.
+//
 // Goroutines exist only while there is something to do: to propose and commit, or to index. Calls start them, and Close waits for them.
 //
 // After a failed write or sync the journal stops: nothing more is acknowledged or read, and the directory is

@@ -3,9 +3,11 @@ package diskjournal_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -22,6 +24,7 @@ type network struct {
 	t      testing.TB
 	config diskjournal.Config
 	tick   time.Duration
+	disk   string // a directory for those that are on the machine's disk; empty: they are in memory
 
 	mu    sync.Mutex
 	nodes map[journal.NodeID]*member
@@ -44,8 +47,12 @@ type member struct {
 }
 
 func newNetwork(t testing.TB, nodes int, tick time.Duration, c diskjournal.Config) *network {
+	return newNetworkOn(t, "", nodes, tick, c)
+}
+
+func newNetworkOn(t testing.TB, disk string, nodes int, tick time.Duration, c diskjournal.Config) *network {
 	n := &network{
-		t: t, config: c, tick: tick, rng: rand.New(rand.NewPCG(1, 2)),
+		t: t, config: c, tick: tick, disk: disk, rng: rand.New(rand.NewPCG(1, 2)),
 		nodes: make(map[journal.NodeID]*member), cut: make(map[[2]journal.NodeID]bool),
 	}
 	for i := range nodes {
@@ -75,7 +82,13 @@ func (m *member) open() {
 	c := m.net.config
 	c.Logger = slog.New(slog.NewTextHandler(m.net.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})).With("node", uint64(m.id))
 	c.Cluster = &diskjournal.Cluster{Node: m.id, Peers: m, Tick: m.net.tick}
-	j, err := diskjournal.OpenFS(m.fs, dir, c)
+	var j *diskjournal.Journal
+	var err error
+	if m.net.disk == "" {
+		j, err = diskjournal.OpenFS(m.fs, dir, c)
+	} else {
+		j, err = diskjournal.Open(filepath.Join(m.net.disk, fmt.Sprint(m.id)), c)
+	}
 	if err != nil {
 		m.net.t.Fatal(err)
 	}
@@ -104,7 +117,7 @@ func (m *member) close(crash bool) {
 		return
 	}
 	left := m.fs
-	if crash {
+	if crash && m.net.disk == "" {
 		left = m.fs.CrashClone(vfs.CrashCloneCfg{})
 	}
 	m.end()

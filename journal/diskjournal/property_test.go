@@ -23,7 +23,6 @@ type history struct {
 	last  journal.Mark
 	asked int
 	acked []string // notes of what was acknowledged, in order
-	down  map[journal.NodeID]bool
 	nodes []journal.NodeID
 }
 
