@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -78,13 +79,21 @@ func cut(t testing.TB, j journal.Journal, p journal.Partition) (join func()) {
 	return func() { n.isolate(m.id, false) }
 }
 
-func TestConformanceOfThree(t *testing.T) {
+// fewer has rapid try n times, unless it was told how often.
+func fewer(t *testing.T, n int) {
 	checks := flag.Lookup("rapid.checks")
 	before := checks.Value.String()
-	if err := checks.Value.Set("10"); err != nil {
+	if before != checks.DefValue {
+		return
+	}
+	if err := checks.Value.Set(strconv.Itoa(n)); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = checks.Value.Set(before) }()
+	t.Cleanup(func() { _ = checks.Value.Set(before) })
+}
+
+func TestConformanceOfThree(t *testing.T) {
+	fewer(t, 10)
 	journaltest.Run(t, func(t testing.TB) journal.Journal {
 		return openThree(newNetwork(t, 3, 100*time.Millisecond, diskjournal.Config{IndexBytes: 64 << 10, MemTableBytes: 1 << 20}))
 	}, journaltest.Cut(cut))

@@ -16,7 +16,7 @@ func (l *Replica) Records(ctx context.Context, e journal.Entity, from journal.Ma
 	return func(yield func(journal.Record, error) bool) {
 		r := recordReader{l: l, entity: e, from: from}
 		if err := r.read(ctx, yield); err != nil {
-			yield(journal.Record{}, fmt.Errorf("records of %s: %w", e, err))
+			yield(journal.Record{}, fmt.Errorf("records of %s: %w", e, l.because(err)))
 		}
 	}
 }
@@ -128,7 +128,7 @@ func (r *recordReader) give(rec *journal.Record, yield func(journal.Record, erro
 func (l *Replica) Last(ctx context.Context, e journal.Entity) (journal.Mark, error) {
 	m, err := l.last(ctx, e)
 	if err != nil {
-		return m, fmt.Errorf("last record of %s: %w", e, err)
+		return m, fmt.Errorf("last record of %s: %w", e, l.because(err))
 	}
 	return m, nil
 }

@@ -257,6 +257,7 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 
 // TestReplicasMove has partitions change their nodes at random while they are written, and nodes fail meanwhile.
 func TestReplicasMove(t *testing.T) {
+	fewer(t, 25)
 	rapid.Check(t, func(r *rapid.T) {
 		plan := rapid.SliceOfN(rapid.Byte(), 5, 30).Draw(r, "plan")
 		var failed error

@@ -50,6 +50,7 @@ func (r *Replica) Read(ctx context.Context, from journal.Offset) iter.Seq2[journ
 			}
 		}
 		if err != nil {
+			err = r.because(err)
 			yield(journal.Stored{}, fmt.Errorf("read %s after offset %d: %w", r.part.name, max(at.next, 1)-1, err))
 		}
 	}

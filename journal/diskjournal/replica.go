@@ -104,6 +104,14 @@ func (r *Replica) usable(ctx context.Context) error {
 	return r.part.lost()
 }
 
+// because returns why nothing can be read any more, if that is so, in place of what has come of it.
+func (r *Replica) because(err error) error {
+	if lost := r.part.lost(); lost != nil {
+		return lost
+	}
+	return err
+}
+
 // begin says that a call that reads is under way, unless the replica is gone.
 func (r *Replica) begin(ctx context.Context) error {
 	if err := r.part.lost(); err != nil {

@@ -77,7 +77,7 @@ func (l *Log) saveSnapshot(ctx context.Context, s journal.Snapshot) error {
 func (l *Replica) Snapshot(ctx context.Context, e journal.Entity) (journal.Snapshot, bool, error) {
 	s, ok, err := l.snapshot(ctx, e)
 	if err != nil {
-		return s, false, fmt.Errorf("snapshot of %s: %w", e, err)
+		return s, false, fmt.Errorf("snapshot of %s: %w", e, l.because(err))
 	}
 	return s, ok, nil
 }

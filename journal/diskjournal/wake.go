@@ -23,7 +23,7 @@ import (
 func (l *Log) Due(ctx context.Context, until time.Time) iter.Seq2[journal.Wake, error] {
 	return func(yield func(journal.Wake, error) bool) {
 		if err := l.due(ctx, until.UnixMilli(), yield); err != nil {
-			yield(journal.Wake{}, fmt.Errorf("due in %s: %w", l.part.name, err))
+			yield(journal.Wake{}, fmt.Errorf("due in %s: %w", l.part.name, l.because(err)))
 		}
 	}
 }
