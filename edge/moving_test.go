@@ -305,3 +305,27 @@ func TestQuestionsWhileOwnersMove(t *testing.T) {
 		}
 	})
 }
+
+// TestOthersAreReadMeanwhile has a link wait for room over a real connection, and another one of the same poller be read.
+func TestOthersAreReadMeanwhile(t *testing.T) {
+	both(t, func(t *testing.T, start starter) {
+		m := &moving{}
+		p := start(t, func(c *edge.Config) { routed(m)(c); c.Workers, c.Limits.Unanswered = 1, 1 })
+		m.owner = p.owner
+		p.owner.mu.Lock()
+		p.owner.ledger = true
+		p.owner.mu.Unlock()
+		a, b := p.dial(t, "1", 1, "&watch=0", "ann"), p.dial(t, "2", 2, "&watch=0", "bob")
+		a.want(`"welcome"`)
+		b.want(`"welcome"`)
+		m.Lose(bus.Owner("default", wire.Partition("room", "1", partitions)), bus.ErrNobody)
+		a.send(`{"type":"command","id":1,"name":"say"}`)
+		a.send(`{"type":"command","id":2,"name":"say"}`)
+		for i := range 3 {
+			b.send(fmt.Sprintf(`{"type":"command","id":%d,"name":"say"}`, i+1))
+			b.want(fmt.Sprintf(`"ack","id":%d`, i+1))
+		}
+		m.move()
+		a.want(`"ack","id":1`, `"ack","id":2`)
+	})
+}
