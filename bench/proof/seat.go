@@ -71,7 +71,8 @@ func (t *table) play(ctx context.Context) {
 	var full context.Context
 	full, t.full = context.WithCancel(ctx)
 	defer t.full()
-	chapter, cancel := context.WithTimeout(full, t.config.Chapter)
+	length := t.config.Chapter * time.Duration(8+t.number%5+t.chapter%3) / 14 // not all of them end at once
+	chapter, cancel := context.WithTimeout(full, length)
 	defer cancel()
 	var playing sync.WaitGroup
 	for i := range t.clients {
