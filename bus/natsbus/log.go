@@ -23,8 +23,15 @@ func (s *says) text(format string, v []any) string {
 	return s.secret.Replace(fmt.Sprintf(format, v...))
 }
 
-// Noticef logs what is of interest when something is amiss.
-func (s *says) Noticef(format string, v ...any) { s.log.Debug("nats", "says", s.text(format, v)) }
+// Noticef logs what is of interest when something is amiss, and that a connection is closed since it takes too little.
+func (s *says) Noticef(format string, v ...any) {
+	text := s.text(format, v)
+	if strings.Contains(text, "Slow Consumer") {
+		s.log.Warn("nats", "says", text)
+		return
+	}
+	s.log.Debug("nats", "says", text)
+}
 
 // Warnf logs what heals itself.
 func (s *says) Warnf(format string, v ...any) {

@@ -12,8 +12,9 @@ const (
 	maxPayload = 1 << 20
 	// batchBytes is how large a message of several envelopes gets.
 	batchBytes = 64 << 10
-	// partBytes is how much of an envelope larger than that goes into one message.
-	partBytes = 256 << 10
+	// partBytes is how much of an envelope larger than that goes into one message: little, so that what others send has its
+	// turn soon wherever it passes.
+	partBytes = 64 << 10
 )
 
 // What a message holds, after four bytes of checksum.
