@@ -139,11 +139,14 @@ func (b *Bus) subscribe(to target, take func(*wire.Envelope)) (quit func(), err 
 		l := b.lanes[name]
 		in := &inbox{bus: b, lane: name, at: to.at, subject: l.queue.key(to), take: take}
 		s, err := l.conn.Subscribe(in.subject, func(m *nats.Msg) { in.receive(m.Data, time.Now()) })
+		if b.closed.Load() {
+			return quit, bus.ErrClosed
+		}
 		if err != nil {
 			return quit, fmt.Errorf("subscribe on lane %s: %w", name, err)
 		}
 		subs = append(subs, s)
-		if err := s.SetPendingLimits(b.cfg.ReceiveBytes/messageCost+1, b.cfg.ReceiveBytes); err != nil {
+		if err := s.SetPendingLimits(b.cfg.ReceiveBytes/messageCost+1, b.cfg.ReceiveBytes); err != nil && !b.closed.Load() {
 			return quit, fmt.Errorf("subscribe on lane %s: %w", name, err)
 		}
 	}
