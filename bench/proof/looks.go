@@ -27,10 +27,11 @@ func (r *run) lastLooks(ctx context.Context) error {
 	}
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, looksAtOnce)
-	number := 0
+	looks := 0
 	for _, t := range r.played {
 		for i := range t.ids {
-			number++
+			looks++
+			number := looks
 			slots <- struct{}{}
 			wg.Go(func() {
 				defer func() { <-slots }()
