@@ -61,6 +61,8 @@ type Config struct {
 	Journal journal.Journal
 	// Bus joins edge and state node. Nil: one of the node's own.
 	Bus bus.Bus
+	// Cluster makes the node one of several; its journal is then in Data, and its bus its own. Nil: it is alone.
+	Cluster *Cluster
 	// Partitions of each pool (default 16); fixed once there is data.
 	Partitions int
 	// Memory is how many bytes of entities stay in memory, as estimated (default 1 GiB).
@@ -113,6 +115,14 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Connections < 0 || c.DrainSpread < 0 || c.CertPoll < 0 {
 		errs = append(errs, errors.New("node: a number or a duration is negative"))
+	}
+	if c.Cluster != nil {
+		joined, err := c.Cluster.withDefaults()
+		errs = append(errs, err)
+		c.Cluster = &joined
+		if joined.State && c.Data == "" || c.Journal != nil || c.Bus != nil {
+			errs = append(errs, errors.New("node: a node of a cluster has a directory for its journal, and a bus of its own"))
+		}
 	}
 	if c.Listen == "" {
 		c.Listen = ":8080"

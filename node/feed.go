@@ -5,9 +5,7 @@ import (
 
 	"github.com/tutti-rt/tutti/edge"
 	"github.com/tutti-rt/tutti/feed"
-	"github.com/tutti-rt/tutti/internal/platform"
 	"github.com/tutti-rt/tutti/journal"
-	"github.com/tutti-rt/tutti/state"
 )
 
 // makeFeed returns what serves the journal's events to the operator's consumers; nil when the journal has no replicas to be read
@@ -17,11 +15,8 @@ func (n *Node) makeFeed(log journal.Journal, identity string) *feed.Handler {
 	if !ok {
 		return nil
 	}
-	layout := feed.Layout{Partitions: n.c.Partitions, Pools: make(map[string]string)}
-	if layout.Partitions == 0 {
-		layout.Partitions = state.DefaultPartitions
-	}
-	for _, c := range append(n.c.Categories[:len(n.c.Categories):len(n.c.Categories)], platform.Tickets, platform.Revocations) {
+	layout := feed.Layout{Partitions: n.partitions(), Pools: make(map[string]string)}
+	for _, c := range n.ownCategories() {
 		layout.Pools[c.Name()] = c.Untyped().Options.WithDefaults().Pool
 	}
 	return feed.NewHandler(feed.HandlerConfig{

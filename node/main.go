@@ -116,7 +116,8 @@ func (o *options) serve(cmd *cobra.Command, names []string, categories []*tutti.
 	if err != nil {
 		return err
 	}
-	c, err := o.config(categories, log)
+	o.cluster.secret = os.Getenv("TUTTI_CLUSTER_SECRET")
+	c, err := o.config(cmd, categories, log)
 	if err != nil {
 		return err
 	}

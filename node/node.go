@@ -17,6 +17,8 @@ import (
 
 	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/auth"
+	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/cluster"
 	"github.com/tutti-rt/tutti/edge"
 	"github.com/tutti-rt/tutti/internal/platform"
 	"github.com/tutti-rt/tutti/journal"
@@ -35,7 +37,8 @@ type Node struct {
 	verifier    *auth.Verifier
 	certificate *certificate // nil: no TLS
 	edge        *edge.Edge
-	online      *directory // nil: nobody asks who is online
+	mirror      func(pool string, partition int) (bus.Address, bool) // nil: there are none
+	online      *directory                                           // nil: nobody asks who is online
 	metrics     *prometheus.Registry
 
 	started atomic.Bool
@@ -62,31 +65,65 @@ func New(c Config) (*Node, error) {
 	if err := n.checkState(); err != nil {
 		errs = append(errs, err)
 	} else {
-		errs = append(errs, n.makeDirectory(), n.makeEdge())
+		errs = append(errs, n.makeParts())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	n.metrics.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsScheduler)), collectors.NewBuildInfoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newEdgeMetrics(n.edge))
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return n, nil
+}
+
+// makeParts makes the edge, and what it needs on the bus as it is. A node of a cluster does so to find mistakes, and
+// again once it has joined.
+func (n *Node) makeParts() error {
+	return errors.Join(n.makeDirectory(), n.makeEdge())
+}
+
+// register adds metrics.
+func (n *Node) register(all ...prometheus.Collector) error {
+	for _, c := range all {
+		if err := n.metrics.Register(c); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return nil
 }
 
 // checkState finds the mistakes that the state node refuses, before a journal is opened.
 func (n *Node) checkState() error {
-	_, err := state.New(n.stateConfig(memjournal.New()))
+	c := n.stateConfig(memjournal.New())
+	c.Placed = false
+	_, err := state.New(c)
 	return err
 }
 
 func (n *Node) stateConfig(log journal.Journal) state.Config {
+	return state.Config{
+		Categories: n.ownCategories(), Journal: log, Placed: n.c.Cluster != nil, Bus: n.c.Bus, Name: n.c.Name,
+		Partitions: n.c.Partitions, MemoryBudget: n.c.Memory, Logger: n.c.Logger, Clock: n.c.Clock,
+	}
+}
+
+// ownCategories returns the application's categories and the platform's.
+func (n *Node) ownCategories() []*tutti.Category {
 	categories := n.c.Categories
 	if len(categories) > 0 {
 		categories = append(slices.Clip(categories), platform.Tickets, platform.Revocations)
 	}
-	return state.Config{
-		Categories: categories, Journal: log, Bus: n.c.Bus,
-		Partitions: n.c.Partitions, MemoryBudget: n.c.Memory, Logger: n.c.Logger, Clock: n.c.Clock,
+	if n.c.Cluster != nil {
+		categories = append(slices.Clip(categories), cluster.Members)
 	}
+	return categories
+}
+
+// partitions returns how many each pool has.
+func (n *Node) partitions() int {
+	if n.c.Partitions == 0 {
+		return state.DefaultPartitions
+	}
+	return n.c.Partitions
 }
 
 func (n *Node) makeEdge() (err error) {
@@ -94,7 +131,7 @@ func (n *Node) makeEdge() (err error) {
 		Name: n.c.Name, Bus: n.c.Bus, Verifier: n.verifier, Categories: addresses(n.c.Categories),
 		Partitions: n.c.Partitions, Origins: n.c.Origins, Limits: n.c.Limits,
 		Timing: edge.Timing{Spread: n.c.DrainSpread, Drain: drainWait, Heartbeat: n.c.Heartbeat}, Logger: n.c.Logger,
-		Clock: n.c.Clock, Online: n.online.forEdge(),
+		Clock: n.c.Clock, Online: n.online.forEdge(), Mirror: n.mirror,
 	})
 	return err
 }
@@ -131,30 +168,19 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	if n.c.Listener != nil {
 		defer n.c.Listener.Close() // whatever comes before it is served
 	}
+	if n.c.Cluster != nil {
+		return n.runJoined(ctx)
+	}
 	log, closeLog, err := n.journal()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
-	states, err := state.New(n.stateConfig(log))
-	if err != nil {
+	p := &parts{Node: n}
+	if err := p.own(log); err != nil {
 		return err
 	}
 	n.edge.Share(n.shared(log.ID()))
-	if err := n.metrics.Register(newStateMetrics(states)); err != nil {
-		return fmt.Errorf("register metrics: %w", err)
-	}
-	if disk, ok := log.(*diskjournal.Journal); ok {
-		if err := n.metrics.Register(newJournalMetrics(disk)); err != nil {
-			return fmt.Errorf("register metrics: %w", err)
-		}
-	}
-	p := &parts{Node: n, state: states, feed: n.makeFeed(log, log.ID())}
-	if p.feed != nil {
-		if err := n.metrics.Register(newFeedMetrics(p.feed)); err != nil {
-			return fmt.Errorf("register metrics: %w", err)
-		}
-	}
 	return p.run(ctx)
 }
 

@@ -1,9 +1,11 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/edge"
@@ -25,7 +27,7 @@ func (n *Node) makeDirectory() error {
 	if err != nil {
 		return err
 	}
-	shards, err := online.NewDirectory(online.DirectoryConfig{Bus: n.c.Bus, Logger: n.c.Logger})
+	shards, err := n.newShards()
 	if err != nil {
 		return err
 	}
@@ -38,10 +40,30 @@ func (n *Node) makeDirectory() error {
 		return err
 	}
 	n.online = &directory{shards, agent, may}
-	if err := n.metrics.Register(newOnlineMetrics(n.online)); err != nil {
-		return fmt.Errorf("register metrics: %w", err)
-	}
 	return nil
+}
+
+// newShards returns the directory's shards, all of them: one node of a cluster has them, and begins with none of what another knew.
+func (n *Node) newShards() (*online.Directory, error) {
+	c := online.DirectoryConfig{Bus: n.c.Bus, Logger: n.c.Logger}
+	if n.c.Cluster != nil {
+		c.Warmup = 11 * time.Second // a little more than a beat
+	}
+	return online.NewDirectory(c)
+}
+
+// directory returns what serves the directory here. In a cluster that is whoever owns the registry's partition, as long as it does.
+func (p *parts) directory() func(context.Context) error {
+	if p.joined == nil {
+		return p.online.shards.Run
+	}
+	return p.joined.whileFirst(p.first(), func(ctx context.Context) error {
+		shards, err := p.newShards()
+		if err != nil {
+			return err
+		}
+		return shards.Run(ctx)
+	})
 }
 
 // forEdge returns what the edge has to do with it. d may be nil.

@@ -33,6 +33,7 @@ type options struct {
 	limits                limitOptions
 	logLevel, logFormat   string
 	dev, devAnywhere      bool
+	cluster               clusterOptions
 	secret, adminToken    string // from the environment alone
 	ticketSecret          string // from the environment alone
 }
@@ -58,7 +59,7 @@ func (o *options) register(cmd *cobra.Command) []string {
 	f.IntVar(&o.connections, "max-connections", 16384, "TCP connections that are not yet WebSockets")
 	f.DurationVar(&o.drainSpread, "drain-spread", 5*time.Second, "time over which clients come back when the node ends")
 	f.StringVar(&o.onlineClaim, "online-claim", "", "claim that lets its bearer ask who is online, as name=value (default: nobody may)")
-	names := o.limits.register(cmd)
+	names := append(o.limits.register(cmd), o.cluster.register(cmd)...)
 
 	f.StringVar(&o.admin, "admin", "", "address for the operator: probes, metrics, profiles, forced logout (needs TUTTI_ADMIN_TOKEN)")
 	f.StringVar(&o.adminTokenFile, "admin-token-file", "", "file with the operator's token (or TUTTI_ADMIN_TOKEN: the token)")
@@ -92,16 +93,18 @@ func environment(cmd *cobra.Command, names []string) error {
 }
 
 // config turns the options into a node's configuration.
-func (o *options) config(categories []*tutti.Category, log *slog.Logger) (Config, error) {
+func (o *options) config(cmd *cobra.Command, categories []*tutti.Category, log *slog.Logger) (Config, error) {
 	memory, err := parseBytes(o.memory)
 	errs := []error{err}
 	token, err := o.operatorToken()
 	errs = append(errs, err)
 	tickets, err := o.ticketKey()
 	errs = append(errs, err)
+	joined, err := o.cluster.config(cmd)
+	errs = append(errs, err)
 	c := Config{
-		Categories: categories,
-		Listen:     o.listen, CertFile: o.certFile, KeyFile: o.keyFile, Connections: o.connections,
+		Categories: categories, Cluster: joined,
+		Listen: o.listen, CertFile: o.certFile, KeyFile: o.keyFile, Connections: o.connections,
 		Auth:    auth.Config{Keys: o.keys(), Issuer: o.issuer, Audience: o.audience},
 		Origins: o.origins, Limits: o.limits.edge(), DrainSpread: o.drainSpread, OnlineClaim: o.onlineClaim,
 		Data: o.data, Memory: memory, TicketSecret: tickets,

@@ -31,7 +31,8 @@ func parse(t *testing.T, args []string, variables map[string]string) Config {
 	}
 	o.secret, o.adminToken = variables["TUTTI_JWT_SECRET"], variables["TUTTI_ADMIN_TOKEN"]
 	o.ticketSecret = variables["TUTTI_TICKET_SECRET"]
-	c, err := o.config(nil, slog.New(slog.DiscardHandler))
+	o.cluster.secret = variables["TUTTI_CLUSTER_SECRET"]
+	c, err := o.config(cmd, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +50,8 @@ func TestOptions(t *testing.T) {
 		"max-frames-per-second": "15", "max-bytes-per-second": "16", "max-sub-frames-per-second": "17",
 		"max-sub-bytes-per-second": "18", "max-handshakes-per-second": "19",
 		"max-sub-tickets-per-minute": "20",
+		"cluster":                    "prod", "node": "n1", "peer-listen": ":1", "peer-advertise": "h:2", "join": "h:3,h:4", "roles": "state", "region": "eu",
+		"label": "disk=fast", "weight": "50", "nats": "nats://h:5", "nats-listen": ":6", "nats-advertise": "h:7",
 	}
 	want := Config{
 		Listen: "127.0.0.1:1", Data: "there", Memory: 3 << 20,
@@ -64,7 +67,11 @@ func TestOptions(t *testing.T) {
 			LinkFrames: 15, LinkBytes: 16, SubFrames: 17, SubBytes: 18, Handshakes: 19, SubTickets: 20,
 		},
 	}
-	secrets := map[string]string{"TUTTI_JWT_SECRET": "a secret", "TUTTI_ADMIN_TOKEN": "a token", "TUTTI_TICKET_SECRET": "a ticket secret"}
+	want.Cluster = &Cluster{
+		Name: "prod", Node: "n1", Secret: []byte("a cluster's secret"), Listen: ":1", Advertise: "h:2", Join: []string{"h:3", "h:4"},
+		State: true, Labels: map[string]string{"region": "eu", "disk": "fast"}, Weight: 50, NATS: "nats://h:5", RouteListen: ":6", RouteAdvertise: "h:7",
+	}
+	secrets := map[string]string{"TUTTI_CLUSTER_SECRET": "a cluster's secret", "TUTTI_JWT_SECRET": "a secret", "TUTTI_ADMIN_TOKEN": "a token", "TUTTI_TICKET_SECRET": "a ticket secret"}
 	compare := cmp.Options{
 		cmpopts.IgnoreFields(Config{}, "Logger"),
 		// Functions are not compared; the rest of a source tells the sources apart.

@@ -8,16 +8,36 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/feed"
+	"github.com/tutti-rt/tutti/journal"
+	"github.com/tutti-rt/tutti/journal/diskjournal"
 	"github.com/tutti-rt/tutti/state"
 )
 
 // parts are a node's components while it runs.
 type parts struct {
 	*Node
-	state *state.Node
-	feed  *feed.Handler // nil: the journal cannot be followed
+	state  *state.Node   // nil: the node is an edge alone
+	feed   *feed.Handler // nil: the journal cannot be followed
+	joined *joined       // nil: the node is alone
+}
+
+// own makes the parts that have to do with the journal.
+func (p *parts) own(log journal.Journal) (err error) {
+	if p.state, err = state.New(p.stateConfig(log)); err != nil {
+		return err
+	}
+	metrics := []prometheus.Collector{newStateMetrics(p.state)}
+	if disk, ok := log.(*diskjournal.Journal); ok {
+		metrics = append(metrics, newJournalMetrics(disk))
+	}
+	if p.feed = p.makeFeed(log, log.ID()); p.feed != nil {
+		metrics = append(metrics, newFeedMetrics(p.feed))
+	}
+	return p.register(metrics...)
 }
 
 // run starts the parts one after the other, and ends them the other way round.
@@ -28,6 +48,13 @@ func (p *parts) run(ctx context.Context) error {
 	lasting := context.WithoutCancel(ctx)
 	failed := func(err error) { fail(&partError{err}) }
 
+	metrics := []prometheus.Collector{newEdgeMetrics(p.edge)}
+	if p.online != nil {
+		metrics = append(metrics, newOnlineMetrics(p.online))
+	}
+	if err := p.register(metrics...); err != nil {
+		return err
+	}
 	var started []*task
 	begin := func(name string, run func(context.Context) error) {
 		started = append(started, launch(lasting, name, run, failed))
@@ -75,11 +102,23 @@ func (p *parts) start(ctx context.Context, begin func(string, func(context.Conte
 			begin("feed", p.feed.Run) // ends after the state node, whose last events it still sends
 		}
 	}
-	begin("state node", p.state.Run)
-	select {
-	case <-p.state.Ready():
-	case <-ctx.Done():
-		return ctx.Err()
+	if p.joined != nil {
+		p.joined.begin(begin)
+	}
+	if p.state != nil {
+		begin("state node", p.state.Run)
+	}
+	if p.joined != nil {
+		if err := p.joined.takeOver(ctx, p.Node, begin); err != nil {
+			return err
+		}
+	}
+	if p.state != nil {
+		select {
+		case <-p.state.Ready():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	clients := p.c.Listener
 	if clients == nil {
@@ -95,7 +134,7 @@ func (p *parts) start(ctx context.Context, begin func(string, func(context.Conte
 	}
 	begin("listener", func(ctx context.Context) error { return s.serve(ctx, clients) })
 	if p.online != nil {
-		begin("directory", p.online.shards.Run)
+		begin("directory", p.directory())
 		begin("reports of who is online", p.online.agent.Run)
 	}
 	begin("edge", p.edge.Run)
@@ -106,7 +145,11 @@ func (p *parts) operations() *operations {
 	serves := func(category string) bool {
 		return slices.ContainsFunc(p.c.Categories, func(c *tutti.Category) bool { return c.Name() == category })
 	}
-	return &operations{edge: p.edge, feed: p.feed, serves: serves, clock: p.clock(), log: p.c.Logger}
+	o := &operations{edge: p.edge, feed: p.feed, serves: serves, clock: p.clock(), log: p.c.Logger}
+	if p.joined != nil {
+		o.member = p.joined.member
+	}
+	return o
 }
 
 // clock returns what tells the time of day.

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/tutti-rt/tutti/cluster/control"
 	"github.com/tutti-rt/tutti/edge"
 	"github.com/tutti-rt/tutti/feed"
 	"github.com/tutti-rt/tutti/internal/platform"
@@ -34,7 +35,8 @@ type terminator interface {
 // operations are what an operator can have done.
 type operations struct {
 	edge   terminator
-	feed   *feed.Handler // nil: there is none
+	feed   *feed.Handler   // nil: there is none
+	member *control.Member // nil: the node is alone, or an edge alone
 	serves func(category string) bool
 	clock  func() time.Time
 	log    *slog.Logger
@@ -44,6 +46,16 @@ func (o *operations) register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /admin/v1/terminate", o.terminate)
 	mux.HandleFunc("GET /admin/v1/terminated", o.terminated)
 	registerFeed(o.feed, mux)
+	if o.member != nil {
+		o.member.Register(mux)
+	} else {
+		mux.HandleFunc("/admin/v1/cluster/", notClustered)
+		mux.HandleFunc("/admin/v1/cluster", notClustered)
+	}
+}
+
+func notClustered(w http.ResponseWriter, _ *http.Request) {
+	writeProblem(w, http.StatusNotFound, "this node is no member of a cluster: ask one that holds data")
 }
 
 func (o *operations) terminate(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,178 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/cluster"
+	"github.com/tutti-rt/tutti/journal"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// leaveTime is how long a node that ends tries to hand its partitions over. Others take over what is left when it has gone.
+const leaveTime = 3 * time.Second
+
+// runJoined is Run for a node of a cluster.
+func (n *Node) runJoined(ctx context.Context) (err error) {
+	j, err := n.join(ctx)
+	defer func() { err = errors.Join(err, j.close()) }()
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // it was told to end before it had begun
+		}
+		return err
+	}
+	p := &parts{Node: n, joined: j}
+	journalID := j.registry.Journal
+	if j.journal != nil {
+		if err := p.own(j.journal); err != nil {
+			return err
+		}
+		j.state, journalID = p.state, j.journal.ID()
+		n.mirror = p.state.Mirror
+	}
+	if err := n.makeParts(); err != nil {
+		return err
+	}
+	n.edge.Share(n.shared(journalID))
+	return p.run(ctx)
+}
+
+// begin begins what state node and edge need.
+func (j *joined) begin(begin func(string, func(context.Context) error)) {
+	begin("search for owners", j.router.Run)
+	if j.follower != nil {
+		begin("search for members", j.follower.Run)
+		return
+	}
+	begin("connections between nodes", j.mesh.Run)
+	begin("replicas", j.journal.Run)
+}
+
+// takeOver takes part in the cluster, and waits until every partition has an owner somewhere.
+func (j *joined) takeOver(ctx context.Context, n *Node, begin func(string, func(context.Context) error)) error {
+	owned, stop := j.owned(n)
+	defer stop()
+	if j.member != nil {
+		begin("membership", j.member.Run)
+		begin("hand-over", j.handOver)
+	}
+	select {
+	case <-owned:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// owned returns what is closed once every partition of the node's pools has, or had, an owner.
+func (j *joined) owned(n *Node) (owned <-chan struct{}, stop func()) {
+	missing := make(map[bus.Address]bool)
+	for pool := range n.pools() {
+		for i := range n.partitions() {
+			missing[bus.Owner(pool, i)] = true
+		}
+	}
+	var mu sync.Mutex
+	all := make(chan struct{})
+	return all, j.router.Owners(func(at bus.Address) {
+		mu.Lock()
+		defer mu.Unlock()
+		if missing[at] {
+			if delete(missing, at); len(missing) == 0 {
+				close(all)
+			}
+		}
+	})
+}
+
+// handOver waits for the node's end and then has others own what it owns.
+func (j *joined) handOver(ctx context.Context) error {
+	<-ctx.Done()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
+	defer cancel()
+	if err := j.state.Drain(ctx); err != nil {
+		j.log.Warn("not everything was handed over", "err", err)
+	}
+	return nil
+}
+
+// first is the partition whose owner does what one node of the cluster does.
+func (n *Node) first() journal.Partition {
+	pool := cluster.Members.Untyped().Options.WithDefaults().Pool
+	return journal.Partition{Pool: pool, Number: wire.Partition(cluster.Members.Name(), cluster.MembersID, n.partitions())}
+}
+
+// whileFirst returns what runs f whenever this node leads the first partition, for as long as it does.
+func (j *joined) whileFirst(first journal.Partition, f func(context.Context) error) func(context.Context) error {
+	if j.journal == nil {
+		return func(ctx context.Context) error { <-ctx.Done(); return nil }
+	}
+	return func(ctx context.Context) error {
+		news := make(chan struct{}, 1)
+		defer j.journal.Watch(func(p journal.Partition) {
+			if p != first {
+				return
+			}
+			select {
+			case news <- struct{}{}:
+			default: // it will look anyway
+			}
+		})()
+		for {
+			if s, err := j.journal.Status(first); err == nil && s.Leader == j.journal.Node() {
+				if err := j.during(ctx, first, news, f); err != nil || ctx.Err() != nil {
+					return err
+				}
+			}
+			select {
+			case <-news:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+}
+
+// during runs f until this node does not lead the partition any more.
+func (j *joined) during(ctx context.Context, first journal.Partition, news <-chan struct{}, f func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- f(ctx) }()
+	for {
+		select {
+		case err := <-ended:
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("node: %w", err)
+		case <-news:
+			if s, err := j.journal.Status(first); err != nil || s.Leader != j.journal.Node() {
+				cancel()
+				<-ended
+				return nil
+			}
+		}
+	}
+}
+
+// learn takes what is new about the cluster.
+func (j *joined) learn(r cluster.Registry) {
+	if j.server == nil {
+		return
+	}
+	var routes []string
+	for i := range r.Nodes {
+		if n := &r.Nodes[i]; n.Routes != "" && n.Name != j.c.Node {
+			routes = append(routes, n.Routes)
+		}
+	}
+	if err := j.server.SetRoutes(routes); err != nil {
+		j.log.Warn("routes of the bus not changed", "err", err)
+	}
+}
