@@ -20,11 +20,17 @@ func demoCommand() *cobra.Command {
 	var d demoRun
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Serve the demo: a board, a chat room, a shared text and a counter", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return d.serve(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if d.nodes > 1 {
+				return d.serveNodes(cmd)
+			}
+			return d.serve(cmd)
+		},
 	}
 	d.register(cmd)
 	cmd.Flags().StringVar(&d.listen, "listen", "127.0.0.1:8080", "address for browsers and other clients")
 	cmd.Flags().StringVar(&d.admin, "admin", "", "address for the operator: probes, metrics, profiles (needs TUTTI_ADMIN_TOKEN)")
+	cmd.Flags().IntVar(&d.nodes, "nodes", 1, "nodes of a cluster on this machine, 1 to 7, which the page can kill")
 	return cmd
 }
 
@@ -32,6 +38,7 @@ func demoCommand() *cobra.Command {
 type demoRun struct {
 	place
 	listen, admin string
+	nodes         int
 }
 
 // serve runs the demo until the command's context is done.
@@ -83,14 +90,22 @@ func (d *demoRun) handler(secret []byte) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens := visitorTokens(signer)
-	if host, _, err := net.SplitHostPort(d.listen); err == nil {
-		if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
-			tokens = node.OwnHost(nil, tokens) // nobody but this machine's own pages
-		}
-	}
 	mux := http.NewServeMux()
 	mux.Handle("/", demo.Page())
-	mux.Handle("POST /demo/token", tokens)
+	mux.Handle("POST /demo/token", d.guard(visitorTokens(signer)))
+	mux.HandleFunc("GET /demo/nodes", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"nodes":[]}`)) // one node has nothing to show; fails when the page has gone
+	})
 	return mux, nil
+}
+
+// guard keeps a demo for this machine to the machine's own pages.
+func (d *demoRun) guard(next http.Handler) http.Handler {
+	if host, _, err := net.SplitHostPort(d.listen); err == nil {
+		if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
+			return node.OwnHost(nil, next)
+		}
+	}
+	return next
 }

@@ -7,6 +7,7 @@ import { HopsPanel, format } from './hops.ts';
 import { identity } from './identity.ts';
 import { Ledger } from './ledger.ts';
 import { Line } from './line.ts';
+import { NodesPanel } from './nodes.ts';
 import { PadPanel } from './pad.ts';
 import { PeoplePanel } from './people.ts';
 import { RoomPanel } from './room.ts';
@@ -70,6 +71,7 @@ const board = new BoardPanel(boardEntity, desk);
 new RoomPanel(roomEntity, me, desk);
 const pad = new PadPanel(padEntity, desk);
 new PeoplePanel(roomEntity, me);
+new NodesPanel(desk.notify);
 document.addEventListener('theme', () => board.recolor());
 boardEntity.latency.subscribe((latency) => latency && (hops.ping(latency), soon()));
 
