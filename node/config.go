@@ -15,6 +15,7 @@ import (
 	"github.com/tutti-rt/tutti/edge"
 	"github.com/tutti-rt/tutti/internal/platform"
 	"github.com/tutti-rt/tutti/journal"
+	"github.com/tutti-rt/tutti/journal/diskjournal"
 )
 
 // Config says what a node serves, to whom, and where. Zero fields mean the defaults named there.
@@ -59,6 +60,8 @@ type Config struct {
 	// Journal is used instead where there is one; Run does not close it.
 	Data    string
 	Journal journal.Journal
+	// Disk are settings of the journal in Data, such as its file system. Logger, ID and Cluster are the node's own.
+	Disk diskjournal.Config
 	// Bus joins edge and state node. Nil: one of the node's own.
 	Bus bus.Bus
 	// Cluster makes the node one of several; its journal is then in Data, and its bus its own. Nil: it is alone.

@@ -179,10 +179,9 @@ func (n *Node) openReplicas(j *joined) func(context.Context) error {
 		if err != nil {
 			return err
 		}
-		j.journal, err = diskjournal.Open(n.c.Data, diskjournal.Config{
-			Logger: j.log, ID: j.identity.Journal(), Cluster: &diskjournal.Cluster{Node: j.identity.Node(), Peers: peers{j.mesh}},
-		})
-		if err != nil {
+		c := n.c.Disk
+		c.Logger, c.ID, c.Cluster = j.log, j.identity.Journal(), &diskjournal.Cluster{Node: j.identity.Node(), Peers: peers{j.mesh}}
+		if j.journal, err = diskjournal.Open(n.c.Data, c); err != nil {
 			return err
 		}
 		j.closes(func() error {

@@ -204,7 +204,9 @@ func (n *Node) journal() (journal.Journal, func() error, error) {
 		log = memjournal.New()
 	default:
 		var err error
-		log, err = diskjournal.Open(n.c.Data, diskjournal.Config{Logger: n.c.Logger})
+		c := n.c.Disk
+		c.Logger = n.c.Logger
+		log, err = diskjournal.Open(n.c.Data, c)
 		if err != nil {
 			return nil, nil, err
 		}

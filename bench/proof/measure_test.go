@@ -32,30 +32,27 @@ func TestAround(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
-	for name, text := range map[string]string{
-		"names":   `{"nodes":[{"id":7,"name":"n1","up":true},{"id":9,"name":"n2"}],"partitions":[{"partition":3,"leader":"n2","term":5},{"partition":4,"leader":"n1","term":5}]}`,
-		"numbers": `{"nodes":[{"id":7,"name":"n1","up":true},{"id":"9","name":"n2"}],"partitions":[{"partition":"default/3","leader":9,"term":5},{"partition":"default/4","leader":7,"term":5}]}`,
-	} {
-		var s Status
-		if err := json.Unmarshal([]byte(text), &s); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if one, two, three := s.led(1), s.led(2), s.led(3); !slices.Equal(one, []int{4}) || !slices.Equal(two, []int{3}) || three != nil {
-			t.Errorf("%s: led = %v, %v, %v", name, one, two, three)
-		}
+	const text = `{"nodes":[{"id":7,"name":"n1","up":true},{"id":9,"name":"n2"}],"partitions":[` +
+		`{"pool":"default","number":3,"leader":"n2","term":5},{"pool":"default","number":4,"leader":"n1","term":5},{"pool":"default","number":5}]}`
+	var s Status
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		t.Fatal(err)
+	}
+	if one, two, three := s.led(1), s.led(2), s.led(3); !slices.Equal(one, []int{4}) || !slices.Equal(two, []int{3}) || three != nil {
+		t.Errorf("led = %v, %v, %v", one, two, three)
 	}
 }
 
 func TestChangesAreSeen(t *testing.T) {
 	r := newRun(&Config{Nodes: make([]Node, 2)})
-	s := Status{Partitions: []PartitionStatus{{Partition: "1", Leader: "n1", Term: "4"}, {Partition: "2", Leader: "n2", Term: "4"}}}
+	s := Status{Partitions: []PartitionStatus{{Pool: "default", Number: 1, Leader: "n1", Term: 4}, {Pool: "default", Number: 2, Leader: "n2", Term: 4}}}
 	r.watch.take(s)
 	r.watch.take(s)
 	if len(r.watch.changes) > 0 {
 		t.Errorf("changes = %v, want none", r.watch.changes)
 	}
 	s.Partitions = slices.Clone(s.Partitions)
-	s.Partitions[1].Term = "5"
+	s.Partitions[1].Term = 5
 	r.watch.take(s)
 	if len(r.watch.changes) != 1 {
 		t.Errorf("changes = %v, want one", r.watch.changes)

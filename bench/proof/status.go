@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -26,46 +24,23 @@ type NodeStatus struct {
 
 // PartitionStatus is one partition.
 type PartitionStatus struct {
-	Partition label       `json:"partition"`
-	Leader    label       `json:"leader"`
-	Term      json.Number `json:"term"`
+	Pool   string `json:"pool"`
+	Number int    `json:"number"`
+	Leader string `json:"leader"` // its name
+	Term   uint64 `json:"term"`   // of the election that it was known by
 }
 
-// label is a name, or a number.
-type label string
-
-// UnmarshalJSON takes both.
-func (l *label) UnmarshalJSON(data []byte) error {
-	var text string
-	if json.Unmarshal(data, &text) == nil {
-		*l = label(text)
-		return nil
-	}
-	*l = label(data)
-	return nil
-}
-
-// number is the number of a partition, whatever its pool.
-func (p *PartitionStatus) number() (int, bool) {
-	text := string(p.Partition)
-	n, err := strconv.Atoi(text[strings.LastIndexByte(text, '/')+1:])
-	return n, err == nil
-}
+func (p *PartitionStatus) String() string { return fmt.Sprintf("%s/%d", p.Pool, p.Number) }
 
 // ErrNoStatus means that a node is not one of a cluster.
 var ErrNoStatus = errors.New("proof: the node tells nothing of a cluster")
 
 // led returns the partitions that the node of this number (n1, n2) leads.
 func (s *Status) led(node int) (all []int) {
-	names := []label{label(fmt.Sprintf("n%d", node))}
-	for _, n := range s.Nodes {
-		if label(n.Name) == names[0] {
-			names = append(names, label(n.ID))
-		}
-	}
-	for _, p := range s.Partitions {
-		if n, ok := p.number(); ok && (p.Leader == names[0] || len(names) > 1 && p.Leader == names[1]) {
-			all = append(all, n)
+	name := fmt.Sprintf("n%d", node)
+	for i := range s.Partitions {
+		if p := &s.Partitions[i]; p.Leader == name {
+			all = append(all, p.Number)
 		}
 	}
 	return all
@@ -83,7 +58,7 @@ type watch struct {
 
 	mu      sync.Mutex
 	last    Status
-	seen    map[label]string // leader and term, by partition
+	seen    map[string]string // leader and term, by partition
 	changes []change
 	asked   int
 }
@@ -120,14 +95,14 @@ func (w *watch) take(s Status) {
 	w.asked++
 	w.last = s
 	if w.seen == nil {
-		w.seen = make(map[label]string)
+		w.seen = make(map[string]string)
 	}
 	for _, p := range s.Partitions {
-		now := fmt.Sprintf("led by %s in term %s", p.Leader, p.Term)
-		before := w.seen[p.Partition]
-		w.seen[p.Partition] = now
+		now := fmt.Sprintf("led by %s in term %d", p.Leader, p.Term)
+		before := w.seen[p.String()]
+		w.seen[p.String()] = now
 		if before != "" && before != now {
-			w.changes = append(w.changes, change{w.recorder.Now(), fmt.Sprintf("partition %s: %s, then %s", p.Partition, before, now)})
+			w.changes = append(w.changes, change{w.recorder.Now(), fmt.Sprintf("partition %s: %s, then %s", &p, before, now)})
 		}
 	}
 }

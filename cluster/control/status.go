@@ -42,6 +42,7 @@ type PartitionView struct {
 	Pool   string `json:"pool"`
 	Number int    `json:"number"`
 	Leader string `json:"leader,omitempty"`
+	Term   uint64 `json:"term,omitempty"` // of the election that its leader has won
 	// Voters have it now, Place are those that it belongs to.
 	Voters []string `json:"voters"`
 	Place  []string `json:"place,omitempty"`
@@ -104,7 +105,7 @@ func (m *Member) Status(ctx context.Context) *Status {
 			}
 			if seen.Leader != 0 {
 				leads[seen.Leader]++
-				one.Leader = s.nameOf(seen.Leader)
+				one.Leader, one.Term = s.nameOf(seen.Leader), seen.Term
 			}
 			for id, n := range seen.Behind {
 				if n > 0 {

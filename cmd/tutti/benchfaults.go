@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/tutti-rt/tutti/internal/faults"
-	"github.com/tutti-rt/tutti/journal/diskjournal"
 	"github.com/tutti-rt/tutti/node"
 )
 
@@ -30,12 +29,7 @@ func serveWithFaults(ctx context.Context, c node.Config) (err error) {
 			cancel(err)
 		}
 	})
-	disk, err := diskjournal.Open(c.Data, diskjournal.Config{FS: f, Logger: c.Logger})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, disk.Close()) }()
-	c.Data, c.Journal, c.Clock = "", disk, f.Now
+	c.Disk.FS, c.Clock = f, f.Now
 	err = serveNode(ctx, c)
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)

@@ -28,6 +28,7 @@ type benchNode struct {
 	noDisk              bool
 	faults              bool
 	heapDetail          bool
+	cluster             node.Cluster
 }
 
 func benchNodeCommand() *cobra.Command {
@@ -48,6 +49,11 @@ func benchNodeCommand() *cobra.Command {
 	f.BoolVar(&b.heapDetail, "heap-detail", false, "take 32 times as many samples for the heap profile")
 	f.Int64Var(&b.memory, "memory", 0, "bytes of entities kept in memory, as an estimate (default 1 GiB)")
 	f.BoolVar(&b.faults, "faults", false, "have the faults that "+faultsFile+" in the data directory says, as it changes")
+	f.StringVar(&b.cluster.Name, "cluster", "", "cluster to be a node of (needs TUTTI_CLUSTER_SECRET)")
+	f.StringVar(&b.cluster.Node, "node", "", "name in the cluster")
+	f.StringVar(&b.cluster.Listen, "peer-listen", "", "address for other nodes")
+	f.StringVar(&b.cluster.RouteListen, "nats-listen", "", "address for their buses")
+	f.StringSliceVar(&b.cluster.Join, "join", nil, "addresses of nodes to join")
 	return cmd
 }
 
@@ -79,6 +85,10 @@ func (b *benchNode) serve(cmd *cobra.Command) error {
 		Data: b.data, Memory: b.memory,
 		Admin: b.admin, AdminToken: os.Getenv("TUTTI_ADMIN_TOKEN"),
 		Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}
+	if b.cluster.Name != "" {
+		b.cluster.Secret = []byte(os.Getenv("TUTTI_CLUSTER_SECRET"))
+		c.Cluster = &b.cluster
 	}
 	if b.faults {
 		return serveWithFaults(cmd.Context(), c)
