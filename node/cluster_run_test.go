@@ -115,6 +115,7 @@ func TestCluster(t *testing.T) {
 			if other == name {
 				continue
 			}
+			c := clients[other]
 			senders.Go(func() { // at nodes that stay
 				n := 0
 				for ; ; n++ {
@@ -124,7 +125,7 @@ func TestCluster(t *testing.T) {
 						return
 					default:
 					}
-					if _, err := clients[other].Send(t.Context(), "add", add{By: 1}); err != nil {
+					if _, err := c.Send(t.Context(), "add", add{By: 1}); err != nil {
 						t.Errorf("Send at %s while %s is away = %v", other, name, err)
 						sent <- n
 						return
