@@ -117,7 +117,7 @@ func (t *ensemble) startNode(ctx context.Context, n *demoNode, secretFile string
 	}
 	var err error
 	n.running, err = process.Start(ctx, process.Config{
-		Program: t.program, Args: args, Env: []string{"TUTTI_ADMIN_TOKEN=" + t.adminToken}, Output: t.output, Address: n.Serve, Ready: time.Minute,
+		Program: t.program, Args: args, Env: []string{"TUTTI_ADMIN_TOKEN=" + t.adminToken}, Output: t.output, Address: n.Serve, Ready: time.Minute, Begin: ownGroup,
 	})
 	return err
 }
