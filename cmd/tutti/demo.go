@@ -102,10 +102,18 @@ func (d *demoRun) handler(secret []byte) (http.Handler, error) {
 
 // guard keeps a demo for this machine to the machine's own pages.
 func (d *demoRun) guard(next http.Handler) http.Handler {
-	if host, _, err := net.SplitHostPort(d.listen); err == nil {
-		if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
-			return node.OwnHost(nil, next)
-		}
+	if d.isLocal() {
+		return node.OwnHost(nil, next)
 	}
 	return next
+}
+
+// isLocal reports whether nobody but this machine reaches the demo.
+func (d *demoRun) isLocal() bool {
+	host, _, err := net.SplitHostPort(d.listen)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }

@@ -19,6 +19,9 @@ func (d *demoRun) serveNodes(cmd *cobra.Command) (err error) {
 	if d.nodes > maxDemoNodes {
 		return fmt.Errorf("--nodes is %d, at most %d are allowed", d.nodes, maxDemoNodes)
 	}
+	if !d.isLocal() {
+		return fmt.Errorf("--listen is %s, and --nodes lets whoever reaches the page kill nodes: use a loopback address", d.listen)
+	}
 	if d.admin != "" {
 		return errors.New("--admin is for a demo of one node: each of several has an address of its own")
 	}
