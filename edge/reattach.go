@@ -51,6 +51,7 @@ func (l *link) reattach() {
 	l.sent = 0
 	r.attaches(l)
 	l.away.Store(false)
+	l.edge.count.reattached.Add(1)
 	now := l.edge.wall(time.Now()).UnixMicro()
 	for _, e := range envelopes {
 		if l.away.Load() {

@@ -27,6 +27,7 @@ type Stats struct {
 	Conflations   int64 // fresh states asked for links that were behind
 	Backlogs      int64 // catch-ups from the journal
 	SlowConsumers int64 // links ended because they did not drain
+	Reattached    int64 // times that a link was attached to another owner of its entity
 	RateLimited   int64 // frames refused and links ended because there were too many
 
 	Hops      Hops
@@ -42,6 +43,7 @@ type counters struct {
 	framesIn, framesOut                    atomic.Int64
 	sweeps, writes, bytesOut, blocked      atomic.Int64
 	conflations, backlogs, slow, rateLimit atomic.Int64
+	reattached                             atomic.Int64
 }
 
 // Stats returns a snapshot.
@@ -57,7 +59,7 @@ func (e *Edge) Stats() Stats {
 		FramesIn: c.framesIn.Load(), FramesOut: c.framesOut.Load(),
 		Sweeps: c.sweeps.Load(), Writes: c.writes.Load(), BytesOut: c.bytesOut.Load(),
 		Blocked: c.blocked.Load(), Conflations: c.conflations.Load(), Backlogs: c.backlogs.Load(),
-		SlowConsumers: c.slow.Load(), RateLimited: c.rateLimit.Load(),
+		SlowConsumers: c.slow.Load(), RateLimited: c.rateLimit.Load(), Reattached: c.reattached.Load(),
 		Hops: e.hops.distributions(), RoundTrip: e.hops.roundTrip.Distribution(),
 	}
 }

@@ -27,6 +27,7 @@ type collector[S any] struct {
 	metrics []metric[S]
 	descs   []*prometheus.Desc
 	timings []timing[S]
+	series  []series[S]
 }
 
 func newCollector[S any](prefix string, stats func() S, metrics []metric[S]) *collector[S] {
@@ -53,6 +54,9 @@ func (c *collector[S]) Collect(out chan<- prometheus.Metric) {
 	for _, t := range c.timings {
 		t.collect(out, t.value(stats))
 	}
+	for i := range c.series {
+		c.series[i].collect(out, stats)
+	}
 }
 
 func newEdgeMetrics(e *edge.Edge) *collector[edge.Stats] {
@@ -73,6 +77,9 @@ func newEdgeMetrics(e *edge.Edge) *collector[edge.Stats] {
 		{"conflations_total", "Fresh states asked for links that were behind.", counter, func(s edge.Stats) float64 { return float64(s.Conflations) }},
 		{"backlogs_total", "Catch-ups from the journal.", counter, func(s edge.Stats) float64 { return float64(s.Backlogs) }},
 		{"slow_consumers_total", "Links ended because they did not drain.", counter, func(s edge.Stats) float64 { return float64(s.SlowConsumers) }},
+		{"reattached_total", "Links attached to another owner of their entity.", counter, func(s edge.Stats) float64 { return float64(s.Reattached) }},
+		{"unanswered_bytes", "Bytes of commands and queries that are kept for another owner.", gauge, func(s edge.Stats) float64 { return float64(s.Unanswered) }},
+		{"questions", "Requests that wait for an entity's answer.", gauge, func(s edge.Stats) float64 { return float64(s.Questions) }},
 		{"rate_limited_total", "Frames refused and links ended because there were too many.", counter, func(s edge.Stats) float64 { return float64(s.RateLimited) }},
 	})
 	c.hop("client_edge", func(s edge.Stats) latency.Distribution { return s.Hops.ClientEdge })
@@ -94,7 +101,15 @@ func newStateMetrics(n *state.Node) *collector[state.Stats] {
 		{"records_total", "Records in those batches.", counter, func(s state.Stats) float64 { return float64(s.Records) }},
 		{"snapshot_bytes_total", "Bytes of snapshots stored.", counter, func(s state.Stats) float64 { return float64(s.SnapshotBytes) }},
 		{"snapshots_under_way", "Snapshots being stored.", gauge, func(s state.Stats) float64 { return float64(s.Saving) }},
+		{"mirrors", "Partitions that are mirrored.", gauge, func(s state.Stats) float64 { return float64(s.Mirrors) }},
+		{"mirrored", "Copies of entities that mirrors keep.", gauge, func(s state.Stats) float64 { return float64(s.Mirrored) }},
+		{"mirror_bytes", "Bytes of these, as estimated.", gauge, func(s state.Stats) float64 { return float64(s.MirrorBytes) }},
+		{"mirror_answered_total", "Views and queries that mirrors answered.", counter, func(s state.Stats) float64 { return float64(s.Answered) }},
+		{"mirror_passed_total", "Views and queries that mirrors passed on to owners.", counter, func(s state.Stats) float64 { return float64(s.Passed) }},
+		{"mirror_warm_total", "Activations with what a mirror had kept.", counter, func(s state.Stats) float64 { return float64(s.Warm) }},
+		{"mirror_mismatches_total", "Copies whose state was not that of the owner.", counter, func(s state.Stats) float64 { return float64(s.Mismatches) }},
 	})
+	c.timing("tutti_state_hand_over_seconds", "Time of each hand-over, from when no more messages were taken until the lead was given up.", func(s state.Stats) latency.Distribution { return s.HandOvers })
 	c.timing("tutti_state_activation_seconds", "Time of each activation from the journal.", func(s state.Stats) latency.Distribution { return s.Activations })
 	c.timing("tutti_state_snapshot_seconds", "Time of each snapshot until it was stored.", func(s state.Stats) latency.Distribution { return s.Snapshots })
 	c.timing("tutti_state_snapshot_turn_seconds", "What turns spent on snapshots.", func(s state.Stats) latency.Distribution { return s.SnapshotTurns })
@@ -111,7 +126,15 @@ func newJournalMetrics(j *diskjournal.Journal) *collector[diskjournal.Stats] {
 		{"synced_writes_total", "Writes of batches, each with one sync.", counter, func(s diskjournal.Stats) float64 { return float64(s.Syncs) }},
 		{"batches_total", "Batches in those writes.", counter, func(s diskjournal.Stats) float64 { return float64(s.Batches) }},
 		{"bytes_total", "Encoded bytes of those batches.", counter, func(s diskjournal.Stats) float64 { return float64(s.Bytes) }},
+		{"replicas", "Partitions of which this node has a replica.", gauge, func(s diskjournal.Stats) float64 { return float64(s.Replicas) }},
+		{"led", "Partitions that this node leads.", gauge, func(s diskjournal.Stats) float64 { return float64(s.Led) }},
+		{"leads_total", "Times that a partition's lead came to this node.", counter, func(s diskjournal.Stats) float64 { return float64(s.Leads) }},
+		{"terms_total", "Times that the term of a replica rose: elections.", counter, func(s diskjournal.Stats) float64 { return float64(s.Terms) }},
+		{"proposed_total", "Entries proposed by this node as a leader.", counter, func(s diskjournal.Stats) float64 { return float64(s.Proposed) }},
+		{"frames_sent_total", "Frames for other nodes, each with messages of many partitions.", counter, func(s diskjournal.Stats) float64 { return float64(s.Frames) }},
+		{"frame_bytes_sent_total", "Bytes of those frames.", counter, func(s diskjournal.Stats) float64 { return float64(s.Sent) }},
 	})
+	c.many("tutti_journal_behind_batches", "Batches of the partitions led here that another node has not stored yet.", gauge, []string{"peer"}, behind)
 	c.timing("tutti_journal_sync_seconds", "Time of each synced write.", func(s diskjournal.Stats) latency.Distribution { return s.SyncTimes })
 	return c
 }

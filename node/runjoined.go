@@ -39,6 +39,9 @@ func (n *Node) runJoined(ctx context.Context) (err error) {
 		return err
 	}
 	n.edge.Share(n.shared(journalID))
+	if err := n.register(j.metrics()...); err != nil {
+		return err
+	}
 	return p.run(ctx)
 }
 

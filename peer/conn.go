@@ -56,7 +56,7 @@ func (r *remote) run(ctx context.Context, c *conn) {
 	case <-c.done:
 		return
 	}
-	c.socket.silence, c.socket.gathering = r.mesh.config.Silence, true
+	c.socket.silence, c.socket.gathering, c.socket.traffic = r.mesh.config.Silence, true, &r.traffic
 	limitUnacknowledged(c.socket.Conn, 2*r.mesh.config.Silence)
 	r.connects.Add(1)
 	r.name.Store(c.name)
@@ -94,8 +94,8 @@ func (r *remote) read(c *conn) error {
 				r.roundTrip.Store(int64(took))
 			}
 		default:
-			r.framesReceived.Add(1)
-			r.bytesReceived.Add(uint64(len(data)))
+			r.channels[kind].framesReceived.Add(1)
+			r.channels[kind].bytesReceived.Add(uint64(len(data)))
 			if handle := r.mesh.handlers[kind]; handle != nil {
 				handle(r.id, data)
 			}
@@ -129,11 +129,12 @@ func (r *remote) write(c *conn) error {
 		out = out[:0]
 		for i, p := range batch {
 			out = p.append(out)
-			if p.kind < Channels && !p.more {
-				r.framesSent.Add(1)
-			}
 			if p.kind < Channels {
-				r.bytesSent.Add(uint64(len(p.data)))
+				c := &r.channels[p.kind]
+				c.bytesSent.Add(uint64(len(p.data)))
+				if !p.more {
+					c.framesSent.Add(1)
+				}
 			}
 			batch[i].data = nil
 		}

@@ -26,12 +26,12 @@ type remote struct {
 	// changed holds one when there is something new for keep: no connection any more, another address.
 	changed chan struct{}
 
-	dropped, connects          atomic.Uint64
-	framesSent, framesReceived atomic.Uint64
-	bytesSent, bytesReceived   atomic.Uint64
-	roundTrip                  atomic.Int64
-	stood                      atomic.Int64 // for how long the last connection did; a while when there was none yet
-	name, lastRefusal          atomic.Value // string
+	dropped, connects atomic.Uint64
+	channels          [Channels]channelCount
+	traffic           traffic
+	roundTrip         atomic.Int64
+	stood             atomic.Int64 // for how long the last connection did; a while when there was none yet
+	name, lastRefusal atomic.Value // string
 
 	mu      sync.Mutex
 	address string

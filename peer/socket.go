@@ -26,6 +26,7 @@ type socket struct {
 	gathering bool          // set before frames are written
 
 	received, sent atomic.Uint64
+	traffic        *traffic // set before frames are read; nil: nobody counts
 
 	mu       sync.Mutex
 	gathered []byte
@@ -52,6 +53,9 @@ func (s rawReader) Read(b []byte) (int, error) {
 		}
 	}
 	s.received.Add(uint64(n))
+	if s.traffic != nil {
+		s.traffic.received.Add(uint64(n))
+	}
 	return n, err
 }
 
@@ -90,6 +94,10 @@ func (s *socket) flush() error {
 	s.mu.Unlock()
 	n, err := s.Conn.Write(out)
 	s.sent.Add(uint64(n))
+	if s.traffic != nil {
+		s.traffic.sent.Add(uint64(n))
+		s.traffic.writes.Add(1)
+	}
 	if cap(out) > 4*batchBytes {
 		out = nil
 	}

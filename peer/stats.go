@@ -3,6 +3,7 @@ package peer
 import (
 	"cmp"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/tutti-rt/tutti/journal"
@@ -25,12 +26,38 @@ type PeerStats struct {
 	// Connects counts connections that stood. All counts but this begin with the mesh, not with a connection.
 	Connects                   uint64
 	FramesSent, FramesReceived uint64
-	BytesSent, BytesReceived   uint64        // of frames, before encryption
-	Dropped                    uint64        // frames that Send refused, or that waited when a connection broke
-	Queued                     int           // bytes that wait
-	RoundTrip                  time.Duration // of the last ping
-	Refusal                    string        // why the last attempt was refused, while there is no connection
+	BytesSent, BytesReceived   uint64                 // of frames, before encryption
+	Channels                   [Channels]ChannelStats // the same, by channel
+	// Writes is how often the connections were written to, and WireSent and WireReceived are the bytes on them: frames, what
+	// keeps connections alive, and TLS. Streams and calls have connections of their own.
+	Writes, WireSent, WireReceived uint64
+	Dropped                        uint64        // frames that Send refused, or that waited when a connection broke
+	Queued                         int           // bytes that wait
+	RoundTrip                      time.Duration // of the last ping
+	Refusal                        string        // why the last attempt was refused, while there is no connection
 }
+
+// ChannelStats is what there was on one channel with one other node.
+type ChannelStats struct {
+	FramesSent, FramesReceived uint64
+	BytesSent, BytesReceived   uint64
+}
+
+// channelCount counts what ChannelStats says.
+type channelCount struct {
+	framesSent, framesReceived atomic.Uint64
+	bytesSent, bytesReceived   atomic.Uint64
+}
+
+func (c *channelCount) stats() ChannelStats {
+	return ChannelStats{
+		FramesSent: c.framesSent.Load(), FramesReceived: c.framesReceived.Load(),
+		BytesSent: c.bytesSent.Load(), BytesReceived: c.bytesReceived.Load(),
+	}
+}
+
+// traffic counts what connections carry.
+type traffic struct{ writes, sent, received atomic.Uint64 }
 
 // Stats returns what was counted so far.
 func (m *Mesh) Stats() Stats {
@@ -46,9 +73,16 @@ func (m *Mesh) Stats() Stats {
 func (r *remote) stats() PeerStats {
 	s := PeerStats{
 		ID: r.id, Connects: r.connects.Load(), Dropped: r.dropped.Load(), Queued: r.out.queued(),
-		FramesSent: r.framesSent.Load(), FramesReceived: r.framesReceived.Load(),
-		BytesSent: r.bytesSent.Load(), BytesReceived: r.bytesReceived.Load(),
+		Writes: r.traffic.writes.Load(), WireSent: r.traffic.sent.Load(), WireReceived: r.traffic.received.Load(),
 		RoundTrip: time.Duration(r.roundTrip.Load()),
+	}
+	for i := range r.channels {
+		c := r.channels[i].stats()
+		s.Channels[i] = c
+		s.FramesSent += c.FramesSent
+		s.FramesReceived += c.FramesReceived
+		s.BytesSent += c.BytesSent
+		s.BytesReceived += c.BytesReceived
 	}
 	s.Name, _ = r.name.Load().(string)
 	s.Up = r.out.isOpen()

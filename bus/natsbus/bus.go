@@ -137,7 +137,7 @@ func (b *Bus) subscribe(to target, take func(*wire.Envelope)) (quit func(), err 
 	}
 	for _, name := range b.cfg.Lanes {
 		l := b.lanes[name]
-		in := &inbox{bus: b, lane: name, at: to.at, subject: l.queue.key(to), take: take}
+		in := &inbox{bus: b, lane: name, at: to.at, subject: l.queue.key(to), count: &l.came, take: take}
 		s, err := l.conn.Subscribe(in.subject, func(m *nats.Msg) { in.receive(m.Data, time.Now()) })
 		if b.closed.Load() {
 			return quit, bus.ErrClosed

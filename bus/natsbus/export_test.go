@@ -33,7 +33,7 @@ var (
 // Feed has a bus take m as if it had arrived, and returns what its listener gets and how much of it was garbage.
 func Feed(b *Bus, m []byte) (got []*wire.Envelope, garbage int64) {
 	before := b.garbage.count.Load()
-	in := &inbox{bus: b, lane: "default", subject: "s", take: func(e *wire.Envelope) { got = append(got, e) }}
+	in := &inbox{bus: b, lane: "default", subject: "s", count: new(arrivals), take: func(e *wire.Envelope) { got = append(got, e) }}
 	in.receive(m, time.Now())
 	return got, b.garbage.count.Load() - before
 }

@@ -17,11 +17,17 @@ type inbox struct {
 	lane    string
 	at      bus.Address
 	subject string
+	count   *arrivals
 	take    func(*wire.Envelope)
 }
 
+// arrivals counts the messages that come on a lane.
+type arrivals struct{ messages, bytes atomic.Int64 }
+
 // receive takes one message, which nobody else uses. What is no message of a bus is counted, and nothing more.
 func (in *inbox) receive(m []byte, now time.Time) {
+	in.count.messages.Add(1)
+	in.count.bytes.Add(int64(len(m)))
 	bad := 0
 	holds, body, err := open(m)
 	switch {

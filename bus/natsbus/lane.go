@@ -27,6 +27,8 @@ type lane struct {
 
 	envelopes atomic.Int64 // sent
 	messages  atomic.Int64 // that they left in
+	bytes     atomic.Int64 // of those
+	came      arrivals
 	full      atomic.Int64 // refused
 	lost      atomic.Int64 // envelopes that were taken and have not left
 }
@@ -85,7 +87,7 @@ func (l *lane) run() {
 				scratch, err = l.sendPart(w.subject, b, number, scratch)
 			} else {
 				seal(b.data)
-				err = l.conn.Publish(w.subject, b.data)
+				err = l.publish(w.subject, b.data)
 			}
 			switch {
 			case err != nil:
@@ -93,7 +95,6 @@ func (l *lane) run() {
 				l.lost.Add(int64(b.count))
 			case !b.large || b.sent == len(b.data):
 				l.envelopes.Add(int64(b.count))
-				l.messages.Add(1)
 			}
 			l.queue.done(w, b)
 		}
@@ -109,7 +110,17 @@ func (l *lane) sendPart(subject string, b *block, number uint64, scratch []byte)
 	m := p.append(newMessage(scratch, holdsPart))
 	seal(m)
 	b.sent += len(p.data)
-	return m, l.conn.Publish(subject, m)
+	return m, l.publish(subject, m)
+}
+
+// publish sends a message.
+func (l *lane) publish(subject string, m []byte) error {
+	err := l.conn.Publish(subject, m)
+	if err == nil {
+		l.messages.Add(1)
+		l.bytes.Add(int64(len(m)))
+	}
+	return err
 }
 
 // close lets what is queued leave, and closes the connection.

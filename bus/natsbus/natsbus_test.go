@@ -193,6 +193,9 @@ func TestEnvelopesOfOneAddressLeaveTogether(t *testing.T) {
 	}
 	eventually(t, "all arrive", func() bool { return seen.Load() == n })
 	lane := from.Stats().Lanes["default"]
+	if there := to.Stats().Lanes["default"]; there.Received != lane.Messages || there.ReceivedBytes != lane.Bytes || lane.Bytes < n {
+		t.Errorf("%d messages of %d bytes were sent, and %d of %d received", lane.Messages, lane.Bytes, there.Received, there.ReceivedBytes)
+	}
 	if lane.Envelopes != n || lane.Messages > n/2 || lane.Waiting != 0 || lane.Full+lane.Lost != 0 {
 		t.Errorf("Stats = %+v, want %d envelopes in half as many messages at most", lane, n)
 	}

@@ -14,9 +14,12 @@ type LaneStats struct {
 	Connected bool
 	Waiting   int   // bytes that are to be sent
 	Envelopes int64 // sent over NATS
-	Messages  int64 // that they were sent in
+	Messages  int64 // that they were sent in; a large envelope leaves in several
+	Bytes     int64 // of those messages, without what NATS adds
 	Full      int64 // envelopes that were refused, since too much was waiting
 	Lost      int64 // envelopes that could not be sent any more, since the connection broke
+	// Received and ReceivedBytes are of messages from other buses.
+	Received, ReceivedBytes int64
 }
 
 // Stats returns figures as of now.
@@ -25,7 +28,8 @@ func (b *Bus) Stats() Stats {
 	for name, l := range b.lanes {
 		s.Lanes[name] = LaneStats{
 			Connected: !l.down.Load(), Waiting: l.queue.waitingBytes(),
-			Envelopes: l.envelopes.Load(), Messages: l.messages.Load(), Full: l.full.Load(), Lost: l.lost.Load(),
+			Envelopes: l.envelopes.Load(), Messages: l.messages.Load(), Bytes: l.bytes.Load(),
+			Full: l.full.Load(), Lost: l.lost.Load(), Received: l.came.messages.Load(), ReceivedBytes: l.came.bytes.Load(),
 		}
 	}
 	return s

@@ -4,7 +4,7 @@ import "sync/atomic"
 
 // counters are what a router counts.
 type counters struct {
-	moves, forwarded, refused, expired, dropped, garbage atomic.Int64
+	moves, forwarded, refused, expired, dropped, garbage, told, heard atomic.Int64
 }
 
 // Stats is what a router knows, and what it has done since it was made.
@@ -19,6 +19,8 @@ type Stats struct {
 	Refused     int64 // envelopes for which there was no owner, or no room to wait for one
 	Expired     int64 // envelopes that have waited for too long
 	Dropped     int64 // envelopes that had been passed on before, or were not taken
+	Told        int64 // announcements of what this node owns
+	Heard       int64 // announcements of others
 	Garbage     int64 // what others told and could not be understood
 }
 
@@ -28,6 +30,7 @@ func (b *Bus) Stats() Stats {
 	s := Stats{
 		Moves: c.moves.Load(), Forwarded: c.forwarded.Load(), Refused: c.refused.Load(),
 		Expired: c.expired.Load(), Dropped: c.dropped.Load(), Garbage: c.garbage.Load(),
+		Told: c.told.Load(), Heard: c.heard.Load(),
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -40,6 +40,7 @@ func (b *Bus) announce(now time.Time) {
 	if e == nil {
 		return
 	}
+	b.count.told.Add(1)
 	if err := b.cfg.Bus.Broadcast(b.cfg.Lane, everybody, e); err != nil {
 		b.cfg.Logger.Debug("owners not told", "err", err)
 		b.mu.Lock()
@@ -87,6 +88,7 @@ func (b *Bus) hear(e *wire.Envelope) {
 		b.mu.Unlock()
 		b.wake()
 	case ok && e.Kind == wire.KindOwners:
+		b.count.heard.Add(1)
 		ok = b.learn(e)
 	default:
 		ok = false

@@ -270,6 +270,7 @@ func (g *group) elected(s *raft.SoftState) {
 	}
 	if leads && !g.leading {
 		g.leading, g.election = true, g.rn.BasicStatus().GetTerm()
+		g.j.count.leads.Add(1)
 		g.last, g.hash = g.log.last, g.lastHash()
 		g.first = g.last
 		waiting := g.acquiring

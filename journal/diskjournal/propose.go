@@ -91,6 +91,7 @@ func (g *group) put(p *proposal) {
 		return
 	}
 	g.last++
+	g.j.count.proposed.Add(1)
 	p.begun, p.at, p.election, g.hash = true, g.last, g.election, hash
 	g.proposed = append(g.proposed, p)
 	if p.term == 0 {

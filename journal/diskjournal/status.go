@@ -82,6 +82,9 @@ func (g *group) publish() {
 	s := journal.Status{Leader: journal.NodeID(b.Lead), Term: b.GetTerm()}
 	g.part.mu.Lock()
 	old := &g.part.status
+	if s.Term > old.Term {
+		g.j.count.terms.Add(1)
+	}
 	same := old.Leader == s.Leader && old.Term == s.Term && g.published == g.log.conf
 	g.part.mu.Unlock()
 	if same {
