@@ -76,6 +76,26 @@ func TestTerminatedForAWhile(t *testing.T) {
 	})
 }
 
+// A link that the server moves is followed by the next one at once, a few times in a row.
+func TestMovedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		_, l := s.open(client.Config{}, welcome(5, "{}"))
+		for moves := range 12 {
+			before := time.Now()
+			l.send(`{"type":"terminate","code":"draining","message":"","reconnect":true,"after":0}`)
+			l = s.link()
+			if waited := time.Since(before); moves < 8 && waited > 0 {
+				t.Errorf("after %d moves the client came back after %v, want at once", moves, waited)
+			} else if moves > 8 && waited == 0 {
+				t.Error("the client comes back at once for ever")
+			}
+			l.send(resumed(5))
+			synctest.Wait()
+		}
+	})
+}
+
 func TestCloseCodes(t *testing.T) {
 	for code, back := range map[websocket.StatusCode]bool{4400: false, 4403: false, 4409: false, 4408: true, 4503: true, 1001: true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -52,6 +52,10 @@ type Config struct {
 	// it does not: what may be older than what is stored is asked there. Nil: nowhere.
 	Mirror func(pool string, partition int) (bus.Address, bool)
 
+	// Elsewhere reports whether there are other edges just now. Links then move there one after the other when this one drains. Nil:
+	// there are none.
+	Elsewhere func() bool
+
 	// Online says who may ask which subjects are online, and tells the directory of this edge's.
 	Online Online
 
@@ -97,7 +101,7 @@ type Timing struct {
 	Verify    time.Duration // for a token to be checked (default 5 s)
 	Call      time.Duration // for the answer to a call, a view or frames that were posted (default 30 s)
 	Pace      time.Duration // between two sweeps of a busy ring, at most (default 20 ms)
-	Spread    time.Duration // over which clients come back after a drain (default 5 s)
+	Spread    time.Duration // over which links move elsewhere, or clients come back, after a drain (default 5 s)
 	Drain     time.Duration // for links to end when the edge stops (default 8 s)
 	Linger    time.Duration // for the next long poll of a connection (default 30 s)
 	Owner     time.Duration // for another owner, before links are ended (default 10 s)

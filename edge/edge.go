@@ -61,11 +61,14 @@ type Edge struct {
 	bound        ticketCache
 	asks         asks
 	mirror       func(pool string, partition int) (bus.Address, bool)
+	elsewhere    func() bool
 
 	// opening is held while a link is added, for writing when the edge begins to drain: afterwards
 	// no link comes.
-	opening  sync.RWMutex
-	draining bool
+	opening    sync.RWMutex
+	draining   bool
+	moves      bool // its links, to other edges
+	asksNoMore bool // calls and views are refused as well
 
 	online    Online
 	onlookers onlookers
@@ -90,7 +93,7 @@ func New(c Config) (*Edge, error) {
 	}
 	e := &Edge{
 		name: c.Name, bus: c.Bus, verifier: c.Verifier, partitions: c.Partitions, log: c.Logger, clock: c.Clock, ownClock: ownClock,
-		limits: c.Limits, timing: c.Timing, memory: c.Memory, online: c.Online, mirror: c.Mirror,
+		limits: c.Limits, timing: c.Timing, memory: c.Memory, online: c.Online, mirror: c.Mirror, elsewhere: c.Elsewhere,
 		categories: make(map[string]Category), origins: make(map[string]bool),
 		start: time.Now(), budget: ring.NewBudget(c.Memory.Rings), buffers: newBuffers(),
 		ready: make(chan struct{}), seed: maphash.MakeSeed(), terminations: newTerminations(),
@@ -139,8 +142,8 @@ func (e *Edge) Share(s Shared) {
 // now returns the time since the edge was made, in ns.
 func (e *Edge) now() int64 { return int64(time.Since(e.start)) }
 
-// Run serves until ctx is done, then drains: it tells every link to come back elsewhere, takes no
-// new ones, and returns when all links have ended, which takes Timing.Drain at most. The owners of
+// Run serves until ctx is done, then drains: it takes no new links, tells every one to come back elsewhere, one after the other
+// where there are other edges, and returns when all have ended, which takes Timing.Drain at most. The owners of
 // entities must be there for as long as Run runs. It may be called once.
 func (e *Edge) Run(ctx context.Context) error {
 	if e.running.Swap(true) {
@@ -205,40 +208,6 @@ func (e *Edge) age(ctx context.Context) {
 				e.subjects.age(e.now(), &e.limits)
 			}
 		}
-	}
-}
-
-// drain ends every link and waits until they are gone.
-func (e *Edge) drain() {
-	e.opening.Lock()
-	e.draining = true
-	e.opening.Unlock()
-	close(e.onlookers.close)
-	links := e.links()
-	e.log.Info("edge drains", "links", len(links))
-	for _, l := range links {
-		l.end(ending{code: wire.EndDraining, message: "the node stops", reconnect: true, spread: e.timing.Spread})
-		if l.state.Load() != stateOpening {
-			if s, ok := l.socket.(*pulled); ok && s.idle() {
-				s.close() // nobody is there to be told
-			}
-		}
-	}
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		e.open.Wait()
-	}()
-	select {
-	case <-gone:
-	case <-time.After(e.timing.Drain):
-		e.cut.all()
-		for _, l := range e.links() {
-			if l.state.Load() != stateOpening && l.socket != nil { // it may have been abandoned
-				l.socket.close()
-			}
-		}
-		<-gone // nothing that a link does outlasts its socket
 	}
 }
 

@@ -45,8 +45,8 @@ func (x *exchange) ask(f func(ctx context.Context, q *question) *problem) *probl
 func (e *Edge) beginQuestion(claims tutti.Claims) (*subject, *problem) {
 	e.opening.RLock()
 	defer e.opening.RUnlock()
-	if e.draining {
-		return nil, refuse(http.StatusServiceUnavailable, "the node stops").coded(wire.CodeUnavailable).retry(e.timing.Spread)
+	if e.asksNoMore {
+		return nil, e.stops().coded(wire.CodeUnavailable)
 	}
 	if e.count.questions.Add(1) > int64(e.limits.Calls) {
 		e.count.questions.Add(-1)

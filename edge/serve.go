@@ -102,7 +102,7 @@ func (e *Edge) admit(t transport, q *request, claims tutti.Claims) (*link, *prob
 	defer e.opening.RUnlock()
 	switch {
 	case e.draining:
-		return nil, refuse(http.StatusServiceUnavailable, "the node stops").retry(e.timing.Spread)
+		return nil, e.stops()
 	case e.count.links.Load() >= int64(e.limits.Links):
 		e.count.rateLimit.Add(1)
 		return nil, unavailable("the node has as many links as it may have")

@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -215,4 +216,71 @@ func TestPortablePath(t *testing.T) {
 			t.Errorf("welcome of %d bytes, want the whole state", len(c.texts[0]))
 		}
 	})
+}
+
+// TestLinksMoveElsewhere tells clients one after the other to come back at once, and serves each until it is its turn.
+func TestLinksMoveElsewhere(t *testing.T) {
+	const many = 400
+	bubble(t, func(c *edge.Config) { c.Elsewhere = func() bool { return true } }, func(t *testing.T, p *platform, dial dialer) {
+		var clients []*pipeClient
+		for i := range many {
+			clients = append(clients, dial(i, "", "ann"))
+		}
+		synctest.Wait()
+		start := time.Now()
+		stopped := make(chan struct{})
+		go func() { defer close(stopped); p.stop() }()
+		time.Sleep(4 * time.Second) // of 5
+		synctest.Wait()
+		left := 0
+		for _, c := range clients {
+			if _, code, _ := c.last(); code == 0 {
+				left++
+				_, _ = c.conn.Write(text(command(1, "1")))
+			}
+		}
+		if left < many/10 || left > many*3/10 {
+			t.Errorf("%d links of %d after 4 s, want about a fifth", left, many)
+		}
+		synctest.Wait()
+		acked := 0
+		for _, c := range clients {
+			c.mu.Lock()
+			if slices.ContainsFunc(c.texts, func(s string) bool { return strings.Contains(s, `"ack"`) }) {
+				acked++
+			}
+			c.mu.Unlock()
+		}
+		if acked != left {
+			t.Errorf("%d links are served, want the %d that are left", acked, left)
+		}
+		if problem := p.refusedPipe(t, many); !strings.Contains(problem, "503") || !strings.Contains(problem, "Retry-After: 0") {
+			t.Errorf("a new link is answered %q, want 503 without a delay", problem)
+		}
+		<-stopped
+		if took := time.Since(start); took > 7*time.Second+time.Second/2 {
+			t.Errorf("Run returned %v after it was told to stop, want 5 s, and 2 s for clients that do not close", took)
+		}
+		for _, c := range clients {
+			last, code, _ := c.last()
+			if code != wire.CloseDraining || !strings.Contains(last, `"reconnect":true,"after":0`) {
+				t.Fatalf("last frame %s, close code %d, want to come back at once", last, code)
+			}
+		}
+	})
+}
+
+// refusedPipe asks for a link and returns the head of the answer.
+func (p *platform) refusedPipe(t *testing.T, i int) string {
+	t.Helper()
+	r, _ := p.pipe(t, "GET /v1/room/1?conn="+conn(i)+" HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"+
+		"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"+
+		"Sec-WebSocket-Protocol: tutti.v1\r\nAuthorization: Bearer ann\r\n\r\n")
+	head := ""
+	for {
+		line, err := r.ReadString('\n')
+		if head += line; err != nil || line == "\r\n" {
+			return head
+		}
+	}
 }

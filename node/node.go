@@ -37,6 +37,7 @@ type Node struct {
 	verifier    *auth.Verifier
 	certificate *certificate // nil: no TLS
 	edge        *edge.Edge
+	elsewhere   func() bool                                          // nil: there are no other edges
 	mirror      func(pool string, partition int) (bus.Address, bool) // nil: there are none
 	online      *directory                                           // nil: nobody asks who is online
 	metrics     *prometheus.Registry
@@ -131,7 +132,7 @@ func (n *Node) makeEdge() (err error) {
 		Name: n.c.Name, Bus: n.c.Bus, Verifier: n.verifier, Categories: addresses(n.c.Categories),
 		Partitions: n.c.Partitions, Origins: n.c.Origins, Limits: n.c.Limits,
 		Timing: edge.Timing{Spread: n.c.DrainSpread, Drain: drainWait, Heartbeat: n.c.Heartbeat}, Logger: n.c.Logger,
-		Clock: n.c.Clock, Online: n.online.forEdge(), Mirror: n.mirror,
+		Clock: n.c.Clock, Online: n.online.forEdge(), Mirror: n.mirror, Elsewhere: n.elsewhere,
 	})
 	return err
 }

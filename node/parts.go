@@ -71,6 +71,9 @@ func (p *parts) run(ctx context.Context) error {
 		<-ctx.Done()
 		p.serving.Store(false)
 		p.c.Logger.Info("node drains", "spread", p.c.DrainSpread)
+		if p.joined != nil && cause(ctx) == nil {
+			p.joined.yield(lasting, yieldTime)
+		}
 	} else if ctx.Err() != nil {
 		err = nil // what ended ctx is the reason
 	}

@@ -13,8 +13,12 @@ import (
 	"github.com/tutti-rt/tutti/wire"
 )
 
-// leaveTime is how long a node that ends tries to hand its partitions over. Others take over what is left when it has gone.
-const leaveTime = 3 * time.Second
+// A node that ends hands its partitions over for yieldTime before its clients go, and tries once more for leaveTime afterwards. Others
+// take over what is left when it has gone.
+const (
+	yieldTime = 2 * time.Second
+	leaveTime = time.Second
+)
 
 // runJoined is Run for a node of a cluster.
 func (n *Node) runJoined(ctx context.Context) (err error) {
@@ -35,6 +39,7 @@ func (n *Node) runJoined(ctx context.Context) (err error) {
 		j.state, journalID = p.state, j.journal.ID()
 		n.mirror = p.state.Mirror
 	}
+	n.elsewhere = j.elsewhere
 	if err := n.makeParts(); err != nil {
 		return err
 	}
@@ -93,16 +98,30 @@ func (j *joined) owned(n *Node) (owned <-chan struct{}, stop func()) {
 	})
 }
 
-// handOver waits for the node's end and then has others own what it owns.
+// handOver waits for the node's end and then has others own what it owns still, or again.
 func (j *joined) handOver(ctx context.Context) error {
 	<-ctx.Done()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
-	defer cancel()
-	if err := j.state.Drain(ctx); err != nil {
-		j.log.Warn("not everything was handed over", "err", err)
-	}
+	j.yield(context.WithoutCancel(ctx), leaveTime)
 	return nil
 }
+
+// yield has others own what this node owns. The links of its edge stay where they are, and follow.
+func (j *joined) yield(ctx context.Context, limit time.Duration) {
+	if j.state == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	began := time.Now()
+	if err := j.state.Drain(ctx); err != nil {
+		j.log.Warn("not everything was handed over", "err", err)
+		return
+	}
+	j.log.Info("partitions handed over", "took", time.Since(began))
+}
+
+// elsewhere reports whether clients can go to another edge. Where this node is an edge alone there are others like it.
+func (j *joined) elsewhere() bool { return j.member == nil || j.member.Elsewhere() }
 
 // first is the partition whose owner does what one node of the cluster does.
 func (n *Node) first() journal.Partition {

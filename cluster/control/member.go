@@ -244,6 +244,18 @@ func (m *Member) upSince(id journal.NodeID) (time.Time, bool) {
 	return since, ok
 }
 
+// Elsewhere reports whether clients of this node can go to an edge of another one.
+func (m *Member) Elsewhere() bool {
+	r, _ := m.Identity.Registry()
+	for i := range r.Nodes {
+		n := &r.Nodes[i]
+		if _, up := m.upSince(n.ID); up && n.Edge && n.ID != m.id {
+			return true
+		}
+	}
+	return len(m.edges.list()) > 0
+}
+
 // drives reports whether this node leads the partition of the registry, and so decides.
 func (m *Member) drives() bool {
 	s, err := m.Journal.Status(m.entity.partition)
