@@ -30,6 +30,14 @@ type Node struct {
 	Weight int `json:"weight,omitempty"`
 	// Draining means that it is to hold nothing.
 	Draining bool `json:"draining,omitempty"`
+	// Starts is how often the node has started, by what its disk says, and Instance tells one start from another.
+	Starts   uint64 `json:"starts,omitempty"`
+	Instance string `json:"instance,omitempty"`
+}
+
+// follows reports whether n is the process that before tells of, or one that has started from the same disk since.
+func (n *Node) follows(before *Node) bool {
+	return n.Starts > before.Starts || n.Starts == before.Starts && n.Instance == before.Instance
 }
 
 var (
@@ -55,6 +63,9 @@ func (n *Node) Check() error {
 	}
 	if _, port, err := net.SplitHostPort(n.Routes); n.Routes != "" && (err != nil || port == "" || len(n.Routes) > 300) {
 		errs = append(errs, fmt.Errorf("address of routes is %q, wanted is host:port", n.Routes))
+	}
+	if len(n.Instance) > 64 {
+		errs = append(errs, errors.New("instance has more than 64 bytes"))
 	}
 	if !n.Edge && !n.State {
 		errs = append(errs, errors.New("no role, wanted are edge, state or both"))

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -36,6 +37,7 @@ const (
 	CodeOtherCluster  = "other_cluster"   // it has another name, or another journal
 	CodeNameTaken     = "name_taken"      // another node has that name
 	CodeUnknownNode   = "unknown_node"    // no node of that ID or name, or no more
+	CodeOldDisk       = "old_disk"        // the node has started since from another copy of its disk
 	CodeCannotPlace   = "cannot_place"    // the layout cannot be satisfied then
 	CodeOtherLayout   = "other_layout"    // the pool was made with another number of partitions
 	CodeInvalid       = "invalid"         // a mistake in what was said
@@ -77,7 +79,8 @@ type Welcome struct {
 	Registry Registry `json:"registry"`
 }
 
-// Report says how a node that has joined is now: addresses, labels, weight, roles. Name and Draining stay.
+// Report says how a node that has joined is now: addresses, labels, weight, roles, start. Name and Draining stay. It is refused once the node
+// has started since, from another copy of its disk: what this one has promised to others since is not known here.
 type Report struct{ Node Node }
 
 // Drain has a node hold nothing, or take part again.
@@ -155,6 +158,9 @@ func join(t *tutti.Turn[Registry], c Join) error {
 		if r.Keys[n.ID] != c.Key {
 			return tutti.Reject(CodeNameTaken, "there is a node "+n.Name+" already: remove it first, or take another name")
 		}
+		if !c.Node.follows(n) {
+			return oldDisk(&c.Node, n)
+		}
 		t.Reply(Welcome{*n, r.Public()})
 		return nil
 	}
@@ -173,11 +179,19 @@ func report(t *tutti.Turn[Registry], c Report) error {
 	if err := c.Node.Check(); err != nil {
 		return tutti.Reject(CodeInvalid, err.Error())
 	}
+	if !c.Node.follows(n) {
+		return oldDisk(&c.Node, n)
+	}
 	c.Node.Draining = n.Draining
 	if !n.equal(&c.Node) {
 		t.Emit(Joined{c.Node, r.Keys[n.ID]})
 	}
 	return nil
+}
+
+func oldDisk(n, before *Node) error {
+	return tutti.Reject(CodeOldDisk, fmt.Sprintf("node %s has started %d times, and this is start %d by its disk: the disk is a copy, and another one was started since",
+		n.Name, before.Starts, n.Starts))
 }
 
 func drain(t *tutti.Turn[Registry], c Drain) error {
@@ -303,5 +317,6 @@ func (n *Node) equal(o *Node) bool {
 	a, b := *n, *o
 	a.Labels, b.Labels = nil, nil
 	return a.ID == b.ID && a.Name == b.Name && a.Address == b.Address && a.Routes == b.Routes && a.Edge == b.Edge && a.State == b.State &&
-		a.weight() == b.weight() && a.Draining == b.Draining && maps.Equal(n.Labels, o.Labels)
+		a.weight() == b.weight() && a.Draining == b.Draining && maps.Equal(n.Labels, o.Labels) &&
+		a.Starts == b.Starts && a.Instance == b.Instance
 }

@@ -63,6 +63,32 @@ func TestReport(t *testing.T) {
 	b := member(2, "b", "region=eu", "disk=fast")
 	tuttitest.Given(t, cluster.Members, threeNodes()...).When(cluster.Report{Node: b}).Then(cluster.Joined{Node: b, Key: key})
 	tuttitest.Given(t, cluster.Members, threeNodes()...).When(cluster.Report{Node: member(2, "b", "region=eu")}).Then()
+	again := b
+	again.Starts, again.Instance = 2, "second"
+	twice := append(threeNodes(), cluster.Joined{Node: again, Key: key})
+	for _, c := range []struct {
+		starts   uint64
+		instance string
+		code     string
+	}{{3, "third", ""}, {2, "second", ""}, {2, "other", cluster.CodeOldDisk}, {1, "first", cluster.CodeOldDisk}, {0, "", cluster.CodeOldDisk}} {
+		n := b
+		n.Starts, n.Instance = c.starts, c.instance
+		when := tuttitest.Given(t, cluster.Members, twice...).When(cluster.Report{Node: n})
+		joins := n
+		joins.ID = 0
+		join := tuttitest.Given(t, cluster.Members, twice...).When(cluster.Join{Cluster: "prod", Key: key, Node: joins})
+		switch {
+		case c.code != "":
+			when.ThenRejects(c.code)
+			join.ThenRejects(c.code)
+		case c.starts == 2:
+			when.Then()
+			join.Then()
+		default:
+			when.Then(cluster.Joined{Node: n, Key: key})
+			join.Then()
+		}
+	}
 	// A disk that is another node's, or of one that was removed.
 	tuttitest.Given(t, cluster.Members, threeNodes()...).When(cluster.Report{Node: member(2, "c")}).ThenRejects(cluster.CodeUnknownNode)
 	tuttitest.Given(t, cluster.Members, append(threeNodes(), cluster.Removed{ID: 2})...).When(cluster.Report{Node: b}).ThenRejects(cluster.CodeUnknownNode)

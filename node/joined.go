@@ -47,13 +47,14 @@ type joined struct {
 	member   *control.Member
 	registry cluster.Registry // as it was known when the node started
 	state    *state.Node
+	lost     chan string // holds one word of what the journal lacks that it has acknowledged
 
 	closers []func() error
 }
 
 // join brings the node into its cluster, or founds one, and opens what the parts need. The caller calls close, also after an error.
 func (n *Node) join(ctx context.Context) (*joined, error) {
-	j := &joined{c: n.c.Cluster, dir: n.c.Data, log: n.c.Logger}
+	j := &joined{c: n.c.Cluster, dir: n.c.Data, log: n.c.Logger, lost: make(chan string, 1)}
 	ctx, cancel := context.WithTimeout(ctx, j.c.JoinTime)
 	defer cancel()
 	steps := []func(context.Context) error{j.listen, j.enter, n.openReplicas(j), n.openBus(j), n.takePart(j)}
@@ -126,6 +127,17 @@ func (j *joined) stranger() (*peer.Mesh, error) {
 	return peer.New(peer.Config{Cluster: j.c.Name, Name: j.c.Node, Credentials: credentials, Logger: j.log})
 }
 
+// asks returns what calls the node at an address. That it is of another cluster is a refusal for good.
+func asks(mesh *peer.Mesh) func(ctx context.Context, address, service string, request []byte) ([]byte, error) {
+	return func(ctx context.Context, address, service string, request []byte) ([]byte, error) {
+		answer, err := mesh.CallAt(ctx, address, service, request)
+		if refused, ok := errors.AsType[*peer.Refusal](err); ok && refused.Reason == peer.ReasonCluster {
+			return nil, &control.Refusal{Code: cluster.CodeOtherCluster, Message: refused.Text}
+		}
+		return answer, err
+	}
+}
+
 // enter finds out who the node is.
 func (j *joined) enter(ctx context.Context) error {
 	mesh, err := j.stranger()
@@ -133,7 +145,7 @@ func (j *joined) enter(ctx context.Context) error {
 		return err
 	}
 	j.identity, err = control.Enter(ctx, control.Entry{
-		Dir: j.dir, Cluster: j.c.Name, Node: j.self, Seeds: j.c.Join, Call: mesh.CallAt, Logger: j.log,
+		Dir: j.dir, Cluster: j.c.Name, Node: j.self, Seeds: j.c.Join, Call: asks(mesh), Logger: j.log,
 	})
 	if err != nil {
 		return err
@@ -149,7 +161,7 @@ func (j *joined) find(ctx context.Context) (err error) {
 		return err
 	}
 	j.follower = &control.Follower{
-		Cluster: j.c.Name, Name: j.c.Node, Version: Version(), Seeds: j.c.Join, Call: mesh.CallAt, Changed: j.learn, Logger: j.log,
+		Cluster: j.c.Name, Name: j.c.Node, Version: Version(), Seeds: j.c.Join, Call: asks(mesh), Changed: j.learn, Logger: j.log,
 	}
 	j.registry, err = j.follower.Find(ctx)
 	return err
@@ -180,7 +192,9 @@ func (n *Node) openReplicas(j *joined) func(context.Context) error {
 			return err
 		}
 		c := n.c.Disk
-		c.Logger, c.ID, c.Cluster = j.log, j.identity.Journal(), &diskjournal.Cluster{Node: j.identity.Node(), Peers: peers{j.mesh}}
+		c.Logger, c.ID, c.Cluster = j.log, j.identity.Journal(), &diskjournal.Cluster{
+			Node: j.identity.Node(), Peers: peers{j.mesh}, Lost: j.lacks,
+		}
 		if j.journal, err = diskjournal.Open(n.c.Data, c); err != nil {
 			return err
 		}
@@ -194,6 +208,24 @@ func (n *Node) openReplicas(j *joined) func(context.Context) error {
 		j.mesh.Serve(serviceBulk, func(ctx context.Context, _ journal.NodeID, request []byte, w io.Writer) error {
 			return j.journal.ServeBulk(ctx, w, request)
 		})
+		return nil
+	}
+}
+
+// lacks takes word that the journal does not have what this node has acknowledged.
+func (j *joined) lacks(p journal.Partition, has, had journal.Offset) {
+	select {
+	case j.lost <- fmt.Sprintf("node %q has acknowledged offset %d of %s, the directory ends at %d", j.c.Node, had, p, has):
+	default: // one word is enough
+	}
+}
+
+// remember ends the node once its directory turns out to be an old copy.
+func (j *joined) remember(ctx context.Context) error {
+	select {
+	case why := <-j.lost:
+		return j.identity.Condemn(why)
+	case <-ctx.Done():
 		return nil
 	}
 }

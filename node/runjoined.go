@@ -59,6 +59,7 @@ func (j *joined) begin(begin func(string, func(context.Context) error)) {
 	}
 	begin("connections between nodes", j.mesh.Run)
 	begin("replicas", j.journal.Run)
+	begin("memory of what was promised", j.remember)
 }
 
 // takeOver takes part in the cluster, and waits until every partition has an owner somewhere.

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/tutti-rt/tutti/cluster"
-	"github.com/tutti-rt/tutti/journal"
 )
 
 // Names of what members do for others.
@@ -43,12 +42,12 @@ type Entry struct {
 }
 
 // Enter returns who the node is: as its directory says; or the first of a new cluster; or one that has joined now, for which it waits as
-// long as ctx allows. The error is ErrForeign, ErrStale, ErrDamaged, a *Refusal of the cluster, or of ctx.
+// long as ctx allows. The error is ErrForeign, ErrStale, ErrOutdated, ErrTwice, ErrDamaged, a *Refusal of the cluster, or of ctx.
 func Enter(ctx context.Context, e Entry) (*Identity, error) {
 	if e.Logger == nil {
 		e.Logger = slog.New(slog.DiscardHandler)
 	}
-	e.Node.ID, e.Node.Draining = 0, false
+	e.Node.ID, e.Node.Draining, e.Node.Starts, e.Node.Instance = 0, false, 0, ""
 	if err := e.Node.Check(); err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
@@ -66,10 +65,19 @@ func Enter(ctx context.Context, e Entry) (*Identity, error) {
 		return nil, err
 	}
 	if id.Node() == 0 {
+		if err := id.start(); err != nil {
+			return nil, err
+		}
 		return id, e.join(ctx, id)
 	}
-	return id, e.look(ctx, id)
+	if err := e.look(ctx, id); err != nil {
+		return nil, err
+	}
+	return id, id.start()
 }
+
+// start counts one more start. A copy of the directory that is refused counts none, lest it catches up.
+func (i *Identity) start() error { return i.change(func(d *identityData) { d.Starts++ }) }
 
 // belongs says whether the directory is this node's.
 func (e *Entry) belongs(id *Identity) error {
@@ -79,12 +87,12 @@ func (e *Entry) belongs(id *Identity) error {
 	case id.Name() != e.Node.Name:
 		return fmt.Errorf("%w: %s is of node %q, not %q", ErrForeign, e.Dir, id.Name(), e.Node.Name)
 	}
-	return nil
+	return id.outdated()
 }
 
 // begin returns the identity of a node that has none.
 func (e *Entry) begin() (*Identity, error) {
-	id := &Identity{path: filepath.Join(e.Dir, identityFile)}
+	id := &Identity{path: filepath.Join(e.Dir, identityFile), instance: rand.Text()}
 	if len(e.Seeds) == 0 {
 		return id, id.change(func(d *identityData) { *d = identityData{Cluster: e.Cluster, Name: e.Node.Name, Node: 1} })
 	}
@@ -113,7 +121,8 @@ func (e *Entry) join(ctx context.Context, id *Identity) error {
 	if len(e.Seeds) == 0 {
 		return fmt.Errorf("node %s has not finished joining cluster %s: it needs addresses of nodes to join", id.Name(), id.Cluster())
 	}
-	request := joining{Cluster: e.Cluster, Key: id.read().Key, Node: e.Node}
+	request := joining{Cluster: e.Cluster, Key: id.read().Key, Node: id.started(e.Node)}
+	var last error // why the last one has not let it in
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		for _, seed := range e.Seeds {
 			var got joined
@@ -121,13 +130,16 @@ func (e *Entry) join(ctx context.Context, id *Identity) error {
 			if err == nil {
 				return e.welcome(id, got)
 			}
-			if hasCode(err, cluster.CodeOtherCluster, cluster.CodeNameTaken, cluster.CodeInvalid, cluster.CodeClusterIsFull, cluster.CodeCannotPlace, CodeBadRequest) {
+			if hasCode(err, cluster.CodeOtherCluster, cluster.CodeNameTaken, cluster.CodeInvalid, cluster.CodeClusterIsFull, cluster.CodeCannotPlace, cluster.CodeOldDisk, CodeBadRequest) {
 				return fmt.Errorf("join cluster %s at %s: %w", e.Cluster, seed, err)
+			}
+			if last == nil || ctx.Err() == nil {
+				last = fmt.Errorf("%s: %w", seed, err)
 			}
 			e.Logger.Warn("not joined yet", "seed", seed, "err", err)
 		}
 		if err := pause(ctx, wait); err != nil {
-			return fmt.Errorf("join cluster %s: %w", e.Cluster, err)
+			return fmt.Errorf("join cluster %s: %w: %w", e.Cluster, err, last)
 		}
 	}
 }
@@ -138,6 +150,7 @@ func (e *Entry) welcome(id *Identity, got joined) error {
 		return errors.New("join: the answer names another node or cluster")
 	}
 	return id.change(func(d *identityData) {
+		d.Starts++ // a copy that has not joined yet is behind
 		d.Node, d.Journal, d.Registry, d.Revision = node.ID, registry.Journal, registry, got.Revision
 	})
 }
@@ -149,65 +162,6 @@ func (e *Entry) at(address string, patience time.Duration) caller {
 		defer cancel()
 		return e.Call(ctx, address, service, request)
 	}
-}
-
-// look asks the others whether this node is still one of the cluster. Where nobody answers, it is believed to be.
-func (e *Entry) look(ctx context.Context, id *Identity) error {
-	registry, revision := id.Registry()
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
-	answers := make(chan news, len(registry.Nodes))
-	asked := 0
-	for _, n := range registry.Nodes {
-		if n.ID == id.Node() || asked == 16 {
-			continue
-		}
-		asked++
-		go func() {
-			var got news
-			if err := ask(ctx, e.at(n.Address, lookTime), serviceRegistry, wanted{Have: revision}, &got); err != nil {
-				got = news{}
-			}
-			answers <- got
-		}()
-	}
-	for range asked {
-		got := <-answers // each comes before ctx ends, or soon after
-		if got.Revision > revision && id.accepts(&got.Registry) == nil {
-			revision = got.Revision
-			if err := id.learn(got.Registry, got.Revision); err != nil {
-				return err
-			}
-			break
-		}
-	}
-	return id.stale()
-}
-
-// accepts returns why a registry cannot be that of the node's cluster.
-func (i *Identity) accepts(r *cluster.Registry) error {
-	d := i.read()
-	if r.Cluster != d.Cluster || d.Journal != "" && r.Journal != d.Journal {
-		return fmt.Errorf("%w: the registry is of cluster %q", ErrForeign, r.Cluster)
-	}
-	return r.Check()
-}
-
-// learn stores a newer registry.
-func (i *Identity) learn(r cluster.Registry, revision uint64) error {
-	return i.change(func(d *identityData) { d.Registry, d.Revision = r, revision })
-}
-
-// stale returns ErrStale when the node is none of the registry that it knows.
-func (i *Identity) stale() error {
-	d := i.read()
-	if d.Revision == 0 || d.Node == 0 || d.Registry.Last < d.Node {
-		return nil // the registry is of a time before the node
-	}
-	if n := d.Registry.Node(d.Node); n == nil || n.Name != d.Name {
-		return fmt.Errorf("%w: node %d %q of cluster %s: to join again, start it with an empty directory", ErrStale, d.Node, d.Name, d.Cluster)
-	}
-	return nil
 }
 
 // Found gives the cluster of a node that founds one the ID of the node's journal. It does nothing for one that joined.
@@ -231,26 +185,4 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// news is a registry that somebody lacks, and wanted asks for it.
-type (
-	news struct {
-		Revision uint64           `json:"revision"`
-		Registry cluster.Registry `json:"registry,omitzero"` // empty if whoever asks has it
-	}
-	wanted struct {
-		Have uint64 `json:"have"`
-		Edge *Edge  `json:"edge,omitempty"` // of a node that is no member: who it is
-	}
-)
-
-// Edge is a node that holds nothing and is no member: edges come and go, and the registry does not know them.
-type Edge struct {
-	Name     string         `json:"name"`
-	Instance string         `json:"instance"` // another one each time it starts
-	Version  string         `json:"version,omitempty"`
-	Started  time.Time      `json:"started,omitzero"`
-	Heard    time.Time      `json:"heard,omitzero"` // when the node that tells heard from it last
-	By       journal.NodeID `json:"by,omitempty"`   // that node
 }

@@ -69,7 +69,7 @@ func (m *Member) found(ctx context.Context) error {
 }
 
 // insist has the registry's entity carry out a command, for as long as it is not reachable. What it refuses is an error, ErrStale if the
-// node is none any more.
+// node is none any more, ErrOutdated if it has started since from another copy of its directory.
 func (m *Member) insist(ctx context.Context, name string, command any) error {
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		_, err := m.entity.command(ctx, name, command, nil)
@@ -78,6 +78,8 @@ func (m *Member) insist(ctx context.Context, name string, command any) error {
 			return nil
 		case hasCode(err, cluster.CodeUnknownNode):
 			return fmt.Errorf("%w: %w", ErrStale, err)
+		case hasCode(err, cluster.CodeOldDisk):
+			return m.Identity.Condemn(err.Error())
 		case !hasCode(err, CodeUnavailable, cluster.CodeNoCluster):
 			return fmt.Errorf("%s: %w", name, err)
 		}

@@ -51,12 +51,12 @@ func (f *Follower) Find(ctx context.Context) (cluster.Registry, error) {
 		if err == nil {
 			break
 		}
-		if errors.Is(err, ErrForeign) || errors.Is(err, ErrReplaced) {
-			return cluster.Registry{}, err
+		if errors.Is(err, ErrForeign) || errors.Is(err, ErrReplaced) || hasCode(err, cluster.CodeOtherCluster) {
+			return cluster.Registry{}, fmt.Errorf("find cluster %s: %w", f.Cluster, err)
 		}
 		f.Logger.Warn("no member found yet", "err", err)
-		if err := pause(ctx, wait); err != nil {
-			return cluster.Registry{}, fmt.Errorf("find cluster %s: %w", f.Cluster, err)
+		if late := pause(ctx, wait); late != nil {
+			return cluster.Registry{}, fmt.Errorf("find cluster %s: %w: %w", f.Cluster, late, err)
 		}
 	}
 	return f.registry, nil

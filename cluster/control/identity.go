@@ -1,6 +1,7 @@
 package control
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -21,6 +22,11 @@ var (
 	ErrStale = errors.New("control: the cluster has removed this node")
 	// ErrForeign means that a directory is another node's or another cluster's.
 	ErrForeign = errors.New("control: the directory belongs to another node")
+	// ErrOutdated means that the node has started since from another copy of the directory, or wrote more than it holds: what
+	// the node has promised to others since is not known here.
+	ErrOutdated = errors.New("control: the directory is an old copy")
+	// ErrTwice means that another process is the node.
+	ErrTwice = errors.New("control: another process is this node")
 	// ErrDamaged means that the file that says who a node is is not what was written.
 	ErrDamaged = errors.New("control: the node's identity is damaged")
 )
@@ -34,7 +40,8 @@ const maxIdentityBytes = 64 << 20
 // Identity is who a node is, and the last it knew of its cluster. It is on disk whenever it changes, and safe for
 // concurrent use.
 type Identity struct {
-	path string // empty: in memory alone
+	path     string // empty: in memory alone
+	instance string // another one at each start
 
 	mu   sync.Mutex
 	data identityData
@@ -47,6 +54,10 @@ type identityData struct {
 	Node    journal.NodeID `json:"node,omitempty"`    // 0: the node has not joined yet
 	Name    string         `json:"name"`
 	Key     string         `json:"key,omitempty"` // with which it joins
+	// Starts is how often the node has started from the directory or what it is a copy of.
+	Starts uint64 `json:"starts,omitempty"`
+	// Outdated says why nothing starts from the directory any more.
+	Outdated string `json:"outdated,omitempty"`
 	// Made are the pools whose partitions this node has made. It makes none of them again.
 	Made     []string         `json:"made,omitempty"`
 	Revision uint64           `json:"revision,omitempty"` // of Registry
@@ -75,6 +86,26 @@ func (i *Identity) Name() string { return i.read().Name }
 func (i *Identity) Registry() (cluster.Registry, uint64) {
 	d := i.read()
 	return d.Registry, d.Revision
+}
+
+// Condemn has nothing start from the directory any more, for the reason given, and returns it as ErrOutdated.
+func (i *Identity) Condemn(why string) error {
+	err := i.change(func(d *identityData) { d.Outdated = why })
+	return errors.Join(i.outdated(), err)
+}
+
+// outdated returns ErrOutdated when the directory is known to be an old copy.
+func (i *Identity) outdated() error {
+	if why := i.read().Outdated; why != "" {
+		return fmt.Errorf("%w: %s: have the others remove the node, and start it with an empty directory", ErrOutdated, why)
+	}
+	return nil
+}
+
+// started returns n as it is at this start.
+func (i *Identity) started(n cluster.Node) cluster.Node {
+	n.Starts, n.Instance = i.read().Starts, i.instance
+	return n
 }
 
 func (i *Identity) made(pool string) bool { return slices.Contains(i.read().Made, pool) }
@@ -119,7 +150,7 @@ func readIdentity(dir string) (*Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w: have the others remove the node, and start it with an empty directory", ErrDamaged, path, err)
 	}
-	return &Identity{path: path, data: data}, nil
+	return &Identity{path: path, instance: rand.Text(), data: data}, nil
 }
 
 func decodeIdentity(text []byte) (identityData, error) {

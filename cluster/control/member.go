@@ -27,7 +27,7 @@ type Mesh interface {
 // Config is what a Member needs. Identity, Journal, Bus, Mesh and Pools are required.
 type Config struct {
 	Identity *Identity
-	// Node is how this node is: its addresses, roles, labels and weight. The cluster is told so. ID and Draining do not count.
+	// Node is how this node is: its addresses, roles, labels and weight. The cluster is told so. All else in it does not count.
 	Node    cluster.Node
 	Journal journal.Replicated
 	// Bus reaches the entity that knows the nodes, wherever it is owned.
@@ -80,6 +80,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Tick = cmp.Or(c.Tick, time.Second)
 	c.Idle = cmp.Or(c.Idle, 5*time.Second)
 	c.Settle = cmp.Or(c.Settle, 10*time.Second)
+	c.Node = c.Identity.started(c.Node)
 	c.Node.ID, c.Node.Draining = c.Identity.Node(), false
 	return c, errors.Join(errs...)
 }
@@ -181,7 +182,8 @@ func (m *Member) membersOnly(s service) service {
 	}
 }
 
-// Run takes part in the cluster until ctx is done. It returns ErrStale once the cluster has removed the node, and a *Refusal when it
+// Run takes part in the cluster until ctx is done. It returns ErrStale once the cluster has removed the node, ErrOutdated once
+// it has started from another copy of its directory, and a *Refusal when it
 // does not take the node as it is. The bus has to carry envelopes, and the mesh to run, at the same time; so has the state node,
 // which owns nothing before Run has founded the cluster.
 func (m *Member) Run(ctx context.Context) error {

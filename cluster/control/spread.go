@@ -240,7 +240,7 @@ func (m *Member) letIn(ctx context.Context, _ journal.NodeID, request []byte) (a
 	return got, nil
 }
 
-// tellRegistry gives whoever asks the registry, and takes note of edges that do.
+// tellRegistry gives whoever asks the registry, takes note of edges that do, and says to a node that is about to start whether it runs.
 func (m *Member) tellRegistry(_ context.Context, _ journal.NodeID, request []byte) (any, error) {
 	var w wanted
 	if err := json.Unmarshal(request, &w); err != nil {
@@ -255,8 +255,12 @@ func (m *Member) tellRegistry(_ context.Context, _ journal.NodeID, request []byt
 	if revision == 0 {
 		return nil, refuse(CodeUnavailable, "the node does not know the registry yet")
 	}
-	if revision <= w.Have {
-		return news{Revision: revision}, nil
+	up := false
+	if w.Node != 0 {
+		_, up = m.upSince(w.Node)
 	}
-	return news{Revision: revision, Registry: r}, nil
+	if revision <= w.Have {
+		return news{Revision: revision, Up: up}, nil
+	}
+	return news{Revision: revision, Registry: r, Up: up}, nil
 }

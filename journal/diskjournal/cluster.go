@@ -23,6 +23,9 @@ type Cluster struct {
 	ElectionTicks int
 	// BulkBytes is how many bytes of checkpoints are sent in a second (default 64 MiB).
 	BulkBytes int
+	// Lost is told when a replica turns out to end at has although it has told its leader, in the present term, that it has more: the
+	// disk is an old copy, say. The replica neither votes nor stands until it has that again. Lost does not block. Nil: nobody is told.
+	Lost func(p journal.Partition, has, had journal.Offset)
 }
 
 // Peers are the ways to the other nodes.
@@ -214,7 +217,9 @@ func (j *Journal) tick() {
 
 func (g *group) tick() {
 	g.guard(func() {
-		g.rn.Tick()
+		if !g.forgetful() {
+			g.rn.Tick()
+		}
 		g.ticks++
 		g.late()
 		if g.handing == 0 && len(g.waiting) > 0 {

@@ -53,8 +53,9 @@ type group struct {
 	copied       copied        // what was fetched and is not part of the group yet
 	noCopyAt     int           // the tick at which the leader is told that there is no checkpoint, 0: never
 
-	complainAt int // the tick from which on it is said again that the replica has lost something
-	heardAt    int // the tick at which another node was heard of
+	promised   uint64 // up to where the leader has heard that it has the log, once it is known to have lost some of that
+	complainAt int    // the tick from which on it is said again that the replica has lost something
+	heardAt    int    // the tick at which another node was heard of
 	expulsion  expulsion
 	ticks      int  // since the replica was started
 	standing   bool // it will stand in a moment

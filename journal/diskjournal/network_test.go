@@ -39,6 +39,7 @@ type member struct {
 	net   *network
 	id    journal.NodeID
 	fs    *vfs.MemFS
+	lost  func(p journal.Partition, has, had journal.Offset)
 	j     *diskjournal.Journal
 	end   context.CancelFunc
 	ended chan struct{}
@@ -81,7 +82,7 @@ func (m *member) open() {
 	m.net.t.Helper()
 	c := m.net.config
 	c.Logger = slog.New(slog.NewTextHandler(m.net.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})).With("node", uint64(m.id))
-	c.Cluster = &diskjournal.Cluster{Node: m.id, Peers: m, Tick: m.net.tick}
+	c.Cluster = &diskjournal.Cluster{Node: m.id, Peers: m, Tick: m.net.tick, Lost: m.lost}
 	var j *diskjournal.Journal
 	var err error
 	if m.net.disk == "" {

@@ -218,16 +218,32 @@ func (g *group) message(from uint64, m *pb.Message) {
 		g.expel(from)
 		return
 	case m.GetType() == pb.MsgHeartbeat && m.GetCommit() > g.log.last:
-		// The leader has heard from this node that it has more: somebody else has its name, or its disk was lost. As it does not
-		// answer, nobody counts on it.
-		if g.ticks >= g.complainAt {
-			g.complainAt = g.ticks + 100*g.j.config.electionTicks()
-			g.j.log.Error("replica has lost what it had", "partition", g.part.name.String(), "has", g.log.last, "had", m.GetCommit())
-		}
+		g.forgot(m)
+		return
+	case g.forgetful() && (m.GetType() == pb.MsgVote || m.GetType() == pb.MsgPreVote || m.GetType() == pb.MsgTimeoutNow):
 		return
 	}
 	g.step(m)
 }
+
+// forgot takes note that the leader has heard from this node that it has more: somebody else has its name, or its disk is an old one. As
+// the replica does not answer, nobody counts on it.
+func (g *group) forgot(m *pb.Message) {
+	if g.log.last > 0 && m.GetTerm() >= g.log.state.Election { // else a replica that was here before has had it
+		if !g.forgetful() && g.j.config.Cluster.Lost != nil {
+			g.j.config.Cluster.Lost(g.part.name, journal.Offset(g.log.last), journal.Offset(m.GetCommit()))
+		}
+		g.promised = max(g.promised, m.GetCommit())
+	}
+	if g.ticks >= g.complainAt {
+		g.complainAt = g.ticks + 100*g.j.config.electionTicks()
+		g.j.log.Error("replica has lost what it had", "partition", g.part.name.String(), "has", g.log.last, "had", m.GetCommit())
+	}
+}
+
+// forgetful reports whether the replica is known to have lost what others count on. By its vote somebody might lead who does not have
+// that either.
+func (g *group) forgetful() bool { return g.promised > g.log.last }
 
 // Down says that the connection to a node broke. Replicas that it has led stand at once, instead of waiting for its silence.
 func (j *Journal) Down(node journal.NodeID) {
@@ -260,7 +276,7 @@ func (g *group) standSoon(tries int) {
 	time.AfterFunc(5*time.Millisecond+rand.N(50*time.Millisecond), func() {
 		_ = g.j.post(func() {
 			g.standing = false
-			if g.rn == nil || g.lead != raft.None {
+			if g.rn == nil || g.lead != raft.None || g.forgetful() {
 				return
 			}
 			g.guard(func() { _ = g.rn.Campaign() })

@@ -1,0 +1,61 @@
+package diskjournal_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/tutti-rt/tutti/journal"
+)
+
+// TestOldDisk has a node come back with its disk as it was before it acknowledged what one other node has: it says so, and
+// neither that node's end nor anything else has the partition led by somebody who lacks it.
+func TestOldDisk(t *testing.T) {
+	simulated(t, 3, func(t *testing.T, n *network) {
+		n.create(part, 1, 2, 3)
+		l := acquire(t, n.node(1), part)
+		appendN(t, l, 5)
+		for _, m := range n.all() {
+			m.has(t, part, 5)
+		}
+		n.isolate(3, true)
+		second := n.node(2)
+		before := second.fs.CrashClone(vfs.CrashCloneCfg{})
+		appendN(t, l, 10)
+		second.has(t, part, 10)
+		second.close(false)
+		second.fs = before
+		lost := make(chan [2]journal.Offset, 16)
+		second.lost = func(_ journal.Partition, has, had journal.Offset) { lost <- [2]journal.Offset{has, had} }
+		second.open()
+		select {
+		case got := <-lost:
+			if got[0] >= got[1] {
+				t.Errorf("told that %d are there of %d", got[0], got[1])
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("nobody was told that the disk is an old one")
+		}
+		n.node(1).close(true)
+		n.isolate(3, false)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if _, err := n.node(3).j.Acquire(ctx, part); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Acquire by a node that lacks what was acknowledged = %v, want that it waits", err)
+		}
+		if len(lost) > 0 {
+			t.Errorf("told %d times more", len(lost))
+		}
+		n.node(1).open()
+		leads := n.leader(part, 1, 3)
+		if leads.id != 1 {
+			t.Errorf("node %d leads, which lacked what was acknowledged", leads.id)
+		}
+		n.node(3).has(t, part, 10)
+		appendN(t, acquire(t, n.node(1), part), 12)
+		n.node(3).has(t, part, 12)
+	})
+}
