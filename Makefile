@@ -98,9 +98,9 @@ soak:
 continuity:
 	tools/continuity
 
-# Two minutes of nodes that fail in every way, then everything that clients were told is judged.
+# Two minutes of three nodes that fail in every way, then everything that clients were told is judged. Times are told, and fail nothing.
 cluster:
-	$(GO) run ./cmd/tutti bench cluster --nodes $${CLUSTER_NODES:-1} --for 100s --every 3s --quiet 10s --rate 1000 --seed $${CLUSTER_SEED:-$$RANDOM$$RANDOM}
+	$(GO) run ./cmd/tutti bench cluster --nodes $${CLUSTER_NODES:-3} --for 90s --every 3s --quiet 5s --rate 400 --lenient --seed $${CLUSTER_SEED:-$$RANDOM$$RANDOM}
 
 clean:
 	rm -rf bin test-results

@@ -65,7 +65,7 @@ func (e *entity) attach(m *message) {
 	if env.Has(wire.Reattach) {
 		fresh.audience = env.Audience // fresh claims do not change what a link sees
 	}
-	e.replace(id, l)
+	e.replace(id, l, known != nil && env.Command != 0 && env.Command == known.attempt)
 	switch {
 	case known == nil:
 		if err := e.connect(fresh); err != nil {

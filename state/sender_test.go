@@ -47,6 +47,27 @@ func TestSenderBesideAStream(t *testing.T) {
 	}, sums())
 }
 
+// A client that polls at one edge and then at another is told there to come back, should it come before that one knows.
+func TestReplacedByTheSameAttempt(t *testing.T) {
+	attempt := func(n uint64) func(*wire.Envelope) {
+		return func(e *wire.Envelope) { e.Command = n }
+	}
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		for _, test := range []struct {
+			before, then uint64
+			reconnects   bool
+		}{{0, 0, false}, {3, 3, true}, {3, 4, false}, {4, 4, true}, {4, 0, false}} {
+			old := w.attach("sum", "1", "ann", conn1, attempt(test.before))
+			old.frames()
+			w.attach("sum", "1", "ann", conn1, attempt(test.then)).frames()
+			got := old.got[len(old.got)-1]
+			if got.Code != wire.EndReplaced || got.Has(wire.Reconnect) != test.reconnects {
+				t.Errorf("attempt %d after %d: %q with reconnect %t, want replaced with %t", test.then, test.before, got.Code, got.Has(wire.Reconnect), test.reconnects)
+			}
+		}
+	}, sums())
+}
+
 // A sender makes its connection a member, as any link does, and keeps it one for the grace period.
 func TestSenderAlone(t *testing.T) {
 	inWorld(t, state.Config{}, func(t *testing.T, w *world) {

@@ -21,13 +21,23 @@ const stopTime = 30 * time.Second
 
 // take waits as the step says, has it happen, and makes all well again.
 func (d *director) take(ctx context.Context, s Step) error {
+	member := traits[s.Kind].member
+	if member || d.config.EachEven {
+		if err := d.well(ctx, d.config.EachEven); err != nil {
+			return err
+		}
+	}
 	if err := wait(ctx, s.After); err != nil {
 		return err
 	}
+	d.watch.ask(ctx)
 	f := fault{step: s, led: d.watch.led(d.touched(s))}
 	d.tell(fmt.Sprintf("%s (%d partitions)", s, len(f.led)))
 	f.begin = d.recorder.Now()
 	err := d.happen(ctx, s)
+	if member && err == nil {
+		err = d.well(ctx, false)
+	}
 	f.end = d.recorder.Now()
 	d.mu.Lock()
 	d.faults = append(d.faults, f)
@@ -40,7 +50,7 @@ func (d *director) take(ctx context.Context, s Step) error {
 
 // touched returns the nodes that the step is about.
 func (d *director) touched(s Step) []int {
-	if s.Kind != Roll {
+	if traits[s.Kind].nodes > 0 {
 		return s.Nodes
 	}
 	var all []int
@@ -51,8 +61,15 @@ func (d *director) touched(s Step) []int {
 }
 
 func (d *director) happen(ctx context.Context, s Step) error {
-	if s.Kind == Roll {
+	switch s.Kind {
+	case Roll:
 		return d.roll(ctx)
+	case Layout:
+		return d.layout(ctx, s)
+	case Remove, LostDisk:
+		return d.replace(ctx, s)
+	case Leave:
+		return d.leave(ctx, s)
 	}
 	at := s.Nodes[0]
 	n, lab := d.config.Nodes[at-1], d.config.Network
@@ -103,16 +120,14 @@ func (d *director) stop(ctx context.Context, n Node, at int) {
 	}
 }
 
-// rollTime is for how long a node serves before the next one is rolled.
-const rollTime = 2 * time.Second
-
+// roll has every node end and start again, each once all is well.
 func (d *director) roll(ctx context.Context) error {
 	for i, n := range d.nodes() {
 		d.stop(ctx, n, i+1)
 		if err := n.Start(ctx); err != nil {
 			return err
 		}
-		if err := wait(ctx, rollTime); err != nil {
+		if err := d.well(ctx, false); err != nil {
 			return err
 		}
 	}

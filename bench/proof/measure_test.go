@@ -43,6 +43,38 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+func TestAmiss(t *testing.T) {
+	well := func() *Status {
+		return &Status{
+			Nodes:      []NodeStatus{{Name: "n1", Up: true, Leads: 2}, {Name: "n2", Up: true, Leads: 1}},
+			Partitions: []PartitionStatus{{Pool: "default", Leader: "n1", Voters: []string{"n1", "n2"}, Place: []string{"n1", "n2"}, Behind: map[string]uint64{"n2": 3}}},
+		}
+	}
+	if s := well(); s.amiss(2) != "" || s.uneven() != "" {
+		t.Errorf("amiss = %q, uneven = %q of a cluster that is well", s.amiss(2), s.uneven())
+	}
+	for what, spoil := range map[string]func(s *Status){
+		"a node is missing": func(s *Status) { s.Nodes = s.Nodes[:1] },
+		"a node is down":    func(s *Status) { s.Nodes[1].Up = false },
+		"no leader":         func(s *Status) { s.Partitions[0].Leader = "" },
+		"a change":          func(s *Status) { s.Partitions[0].To = []string{"n1"} },
+		"elsewhere":         func(s *Status) { s.Partitions[0].Voters = []string{"n1"} },
+		"far behind":        func(s *Status) { s.Partitions[0].Behind["n2"] = 1000 },
+		"no place":          func(s *Status) { s.Unplaced = "too few nodes" },
+	} {
+		s := well()
+		spoil(s)
+		if s.amiss(2) == "" {
+			t.Errorf("amiss = nothing, want that %s", what)
+		}
+	}
+	s := well()
+	s.Nodes[0].Leads = 3
+	if s.uneven() == "" {
+		t.Error("uneven = nothing, want who leads 3 and who 1")
+	}
+}
+
 func TestChangesAreSeen(t *testing.T) {
 	r := newRun(&Config{Nodes: make([]Node, 2)})
 	s := Status{Partitions: []PartitionStatus{{Pool: "default", Number: 1, Leader: "n1", Term: 4}, {Pool: "default", Number: 2, Leader: "n2", Term: 4}}}

@@ -27,7 +27,7 @@ type player struct {
 const (
 	leastLife  = 4 * time.Second
 	mostLife   = 20 * time.Second
-	answerTime = 10 * time.Second // that a client which goes waits for answers
+	answerTime = 20 * time.Second // in which every command is answered, whatever fails
 	openTime   = 30 * time.Second // in which an entity has to accept a client once all is well
 	mostOpen   = 8                // commands and queries without an answer
 	firstMoney = 10_000
@@ -55,7 +55,8 @@ func (p *player) enter(ctx context.Context, life int) *client.Client {
 		return nil
 	}
 	c, err := client.Open(ctx, client.EntityURL(anyEdge, p.category, p.ids[p.at]), client.Config{
-		Token: token, Transports: []client.Transport{client.WebSocket}, HTTPClient: p.through(p.seat.number + p.place + life),
+		Token: token, Transports: []client.Transport{p.config.Transports[p.rng.IntN(len(p.config.Transports))]},
+		HTTPClient:  p.through(p.seat.number + p.place + life),
 		DialTimeout: time.Second, Backoff: client.Backoff{Min: 20 * time.Millisecond, Max: 300 * time.Millisecond},
 	})
 	if err != nil && ctx.Err() == nil {
@@ -119,9 +120,8 @@ func (g *game) play(ctx, all context.Context) {
 		if time.Now().Before(until) {
 			continue
 		}
-		if all.Err() != nil {
-			g.trouble(g.entity(), "every command is answered once all is well", fmt.Sprintf("client %d, %s: %d without an answer, %+v", g.number, g.client.Member(), g.asked.Load(), g.client.Status()))
-		}
+		g.trouble(g.entity(), fmt.Sprintf("every command is answered within %s", patience),
+			fmt.Sprintf("at %s client %d, %s: %d without an answer, %+v", g.recorder.Now().Round(time.Millisecond), g.number, g.client.Member(), g.asked.Load(), g.client.Status()))
 		return
 	}
 }

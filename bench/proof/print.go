@@ -27,7 +27,10 @@ func (r *Result) Print(to io.Writer) error {
 	line("run", "%d nodes, %.0f s, %d clients, %d commands and queries", r.Nodes, r.Seconds, r.Clients, r.Ops)
 	line("commands in quiet", "%s in %.0f s", r.Quiet, r.QuietSeconds)
 	if r.Watched {
-		line("other leaders or terms in quiet", "%d", len(r.Changes))
+		line("leads lost in quiet", "%d", len(r.Changes))
+	}
+	if r.Load > 0 {
+		line("load besides", "%.0f commands/s acknowledged; %d refused", r.Load, r.Refused)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(r.Pause)) {
 		line(string(kind), "first acknowledgement %s", r.FirstAck[kind])
@@ -42,8 +45,11 @@ func (r *Result) Print(to io.Writer) error {
 	line("states shown", "%d, and %d answers: each the fold of the events", j.States, j.Answers)
 	line("transfers", "%d, each taken or returned once", j.Sent)
 	line("one at a time", "%d entities; undecided %d", r.Linear[histories.Linearizable], r.Linear[histories.Undecided])
+	for _, l := range r.Late {
+		line("late", "%s", l)
+	}
 	for _, c := range r.Changes {
-		line("CHANGED IN QUIET", "%s", c)
+		line("LOST IN QUIET", "%s", c)
 	}
 	for _, p := range r.Pictures {
 		line("picture", "%s", p)

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tutti-rt/tutti/client"
 	"github.com/tutti-rt/tutti/internal/faults"
 	"github.com/tutti-rt/tutti/internal/histories"
 	"github.com/tutti-rt/tutti/internal/netlab"
@@ -29,8 +30,12 @@ type Node interface {
 	Resume() error
 	// Fail gives its disk and clock these faults.
 	Fail(s faults.Settings) error
+	// Lose empties the disk of a node that does not run. It joins the others when it starts.
+	Lose() error
 	// Status asks it how the cluster is. The error is ErrNoStatus when it is none.
 	Status(ctx context.Context) (Status, error)
+	// Operate has it carry out what an operator wants of the cluster, as /admin/v1/cluster/ has it.
+	Operate(ctx context.Context, act, body string) error
 }
 
 // Config says what to do. Nodes, Partitions, Token, Schedule and Rate are required.
@@ -44,10 +49,15 @@ type Config struct {
 	Seed     uint64
 	Schedule Schedule
 	Quiet    time.Duration // before the first fault, in which nothing may happen
+	Even     bool          // the leads are spread over the nodes before the quiet
+	EachEven bool          // and before each step
 	Rate     float64       // commands and queries/s of all together
-	Chapter  time.Duration // how long entities are used (default 20 s)
-	Limit    time.Duration // of the search for each entity (default 20 s)
-	Pictures string        // directory for pictures of what cannot have been; empty: none
+	Senders  int           // that keep the nodes busy besides
+	// Transports are what clients choose from (default: all).
+	Transports []client.Transport
+	Chapter    time.Duration // how long entities are used (default 20 s)
+	Limit      time.Duration // of the search for each entity (default 20 s)
+	Pictures   string        // directory for pictures of what cannot have been; empty: none
 
 	// Progress is told what happens. Nil: nobody is.
 	Progress func(text string)
@@ -62,6 +72,8 @@ type run struct {
 	recorder *histories.Recorder
 	watch    *watch
 	numbers  atomic.Int64 // of clients
+	load     load
+	calm     time.Duration // when the quiet began
 
 	mu       sync.Mutex
 	running  int // nodes from the first on that have been started
@@ -85,8 +97,11 @@ func Run(ctx context.Context, config Config) (*Result, error) {
 	if config.Limit == 0 {
 		config.Limit = 20 * time.Second
 	}
+	if len(config.Transports) == 0 {
+		config.Transports = client.AllTransports()
+	}
 	r := newRun(&config)
-	if err := r.load(ctx); err != nil {
+	if err := r.play(ctx); err != nil {
 		return nil, err
 	}
 	r.tell("last looks")
@@ -103,8 +118,8 @@ func newRun(config *Config) *run {
 	return r
 }
 
-// load plays and takes all steps. All is well, and everybody has gone, when it returns.
-func (r *run) load(ctx context.Context) error {
+// play plays and takes all steps. All is well, and everybody has gone, when it returns.
+func (r *run) play(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -115,9 +130,11 @@ func (r *run) load(ctx context.Context) error {
 	defer stop()
 	var players sync.WaitGroup
 	r.cast(func(s *seat) { players.Go(func() { s.play(playing) }) })
-	r.tell(fmt.Sprintf("%s of quiet", r.config.Quiet))
-	err := wait(ctx, r.config.Quiet)
+	for i := range r.config.Senders {
+		players.Go(func() { (&sender{r, i}).send(playing) })
+	}
 	d := &director{run: r}
+	err := r.rest(ctx, d)
 	for i := 0; err == nil && i < len(r.config.Schedule); i++ {
 		err = d.take(ctx, r.config.Schedule[i])
 	}
@@ -129,6 +146,24 @@ func (r *run) load(ctx context.Context) error {
 	players.Wait()
 	return errors.Join(err, ctx.Err())
 }
+
+// rest waits until all is well, if that is wanted, and then for the time in which nothing may happen.
+func (r *run) rest(ctx context.Context, d *director) error {
+	if r.config.Even {
+		r.tell("leads are spread")
+		if err := d.well(ctx, true); err != nil {
+			return err
+		}
+	} else if err := wait(ctx, warmTime); err != nil {
+		return err
+	}
+	r.calm = r.recorder.Now()
+	r.tell(fmt.Sprintf("%s of quiet", r.config.Quiet))
+	return wait(ctx, r.config.Quiet)
+}
+
+// warmTime is how long the beginning does not count as quiet.
+const warmTime = time.Second
 
 // calmTime is how long players go on after the last step.
 const calmTime = 2 * time.Second

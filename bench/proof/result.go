@@ -31,6 +31,12 @@ type Result struct {
 	QuietSeconds float64  `json:"quiet_seconds"`
 	Changes      []string `json:"changes_in_quiet"`
 	Watched      bool     `json:"watched"` // the nodes say who leads
+	// Late are partitions that took longer than a second.
+	Late []string `json:"late,omitempty"`
+
+	// Load is how many commands of the senders were acknowledged a second, and Refused how many were refused.
+	Load    float64 `json:"load_per_second,omitempty"`
+	Refused int64   `json:"load_refused,omitempty"`
 
 	Clients    int                       `json:"clients"`
 	Ops        int                       `json:"operations"`
@@ -64,6 +70,7 @@ func (r *run) result() (*Result, error) {
 		Seed: r.config.Seed, Nodes: len(r.config.Nodes), Seconds: r.recorder.Now().Seconds(), Schedule: r.config.Schedule.String(),
 		FirstAck: make(map[Kind]Spans), Pause: make(map[Kind]Spans), Meanwhile: make(map[Kind]Spans), Linear: make(map[histories.Verdict]int),
 		Clients: int(r.numbers.Load()), Violations: r.troubles, Watched: r.watch.asked > 0,
+		Load: float64(r.load.acked.Load()) / r.recorder.Now().Seconds(), Refused: r.load.refused.Load(),
 	}
 	j := histories.NewJudge()
 	for _, h := range all {
@@ -91,6 +98,9 @@ func (r *run) result() (*Result, error) {
 // ack is an acknowledged command.
 type ack struct{ began, ended time.Duration }
 
+// lateTime is when a first acknowledgement is late.
+const lateTime = time.Second
+
 // measure finds out how long everything took.
 func (r *run) measure(res *Result, all []*histories.History) {
 	acks := r.acks(all)
@@ -111,6 +121,9 @@ func (r *run) measure(res *Result, all []*histories.History) {
 					Entity: fmt.Sprintf("partition %d", p), Broken: "a partition serves again", Told: fmt.Sprintf("no command sent after %s was acknowledged", f.step),
 				})
 				continue
+			}
+			if first > lateTime {
+				res.Late = append(res.Late, fmt.Sprintf("%s %s: partition %d after %s", f.begin.Round(time.Millisecond), f.step, p, first.Round(time.Millisecond)))
 			}
 			firsts[kind] = append(firsts[kind], first)
 		}
@@ -160,27 +173,24 @@ func around(acks []ack, begin, end time.Duration) (first, pause time.Duration, t
 	return first, pause, took
 }
 
-// warmTime is how long the quiet at the beginning does not count.
-const warmTime = time.Second
-
 // quiet looks at the time before the first fault.
 func (r *run) quiet(res *Result, acks [][]ack) {
-	until := r.config.Quiet
+	until := r.calm + r.config.Quiet
 	if len(r.faults) > 0 {
 		until = r.faults[0].begin
 	}
-	res.QuietSeconds = max(0, until-warmTime).Seconds()
+	res.QuietSeconds = max(0, until-r.calm).Seconds()
 	var took []time.Duration
 	for _, p := range acks {
 		for _, a := range p {
-			if a.began >= warmTime && a.ended < until {
+			if a.began >= r.calm && a.ended < until {
 				took = append(took, a.ended-a.began)
 			}
 		}
 	}
 	res.Quiet = spansOf(took)
 	for _, c := range r.watch.changes {
-		if c.at >= warmTime && c.at < until {
+		if c.at >= r.calm && c.at < until {
 			res.Changes = append(res.Changes, fmt.Sprintf("%s %s", c.at.Round(time.Millisecond), c.what))
 		}
 	}

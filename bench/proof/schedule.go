@@ -65,9 +65,8 @@ func Choose(rng *rand.Rand, nodes int, network bool, length, every time.Duration
 	for passed := time.Duration(0); ; {
 		s := Step{After: between(rng, every/2, every*3/2), Kind: able[rng.IntN(len(able))]}
 		t := traits[s.Kind]
-		s.Nodes = rng.Perm(nodes)[:t.nodes]
-		for i := range s.Nodes {
-			s.Nodes[i]++
+		for _, n := range rng.Perm(nodes)[:t.nodes] {
+			s.Nodes = append(s.Nodes, n+1)
 		}
 		if t.most > 0 {
 			s.For = between(rng, t.least, t.most)
@@ -81,11 +80,37 @@ func Choose(rng *rand.Rand, nodes int, network bool, length, every time.Duration
 				s.By = -s.By
 			}
 		}
-		if passed += s.After + s.For; passed > length {
+		if passed += s.After + s.For + t.takes; passed > length {
 			return all
 		}
 		all = append(all, s)
 	}
+}
+
+// Tries returns that many steps of each kind, which lead from one node to the next, with that much quiet before each step. Kinds that
+// cannot be are left out.
+func Tries(nodes int, network bool, tries int, every time.Duration, kinds []Kind) Schedule {
+	var all Schedule
+	for i := range tries {
+		for _, k := range kinds {
+			t, ok := traits[k]
+			if !ok || nodes < t.others || t.network && !network || k == Join {
+				continue
+			}
+			s := Step{After: every, Kind: k, For: (t.least + t.most) / 2}
+			for n := range t.nodes {
+				s.Nodes = append(s.Nodes, (i+n)%nodes+1)
+			}
+			switch k {
+			case Slow:
+				s.By = 100 * time.Millisecond
+			case Skew:
+				s.By = -time.Minute
+			}
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // between returns a time from least to most, in whole milliseconds.

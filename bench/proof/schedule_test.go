@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func TestScheduleIsText(t *testing.T) {
 		nodes, network := rapid.IntRange(1, 5).Draw(t, "nodes"), rapid.Bool().Draw(t, "network")
 		seed := rapid.Uint64().Draw(t, "seed")
 		choose := func() proof.Schedule {
-			return proof.Choose(rand.New(rand.NewPCG(seed, 0)), nodes, network, time.Minute, time.Second, nil)
+			return proof.Choose(rand.New(rand.NewPCG(seed, 0)), nodes, network, 10*time.Minute, time.Second, nil)
 		}
 		s := choose()
 		if err := s.Check(nodes, network); err != nil || len(s) < 5 {
@@ -38,6 +39,21 @@ func TestScheduleOfKinds(t *testing.T) {
 	}
 	if s := proof.Choose(rand.New(rand.NewPCG(1, 0)), 1, false, time.Minute, time.Second, []proof.Kind{proof.Cut}); s != nil {
 		t.Errorf("Choose of cuts without a network = %v, want none", s)
+	}
+}
+
+func TestTries(t *testing.T) {
+	s := proof.Tries(3, true, 4, time.Second, []proof.Kind{proof.Kill, proof.CutPair, proof.Join})
+	var got []string
+	for _, step := range s {
+		got = append(got, step.String())
+	}
+	want := []string{
+		"after 1s kill n1 for 1.5s", "after 1s cut-pair n1 n2 for 2.25s", "after 1s kill n2 for 1.5s", "after 1s cut-pair n2 n3 for 2.25s",
+		"after 1s kill n3 for 1.5s", "after 1s cut-pair n3 n1 for 2.25s", "after 1s kill n1 for 1.5s", "after 1s cut-pair n1 n2 for 2.25s",
+	}
+	if !slices.Equal(got, want) || s.Check(3, true) != nil {
+		t.Errorf("Tries = %q, want %q", got, want)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,21 +14,29 @@ import (
 type Status struct {
 	Nodes      []NodeStatus      `json:"nodes"`
 	Partitions []PartitionStatus `json:"partitions"`
+	Unplaced   string            `json:"unplaced"`
 }
 
 // NodeStatus is one node.
 type NodeStatus struct {
-	ID   json.Number `json:"id"`
-	Name string      `json:"name"`
-	Up   bool        `json:"up"`
+	ID    json.Number `json:"id"`
+	Name  string      `json:"name"`
+	Up    bool        `json:"up"`
+	Holds int         `json:"holds"` // replicas
+	Leads int         `json:"leads"`
 }
 
 // PartitionStatus is one partition.
 type PartitionStatus struct {
-	Pool   string `json:"pool"`
-	Number int    `json:"number"`
-	Leader string `json:"leader"` // its name
-	Term   uint64 `json:"term"`   // of the election that it was known by
+	Pool   string            `json:"pool"`
+	Number int               `json:"number"`
+	Leader string            `json:"leader"` // its name
+	Term   uint64            `json:"term"`   // of the election that it was known by
+	Voters []string          `json:"voters"`
+	Place  []string          `json:"place"` // those that are to be its voters
+	To     []string          `json:"to"`    // those after a change under way
+	Behind map[string]uint64 `json:"behind"`
+	Error  string            `json:"error"` // of the last change
 }
 
 func (p *PartitionStatus) String() string { return fmt.Sprintf("%s/%d", p.Pool, p.Number) }
@@ -44,6 +53,60 @@ func (s *Status) led(node int) (all []int) {
 		}
 	}
 	return all
+}
+
+// node returns the node of a name, nil if there is none.
+func (s *Status) node(name string) *NodeStatus {
+	for i := range s.Nodes {
+		if s.Nodes[i].Name == name {
+			return &s.Nodes[i]
+		}
+	}
+	return nil
+}
+
+// mostBehind is how many batches a replica may lack where all is well.
+const mostBehind = 256
+
+// amiss returns what keeps a cluster of that many nodes from being well; empty: nothing does.
+func (s *Status) amiss(nodes int) string {
+	if len(s.Nodes) != nodes {
+		return fmt.Sprintf("it has %d nodes", len(s.Nodes))
+	}
+	for i := range s.Nodes {
+		if !s.Nodes[i].Up {
+			return s.Nodes[i].Name + " is not up"
+		}
+	}
+	for i := range s.Partitions {
+		p := &s.Partitions[i]
+		switch {
+		case p.Leader == "":
+			return p.String() + " has no leader"
+		case len(p.To) > 0:
+			return fmt.Sprintf("%s becomes one of %v", p, p.To)
+		case !slices.Equal(p.Voters, p.Place):
+			return fmt.Sprintf("%s is on %v and belongs to %v: %s", p, p.Voters, p.Place, p.Error)
+		}
+		for name, behind := range p.Behind {
+			if behind > mostBehind {
+				return fmt.Sprintf("%s lacks %d batches of %s", name, behind, p)
+			}
+		}
+	}
+	return s.Unplaced
+}
+
+// uneven returns which nodes lead more than one partition more than another; empty: none does.
+func (s *Status) uneven() string {
+	for i := range s.Nodes {
+		for j := range s.Nodes {
+			if a, b := &s.Nodes[i], &s.Nodes[j]; a.Leads > b.Leads+1 {
+				return fmt.Sprintf("%s leads %d partitions, %s leads %d", a.Name, a.Leads, b.Name, b.Leads)
+			}
+		}
+	}
+	return ""
 }
 
 // change is a partition that has got another leader or term.
@@ -77,14 +140,34 @@ func (w *watch) follow(ctx context.Context) {
 }
 
 // ask asks the first node that answers.
-func (w *watch) ask(ctx context.Context) {
+func (w *watch) ask(ctx context.Context) (Status, bool) {
 	for _, n := range w.nodes() {
 		patience, cancel := context.WithTimeout(ctx, watchTime)
 		s, err := n.Status(patience)
 		cancel()
 		if err == nil {
 			w.take(s)
-			return
+			return s, true
+		}
+	}
+	return Status{}, false
+}
+
+// settle asks until nothing is amiss, and returns what is after that long. A node alone is always well.
+func (w *watch) settle(ctx context.Context, patience time.Duration, amiss func(*Status) string) (string, error) {
+	if len(w.config.Nodes) == 1 {
+		return "", nil
+	}
+	for until := time.Now().Add(patience); ; {
+		text := "no node tells how the cluster is"
+		if s, ok := w.ask(ctx); ok {
+			text = amiss(&s)
+		}
+		if text == "" || time.Now().After(until) {
+			return text, nil
+		}
+		if err := wait(ctx, watchEvery); err != nil {
+			return "", err
 		}
 	}
 }

@@ -36,6 +36,11 @@ const (
 	Drain   Kind = "drain"    // SIGTERM; started again afterwards
 	Roll    Kind = "roll"     // every node is drained and started again, one after the other
 	Join    Kind = "join"     // a node that has not been started before is
+
+	Remove   Kind = "remove"    // SIGTERM; an operator removes it; it joins again with an empty disk
+	LostDisk Kind = "lost-disk" // SIGKILL, and its disk is empty; an operator removes it; it joins again under its name
+	Leave    Kind = "leave"     // an operator drains it until it holds nothing, and then no more
+	Layout   Kind = "layout"    // an operator has one replica of everything, and then three again
 )
 
 // trait is what a kind needs.
@@ -46,6 +51,8 @@ type trait struct {
 	network     bool          // that can be cut
 	others      int           // how many nodes there have to be
 	unchosen    bool          // only by name
+	member      bool          // it changes who holds what: all is well before it, and everything where it belongs after it
+	takes       time.Duration // about how long, beside For
 }
 
 // traits has all kinds.
@@ -61,8 +68,13 @@ var traits = map[Kind]trait{
 	Slow:    {nodes: 1, by: true, least: time.Second, most: 4 * time.Second},
 	Skew:    {nodes: 1, by: true, least: time.Second, most: 4 * time.Second},
 	Drain:   {nodes: 1, least: 0, most: 2 * time.Second},
-	Roll:    {others: 2, unchosen: true},
+	Roll:    {others: 2, unchosen: true, member: true, takes: 20 * time.Second},
 	Join:    {nodes: 1, others: 1, unchosen: true},
+
+	Remove:   {nodes: 1, least: 0, most: 5 * time.Second, others: 3, member: true, takes: 15 * time.Second},
+	LostDisk: {nodes: 1, least: 0, most: 5 * time.Second, others: 3, member: true, takes: 15 * time.Second},
+	Leave:    {nodes: 1, least: 0, most: 3 * time.Second, others: 3, member: true, takes: 15 * time.Second},
+	Layout:   {least: 0, most: 3 * time.Second, others: 3, member: true, takes: 15 * time.Second},
 }
 
 // Kinds returns all of them, in order.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,8 @@ type clusterNode struct {
 	admin  string
 	token  string
 	client *http.Client
+	others string // addresses of the nodes that it joins
+	join   bool   // it does
 }
 
 var _ proof.Node = (*clusterNode)(nil)
@@ -57,7 +60,8 @@ func newTroupe(ctx context.Context, nodes, spares int, dir, secret string, lab *
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
 	t := &troupe{output: &tail{}}
-	clusterSecret, adminToken, first := rand.Text()+rand.Text(), rand.Text(), ""
+	clusterSecret, adminToken := rand.Text()+rand.Text(), rand.Text()
+	var peers []string
 	for i := 1; i <= nodes+spares; i++ {
 		addresses, err := addressesOf(ctx, i, lab)
 		if err != nil {
@@ -67,11 +71,8 @@ func newTroupe(ctx context.Context, nodes, spares int, dir, secret string, lab *
 		args := []string{"bench", "node", "--faults", "--heartbeat", benchHeartbeat.String(), "--listen", addresses[0], "--admin", n.admin, "--data", n.data}
 		if nodes+spares > 1 {
 			args = append(args, "--cluster", "proof", "--node", fmt.Sprintf("n%d", i), "--peer-listen", addresses[2], "--nats-listen", addresses[3])
-			if first == "" {
-				first = addresses[2]
-			} else {
-				args = append(args, "--join", first)
-			}
+			n.join = i > 1
+			peers = append(peers, addresses[2])
 		}
 		n.config = process.Config{
 			Program: program, Args: args, Output: t.output, Address: addresses[0],
@@ -84,6 +85,11 @@ func newTroupe(ctx context.Context, nodes, spares int, dir, secret string, lab *
 			return nil, fmt.Errorf("make data directory: %w", err)
 		}
 		t.nodes = append(t.nodes, n)
+	}
+	for i, n := range t.nodes {
+		if len(peers) > 0 {
+			n.others = strings.Join(slices.Concat(peers[:i], peers[i+1:]), ",")
+		}
 	}
 	return t, nil
 }
@@ -118,8 +124,12 @@ func (n *clusterNode) URL() string { return "http://" + n.config.Address }
 
 // Start implements proof.Node.
 func (n *clusterNode) Start(ctx context.Context) error {
+	config := n.config
+	if n.join {
+		config.Args = append(slices.Clone(config.Args), "--join", n.others)
+	}
 	for try := 1; ; try++ {
-		started, err := process.Start(ctx, n.config)
+		started, err := process.Start(ctx, config)
 		if err == nil {
 			n.node = started
 			return nil
@@ -152,23 +162,48 @@ func (n *clusterNode) Fail(s faults.Settings) error {
 	return s.Write(filepath.Join(n.data, faultsFile))
 }
 
+// Lose implements proof.Node.
+func (n *clusterNode) Lose() error {
+	n.join = n.others != ""
+	if err := os.RemoveAll(n.data); err != nil {
+		return fmt.Errorf("lose a disk: %w", err)
+	}
+	return os.Mkdir(n.data, 0o700)
+}
+
 // maxStatus bounds the bytes of what a node says of its cluster.
 const maxStatus = 4 << 20
 
 // Status implements proof.Node.
 func (n *clusterNode) Status(ctx context.Context) (s proof.Status, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.admin+"/admin/v1/cluster", http.NoBody)
+	body, err := n.ask(ctx, http.MethodGet, "", "")
 	if err != nil {
-		return s, err
+		return s, fmt.Errorf("%w: %w", proof.ErrNoStatus, err)
+	}
+	return s, json.Unmarshal(body, &s)
+}
+
+// Operate implements proof.Node.
+func (n *clusterNode) Operate(ctx context.Context, act, body string) error {
+	_, err := n.ask(ctx, http.MethodPost, "/"+act, body)
+	return err
+}
+
+// ask sends an operator's request.
+func (n *clusterNode) ask(ctx context.Context, method, path, body string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+n.admin+"/admin/v1/cluster"+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
 	r.Header.Set("Authorization", "Bearer "+n.token)
 	response, err := n.client.Do(r)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return s, fmt.Errorf("%w: %s", proof.ErrNoStatus, response.Status)
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxStatus))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", response.Status, answer)
 	}
-	return s, json.NewDecoder(io.LimitReader(response.Body, maxStatus)).Decode(&s)
+	return answer, err
 }
