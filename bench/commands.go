@@ -14,6 +14,7 @@ import (
 // mean the defaults named there.
 type Commands struct {
 	Target      Target                        `json:"-"`
+	Edges       []Target                      `json:"-"`           // further edges, over which connections are spread
 	Connections int                           `json:"connections"` // default 1,024
 	Entities    int                           `json:"entities"`    // default: one for each connection
 	InFlight    int                           `json:"in_flight"`   // unanswered commands of a connection (default 1)
@@ -25,6 +26,8 @@ type Commands struct {
 	Usage       func() (process.Usage, error) `json:"-"`           // of the server; may be nil
 	Metrics     Metrics                       `json:"-"`           // of the server; may be nil
 	Progress    func(passed time.Duration)    `json:"-"`           // of Warmup + For; may be nil
+	Opened      func()                        `json:"-"`           // called as measuring begins; may be nil
+	Shut        func()                        `json:"-"`           // called as it ends; may be nil
 }
 
 // CommandsResult is what came out.

@@ -24,6 +24,21 @@ type commandsRun struct {
 
 func (r *commandsRun) entity(i int) string { return fmt.Sprintf("counter/bench-%s-%d", r.name, i) }
 
+// edge returns where connection i goes.
+func (r *commandsRun) edge(i int) Target {
+	if i %= len(r.Edges) + 1; i > 0 {
+		return r.Edges[i-1]
+	}
+	return r.Target
+}
+
+// call calls f, if there is one.
+func call(f func()) {
+	if f != nil {
+		f()
+	}
+}
+
 // connect brings all links.
 func (r *commandsRun) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -31,7 +46,7 @@ func (r *commandsRun) connect(ctx context.Context) error {
 	r.senders = make([]*sender, r.Connections)
 	r.viewers = make([]*viewer, r.Entities*r.Viewers)
 	err := each(len(r.senders), 32, func(i int) error {
-		l, _, err := dial(ctx, r.Target, r.entity(i%r.Entities), fmt.Sprintf("bench-%d", i%16), fmt.Sprintf("bench-%s-sender-%d", r.name, i), r.Watch)
+		l, _, err := dial(ctx, r.edge(i), r.entity(i%r.Entities), fmt.Sprintf("bench-%d", i%16), fmt.Sprintf("bench-%s-sender-%d", r.name, i), r.Watch)
 		if err != nil {
 			return err
 		}
@@ -47,7 +62,7 @@ func (r *commandsRun) connect(ctx context.Context) error {
 		return err
 	}
 	return each(len(r.viewers), 32, func(i int) error {
-		v, err := watch(ctx, r.Target, r.entity(i%r.Entities), fmt.Sprintf("bench-%s-viewer-%d", r.name, i), i)
+		v, err := watch(ctx, r.edge(i), r.entity(i%r.Entities), fmt.Sprintf("bench-%s-viewer-%d", r.name, i), i)
 		r.viewers[i] = v
 		return err
 	})
@@ -72,6 +87,7 @@ func (r *commandsRun) load(ctx context.Context) (Window, error) {
 	}
 	wait(ctx, r.Warmup, senders.failed, r.Progress)
 	before := r.Metrics.read(ctx)
+	call(r.Opened)
 	w := openWindow(r.Usage)
 	r.phase.open()
 	wait(ctx, r.For, senders.failed, func(passed time.Duration) {
@@ -81,6 +97,7 @@ func (r *commandsRun) load(ctx context.Context) (Window, error) {
 	})
 	r.phase.shut()
 	used := w.close(runtime.GOMAXPROCS(0))
+	call(r.Shut)
 	r.batches = batchesBetween(before, r.Metrics.read(ctx))
 	for _, s := range r.senders {
 		s.stopReading()

@@ -105,14 +105,19 @@ type beside struct {
 
 // note keeps a figure of node i.
 func (r *tlsRun) note(i int, name, unit string, value float64) *beside {
-	at := slices.IndexFunc(r.rows, func(s *beside) bool { return s.name == name })
-	if at < 0 {
-		at = len(r.rows)
-		r.rows = append(r.rows, &beside{name: name, unit: unit})
-	}
-	s := r.rows[at]
+	var s *beside
+	r.rows, s = besideOf(r.rows, name, unit)
 	s.of[i] = append(s.of[i], value)
 	return s
+}
+
+// besideOf returns the figure of that name, which is added where there is none.
+func besideOf(rows []*beside, name, unit string) ([]*beside, *beside) {
+	if at := slices.IndexFunc(rows, func(s *beside) bool { return s.name == name }); at >= 0 {
+		return rows, rows[at]
+	}
+	s := &beside{name: name, unit: unit}
+	return append(rows, s), s
 }
 
 func (r *tlsRun) progress(passed time.Duration) {

@@ -22,7 +22,7 @@ func benchCommand() *cobra.Command {
 	cmd.AddCommand(benchCommandsCommand(), benchFanoutCommand(), benchHotCommand(), benchNodeCommand())
 	cmd.AddCommand(benchAbuseCommand(), benchAbuserCommand())
 	cmd.AddCommand(benchStateCommand(), benchEntitiesCommand())
-	cmd.AddCommand(benchTLSCommand(), benchPresenceCommand())
+	cmd.AddCommand(benchTLSCommand(), benchPresenceCommand(), benchReplicasCommand())
 	return cmd
 }
 

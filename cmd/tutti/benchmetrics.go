@@ -13,7 +13,7 @@ import (
 // errNoMetrics means that the node has no operator's address that the tool knows.
 var errNoMetrics = errors.New("the node's metrics are known for the tool's own node only")
 
-// metrics returns the figures of the tool's own node that have no labels, by name.
+// metrics returns the figures of the tool's own node, by name with labels.
 func (n *workNode) metrics(ctx context.Context) (map[string]float64, error) {
 	if n.admin == "" {
 		return nil, errNoMetrics

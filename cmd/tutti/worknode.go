@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -47,11 +48,12 @@ type ownNode struct {
 	admin   bool     // with an address for the operator
 	env     []string // added to its environment
 	tls     bool     // with a certificate made for it
+	secret  string   // of tokens; empty: a new one
 }
 
 // startOwn runs the node in a process of its own, with a secret of its own.
 func startOwn(ctx context.Context, own ownNode) (_ *workNode, err error) {
-	secret := rand.Text() + rand.Text()
+	secret := cmp.Or(own.secret, rand.Text()+rand.Text())
 	address, err := process.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
