@@ -109,6 +109,7 @@ func newStateMetrics(n *state.Node) *collector[state.Stats] {
 		{"mirror_warm_total", "Activations with what a mirror had kept.", counter, func(s state.Stats) float64 { return float64(s.Warm) }},
 		{"mirror_mismatches_total", "Copies whose state was not that of the owner.", counter, func(s state.Stats) float64 { return float64(s.Mismatches) }},
 	})
+	c.timing("tutti_state_pause_seconds", "Time of each hand-over, from when no more messages were taken until the next owner was known.", func(s state.Stats) latency.Distribution { return s.Pauses })
 	c.timing("tutti_state_hand_over_seconds", "Time of each hand-over, from when no more messages were taken until the lead was given up.", func(s state.Stats) latency.Distribution { return s.HandOvers })
 	c.timing("tutti_state_activation_seconds", "Time of each activation from the journal.", func(s state.Stats) latency.Distribution { return s.Activations })
 	c.timing("tutti_state_snapshot_seconds", "Time of each snapshot until it was stored.", func(s state.Stats) latency.Distribution { return s.Snapshots })

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/bus"
@@ -115,11 +117,17 @@ func partOf(entity string) journal.Partition {
 type moving struct {
 	localbus.Bus
 
-	mu     sync.Mutex
-	owners map[bus.Address]*owner
+	late time.Duration // that owners are with their listening
+
+	mu       sync.Mutex
+	owners   map[bus.Address]*owner
+	watchers []*func(bus.Address)
+	paused   int // addresses that have lost their owner
+	most     int // that had at a time
 }
 
 type owner struct {
+	paused    bool
 	listeners []*func(*wire.Envelope)
 	parked    []*wire.Envelope
 }
@@ -157,27 +165,49 @@ func (m *moving) Listen(at bus.Address, take func(*wire.Envelope)) (func(), erro
 		return m.Bus.Listen(at, take)
 	}
 	o := m.owner(at)
+	time.Sleep(m.late)
 	m.mu.Lock()
 	o.listeners = append(o.listeners, &take)
 	parked := o.parked
 	o.parked = nil
+	if o.paused {
+		o.paused = false
+		m.paused--
+	}
+	watchers := slices.Clone(m.watchers)
 	m.mu.Unlock()
 	for _, e := range parked {
 		take(e)
+	}
+	for _, w := range watchers {
+		(*w)(at)
 	}
 	return func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		for i, l := range o.listeners {
 			if l == &take {
-				o.listeners = append(o.listeners[:i:i], o.listeners[i+1:]...)
+				if o.listeners = append(o.listeners[:i:i], o.listeners[i+1:]...); len(o.listeners) == 0 {
+					o.paused = true
+					m.paused++
+					m.most = max(m.most, m.paused)
+				}
 				return
 			}
 		}
 	}, nil
 }
 
-func (m *moving) Owners(func(bus.Address)) func() { return func() {} }
+func (m *moving) Owners(moved func(bus.Address)) func() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.watchers = append(m.watchers, &moved)
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.watchers = slices.DeleteFunc(slices.Clone(m.watchers), func(w *func(bus.Address)) bool { return w == &moved })
+	}
+}
 
 // runNode runs a node with four partitions on that journal.
 func runNode(t *testing.T, j journal.Journal, logs *logs) (n *state.Node, done <-chan error, end func()) {

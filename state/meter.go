@@ -16,6 +16,7 @@ type meters struct {
 	snapshotTurns latency.Meter
 	viewTurns     latency.Meter
 	handOvers     latency.Meter
+	pauses        latency.Meter
 	warm          atomic.Int64
 	mirrored      atomic.Int64 // bytes of copies
 	answered      atomic.Int64 // by mirrors

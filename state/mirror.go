@@ -39,9 +39,9 @@ const copyPatience = 100 * time.Millisecond
 // mirrorRetry is how long a mirror that could not read waits before it begins anew.
 const mirrorRetry = time.Second
 
-// startMirror begins to mirror a partition, unless this node leads it.
+// startMirror begins to mirror a partition, unless this node leads it, or has just given it away because it is about to end.
 func (n *Node) startMirror(ctx context.Context, id journal.Partition) *mirror {
-	if n.replicated == nil || n.leadsNow(id) {
+	if n.replicated == nil || n.drains.Load() || n.leadsNow(id) {
 		return nil
 	}
 	replica, err := n.replicated.Replica(ctx, id)

@@ -50,6 +50,7 @@ type Node struct {
 	replicated journal.Replicated // the journal, nil unless partitions are placed
 	ours       map[journal.Partition]bool
 	noted      chan struct{}  // holds a token when there is something in changed
+	drains     atomic.Bool    // hands everything over
 	leaving    sync.WaitGroup // ownerships that have ended and wait for turns
 
 	mu      sync.Mutex
@@ -272,6 +273,7 @@ type Stats struct {
 	ViewTurns     latency.Distribution // what turns spent on encoding views for welcomes
 
 	HandOvers latency.Distribution // each from when no more messages were taken until the lead was given up
+	Pauses    latency.Distribution // of the same, until the next owner was known here
 
 	Mirrors     int   // partitions that are mirrored
 	Mirrored    int   // copies of entities that they keep
@@ -291,6 +293,7 @@ func (n *Node) Stats() Stats {
 		MemoryBytes: n.memory.Load(), Batches: n.batches.Load(), Records: n.records.Load(),
 		Snapshots: m.snapshots.Distribution(), SnapshotBytes: m.snapshotBytes.Load(), Saving: int(m.saving.Load()),
 		Activations: m.activations.Distribution(), Passivations: m.passivations.Load(), HandOvers: m.handOvers.Distribution(),
+		Pauses:        m.pauses.Distribution(),
 		SnapshotTurns: m.snapshotTurns.Distribution(), ViewTurns: m.viewTurns.Distribution(),
 		Hops: Hops{
 			Bus: m.hops.bus.Distribution(), Mailbox: m.hops.mailbox.Distribution(),

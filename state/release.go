@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tutti-rt/tutti/bus"
 	"github.com/tutti-rt/tutti/journal"
 )
 
@@ -17,9 +18,6 @@ var ErrNotOwned = errors.New("state: the partition is not owned here")
 
 // errReleased ends an ownership that was given up on request.
 var errReleased = errors.New("state: partition released")
-
-// handOversAtOnce bounds how many partitions a node that drains hands over at once.
-const handOversAtOnce = 4
 
 // Release gives up a partition: the node takes no more messages for it, finishes the turns under way and stores what they decided, and
 // lets its effects leave. When Release returns nil the lead may be given to another node. That takes as long as handlers do,
@@ -45,8 +43,8 @@ func (n *Node) Release(ctx context.Context, id journal.Partition) error {
 	return nil
 }
 
-// HandOver releases a partition and has the node given lead it. When the journal refuses that, this node owns the partition again
-// before HandOver returns, unless the lead was lost.
+// HandOver releases a partition and has the node given lead it, and returns when the next owner takes messages, as far as the bus tells of
+// that. When the journal refuses, this node owns the partition again before HandOver returns, unless the lead was lost.
 func (n *Node) HandOver(ctx context.Context, id journal.Partition, to journal.NodeID) error {
 	if n.replicated == nil {
 		return fmt.Errorf("hand %s over: partitions are not placed", id)
@@ -68,6 +66,8 @@ func (n *Node) HandOver(ctx context.Context, id journal.Partition, to journal.No
 	case <-h.owned:
 	default:
 	}
+	next, stop := n.nextOwner(id)
+	defer stop()
 	began := time.Now()
 	if err := n.Release(ctx, id); err != nil {
 		return err
@@ -79,7 +79,36 @@ func (n *Node) HandOver(ctx context.Context, id journal.Partition, to journal.No
 		return fmt.Errorf("hand %s over to node %d: %w", id, to, err)
 	}
 	n.meters.handOvers.Since(began)
+	if next == nil {
+		return nil
+	}
+	limit := time.NewTimer(ownerTime)
+	defer limit.Stop()
+	select {
+	case <-next:
+		n.meters.pauses.Since(began)
+	case <-limit.C: // who needs the owner waits for it elsewhere
+	case <-ctx.Done():
+	}
 	return nil
+}
+
+// ownerTime is how long a hand-over waits for the next owner: others would only slow that down.
+const ownerTime = 200 * time.Millisecond
+
+// nextOwner returns what is closed when an owner comes to the partition, nil where nobody tells.
+func (n *Node) nextOwner(id journal.Partition) (came <-chan struct{}, stop func()) {
+	r, ok := n.cfg.Bus.(bus.Router)
+	if !ok {
+		return nil, func() {}
+	}
+	c := make(chan struct{})
+	var once sync.Once
+	return c, r.Owners(func(at bus.Address) {
+		if at == n.address(id) {
+			once.Do(func() { close(c) })
+		}
+	})
 }
 
 // awaitOwned waits until a partition that still is led here is owned again.
@@ -91,117 +120,6 @@ func (h *holder) awaitOwned(ctx context.Context) {
 	case <-limit.C: // somebody else leads
 	case <-ctx.Done():
 	}
-}
-
-// Drain hands every partition that this node owns over to another voter, to the one that leads least among those that keep up. It
-// returns once the node owns none that another could have, with an error for each that it could not hand over.
-func (n *Node) Drain(ctx context.Context) error {
-	if n.replicated == nil {
-		return errors.New("drain: partitions are not placed")
-	}
-	d := drain{node: n, leads: n.leads(), refused: make(map[journal.Partition]error)}
-	for ctx.Err() == nil {
-		todo := d.todo()
-		if len(todo) == 0 {
-			break
-		}
-		d.handOver(ctx, todo)
-	}
-	errs := []error{ctx.Err()}
-	for _, p := range n.partitions {
-		errs = append(errs, d.refused[p])
-	}
-	return errors.Join(errs...)
-}
-
-// drain is one Drain under way.
-type drain struct {
-	node *Node
-
-	mu      sync.Mutex
-	leads   map[journal.NodeID]int
-	refused map[journal.Partition]error
-}
-
-// todo returns the partitions that are owned here and were not refused by all.
-func (d *drain) todo() []journal.Partition {
-	var all []journal.Partition
-	for _, p := range d.node.served() {
-		if d.refused[p.id] == nil {
-			all = append(all, p.id)
-		}
-	}
-	return all
-}
-
-func (d *drain) handOver(ctx context.Context, all []journal.Partition) {
-	var wait sync.WaitGroup
-	slots := make(chan struct{}, handOversAtOnce)
-	for _, p := range all {
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
-			if err := d.handOverOne(ctx, p); err != nil && !errors.Is(err, ErrNotOwned) {
-				d.mu.Lock()
-				d.refused[p] = err
-				d.mu.Unlock()
-			}
-		})
-	}
-	wait.Wait()
-}
-
-// handOverOne tries the voters one after the other.
-func (d *drain) handOverOne(ctx context.Context, p journal.Partition) error {
-	err := fmt.Errorf("hand %s over: no other node has it", p)
-	for tried := make(map[journal.NodeID]bool); ctx.Err() == nil; {
-		to := d.best(p, tried)
-		if to == 0 {
-			return err
-		}
-		tried[to] = true
-		if err = d.node.HandOver(ctx, p, to); err == nil || errors.Is(err, ErrNotOwned) {
-			return err
-		}
-		d.mu.Lock()
-		d.leads[to]--
-		d.mu.Unlock()
-	}
-	return err
-}
-
-// best returns the voter to try next, counted as the leader that it will be; 0 when there is none.
-func (d *drain) best(p journal.Partition, tried map[journal.NodeID]bool) journal.NodeID {
-	s, err := d.node.replicated.Status(p)
-	if err != nil {
-		return 0
-	}
-	me := d.node.replicated.Node()
-	voters := slices.DeleteFunc(slices.Clone(s.Voters), func(v journal.NodeID) bool { return v == me || tried[v] })
-	if len(voters) == 0 {
-		return 0
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	to := slices.MinFunc(voters, func(a, b journal.NodeID) int {
-		return cmp.Or(cmp.Compare(s.Behind[a]/keepsUp, s.Behind[b]/keepsUp), cmp.Compare(d.leads[a], d.leads[b]), cmp.Compare(a, b))
-	})
-	d.leads[to]++
-	return to
-}
-
-// keepsUp is how many batches a voter may be behind that counts as one that keeps up.
-const keepsUp = 256
-
-// leads returns how many of the node's partitions each node leads, as far as is known here.
-func (n *Node) leads() map[journal.NodeID]int {
-	count := make(map[journal.NodeID]int)
-	for _, p := range n.partitions {
-		if s, err := n.replicated.Status(p); err == nil {
-			count[s.Leader]++
-		}
-	}
-	return count
 }
 
 // giveUp asks for a release that is done when ctx is, at the latest.

@@ -165,3 +165,28 @@ func TestDrainWithoutAnother(t *testing.T) {
 		}
 	}, sums())
 }
+
+// A node that drains does not hand the next partition over before the ones it has handed over are served again.
+func TestDrainPausesFew(t *testing.T) {
+	inFleet(t, 3, state.Config{}, func(t *testing.T, f *fleet) {
+		f.call("sum/1", "ann", "add", `{"By":1}`)
+		b := f.bus.(*moving)
+		b.late = 30 * time.Millisecond
+		began := time.Now()
+		if err := f.node(1).Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if b.most > 2 {
+			t.Errorf("%d partitions had no owner at a time, want 2 at most", b.most)
+		}
+		if took := time.Since(began); took != 2*b.late {
+			t.Errorf("it took %v for 4 partitions whose next owners take %v each", took, b.late)
+		}
+		if p := f.node(1).Stats().Pauses; p.Count != 4 || p.Max < b.late {
+			t.Errorf("%d pauses of %v at most were measured, want 4 of %v", p.Count, p.Max, b.late)
+		}
+		if n := f.node(1).Stats().Mirrors; n != 0 {
+			t.Errorf("the node that drains has begun %d mirrors", n)
+		}
+	}, sums())
+}
