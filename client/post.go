@@ -23,12 +23,15 @@ type poster struct {
 
 	mu      sync.Mutex
 	unheard map[uint64]time.Time // when a POST brought what the stream has not brought yet, by id; InFlight at most
+	lag     time.Duration        // how long an answer may come later through the stream than with the POST
 	overdue *time.Timer          // runs check; nil when nothing is unheard
 }
 
 const (
-	// answerLag is how long an answer may come later through the stream than with the POST.
+	// answerLag is how long an answer may come later through the stream than with the POST, and movedLag how long once polls
+	// have gone to another edge: it may have come to the one before.
 	answerLag = 10 * time.Second
+	movedLag  = time.Second
 	// postTime is how long a POST may take. The entity is expected to have answered by then.
 	postTime = time.Minute
 )
@@ -44,7 +47,7 @@ func newPoster(c *Client, l *link) *poster {
 	q := u.Query()
 	q.Set("conn", c.config.Conn)
 	u.RawQuery = q.Encode()
-	return &poster{c: c, l: l, http: c.config.plain(), url: u.String(), unheard: make(map[uint64]time.Time)}
+	return &poster{c: c, l: l, http: c.config.plain(), url: u.String(), unheard: make(map[uint64]time.Time), lag: answerLag}
 }
 
 // send posts frames and waits until all of them have their answers. What is too large for the server, or for somebody
@@ -154,7 +157,7 @@ func (p *poster) expect(told []uint64) {
 		}
 	}
 	if len(p.unheard) > 0 && p.overdue == nil {
-		p.overdue = time.AfterFunc(answerLag, p.check)
+		p.overdue = time.AfterFunc(p.lag, p.check)
 	}
 }
 
@@ -167,15 +170,25 @@ func (p *poster) check() {
 		switch {
 		case !p.c.isOpen(id):
 			delete(p.unheard, id)
-		case now.Sub(since) >= answerLag:
+		case now.Sub(since) >= p.lag:
 			p.l.stop(errUnheard)
 			return
 		}
 	}
 	if len(p.unheard) > 0 {
-		p.overdue.Reset(answerLag)
+		p.overdue.Reset(p.lag)
 	} else {
 		p.overdue = nil
+	}
+}
+
+// moved notes that the server has begun another link between two polls.
+func (p *poster) moved() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lag = movedLag
+	if p.overdue != nil {
+		p.overdue.Reset(p.lag)
 	}
 }
 

@@ -130,6 +130,32 @@ func TestAnswerThatTheStreamMisses(t *testing.T) {
 	})
 }
 
+// TestAnswerAtAnotherEdge: polls have gone to another edge, and the answer through the one before is lost. The client asks again
+// soon.
+func TestAnswerAtAnotherEdge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		c, l := s.open(client.Config{Transports: []client.Transport{client.LongPoll}}, welcome(5, "{}"))
+		s.answerPosts(func(w http.ResponseWriter, _ *http.Request) bool {
+			fmt.Fprintln(w, ack(1, 6))
+			return true
+		})
+		p := start(t, c, "a")
+		synctest.Wait()
+		l.send(resumed(5))
+		before := time.Now()
+		l = s.link()
+		if waited := time.Since(before); waited > 2*time.Second {
+			t.Errorf("the client came again after %v", waited)
+		}
+		s.answerPosts(nil)
+		l.send(resumed(5), event(6), ack(1, 6))
+		if _, err := outcome(t, p); err != nil {
+			t.Errorf("Wait = %v", err)
+		}
+	})
+}
+
 func TestPostFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer func(w http.ResponseWriter)

@@ -87,6 +87,7 @@ func (s *stream) welcome(ctx context.Context, f *wire.ServerFrame) error {
 			c.mu.Lock()
 			c.announce(s.l)
 			c.mu.Unlock()
+			s.l.carrier.(*longPoll).moved()
 		}
 		return nil
 	}
