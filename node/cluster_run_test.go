@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -151,6 +152,39 @@ func TestCluster(t *testing.T) {
 		if err := c.Close(); err != nil {
 			t.Errorf("close the client at %s: %v", name, err)
 		}
+	}
+}
+
+// TestFounderThatForgets founds another cluster of the same name, which changes nothing of the first one.
+func TestFounderThatForgets(t *testing.T) {
+	s := newSeveral(t)
+	a := start(t, s.node("a"))
+	if sum(t, mustOpen(t, a), 1) != 1 {
+		t.Fatal("the tally of a new cluster is not 1")
+	}
+	b := start(t, s.node("b"))
+	c := start(t, s.node("c"))
+	s.calm(c, 3)
+	if err := a.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(s.node("a").Data); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 { // each time it leads in a later term
+		if err := start(t, s.node("a")).stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start(t, s.node("a"))
+	clients := []*client.Client{mustOpen(t, b), mustOpen(t, c)}
+	tick := time.NewTicker(100 * time.Millisecond) // until the nodes would have met
+	defer tick.Stop()
+	for want := 2; want < 27; want++ {
+		if got := sum(t, clients[want%2], 1); got != want {
+			t.Fatalf("the tally is %d, want %d", got, want)
+		}
+		<-tick.C
 	}
 }
 

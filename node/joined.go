@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -234,14 +235,14 @@ func (j *joined) remember(ctx context.Context) error {
 func (n *Node) openBus(j *joined) func(context.Context) error {
 	return func(context.Context) (err error) {
 		lanes := lanesOf(n.c.Categories)
-		c := natsbus.Config{URL: j.c.NATS, Cluster: j.c.Name, Lanes: lanes, Secret: j.c.Secret, Logger: j.log}
+		c := natsbus.Config{URL: j.c.NATS, Cluster: j.busName(), Lanes: lanes, Secret: j.c.Secret, Logger: j.log}
 		if j.c.NATS == "" {
 			credentials, err := j.credentials(j.id())
 			if err != nil {
 				return err
 			}
 			j.server, err = natsbus.Serve(natsbus.ServerConfig{
-				Cluster: j.c.Name, Name: j.c.Node, Lanes: lanes, Secret: j.c.Secret, RouteListen: j.c.RouteListen, RouteAdvertise: j.self.Routes,
+				Cluster: c.Cluster, Name: j.c.Node, Lanes: lanes, Secret: j.c.Secret, RouteListen: j.c.RouteListen, RouteAdvertise: j.self.Routes,
 				Routes: j.routes(), TLS: credentials.TLS(), Logger: j.log,
 			})
 			if err != nil {
@@ -261,6 +262,17 @@ func (n *Node) openBus(j *joined) func(context.Context) error {
 		n.c.Bus, n.c.Name = j.router, j.c.Node
 		return nil
 	}
+}
+
+// busName returns what the cluster is called on the bus. It tells the cluster from another one of that name: a founder that has lost its disk
+// and starts with nobody to join would found one, and announce what it owns there.
+func (j *joined) busName() string {
+	id := j.registry.Journal
+	if j.journal != nil {
+		id = j.journal.ID()
+	}
+	sum := sha256.Sum256([]byte(j.c.Name + "/" + id))
+	return fmt.Sprintf("%.15s-%x", j.c.Name, sum[:8])
 }
 
 // id returns the node's ID, 0 for an edge alone.
