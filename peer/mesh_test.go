@@ -348,7 +348,11 @@ func TestNodeMovesToAnotherAddress(t *testing.T) {
 		a, b := start(t, network, 1), start(t, network, 2)
 		a.SetPeer(2, "nowhere")
 		b.SetPeer(1, "nowhere")
-		time.Sleep(10 * time.Second)
+		time.Sleep(1900 * time.Millisecond)
+		if strings.Contains(a.log(), "no connection with a node") {
+			t.Errorf("said within two seconds that there is no connection:\n%s", a.log())
+		}
+		time.Sleep(8 * time.Second)
 		if n := strings.Count(a.log(), "no connection with a node"); n != 1 {
 			t.Errorf("said %d times within ten seconds that there is no connection, want once:\n%s", n, a.log())
 		}

@@ -35,7 +35,8 @@ type remote struct {
 
 	mu      sync.Mutex
 	address string
-	conn    *conn // that is used, or about to be
+	missed  time.Time // since when there is no connection though there should be one; zero: nobody has missed it
+	conn    *conn     // that is used, or about to be
 	removed bool
 	waiting int // connections of a new instance that wait for an old one's end
 }
@@ -66,7 +67,7 @@ func (r *remote) adopt(c *conn, replace bool) *Refusal {
 		r.mu.Unlock()
 		return refusal(ReasonStanding, "there is a connection already")
 	}
-	r.conn = c
+	r.conn, r.missed = c, time.Time{}
 	r.mu.Unlock()
 	if old != nil {
 		old.end(errReplaced)
@@ -208,7 +209,24 @@ func (r *remote) failed(address string, err error) {
 		}
 		r.lastRefusal.Store(refused.Text)
 	}
+	if r.missing(time.Now()) < patience {
+		r.mesh.log.Debug("no connection with a node yet", "node", uint64(r.id), "address", address, "error", err)
+		return
+	}
 	r.mesh.report(slog.Uint64("node", uint64(r.id)), address, "no connection with a node", err)
+}
+
+// patience is for how long a node may be away without a warning: nodes start at different times, and are replaced.
+const patience = 2 * time.Second
+
+// missing returns for how long attempts to connect have failed.
+func (r *remote) missing(now time.Time) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.missed.IsZero() {
+		r.missed = now
+	}
+	return now.Sub(r.missed)
 }
 
 // tell brings the news to whoever watches.

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"github.com/tutti-rt/tutti/bus"
 	"github.com/tutti-rt/tutti/wire"
 )
@@ -70,3 +72,6 @@ func Sealed(inside []byte) []byte {
 
 // HeldBytes is what a bus holds of envelopes that have not arrived whole.
 func HeldBytes(b *Bus) int { return b.parts.bytes }
+
+// Says returns what the server logs with.
+func Says(log *slog.Logger) server.Logger { return newSays(log, "password") }
