@@ -21,6 +21,8 @@ type Node struct {
 	Address string `json:"address"`
 	// Routes is where the bus servers of other nodes reach its own, as host:port. Empty: the bus is an external one.
 	Routes string `json:"routes,omitempty"`
+	// Operator is where its operator reaches it, and so do consumers of its journal, as host:port. Empty: nowhere that is known.
+	Operator string `json:"operator,omitempty"`
 	// Edge and State are its roles; one of them at least.
 	Edge  bool `json:"edge,omitempty"`
 	State bool `json:"state,omitempty"`
@@ -66,6 +68,9 @@ func (n *Node) Check() error {
 	}
 	if len(n.Instance) > 64 {
 		errs = append(errs, errors.New("instance has more than 64 bytes"))
+	}
+	if _, port, err := net.SplitHostPort(n.Operator); n.Operator != "" && (err != nil || port == "" || len(n.Operator) > 300) {
+		errs = append(errs, fmt.Errorf("address for the operator is %q, wanted is host:port", n.Operator))
 	}
 	if !n.Edge && !n.State {
 		errs = append(errs, errors.New("no role, wanted are edge, state or both"))

@@ -316,7 +316,7 @@ func (r *Registry) drop(e Removed) {
 func (n *Node) equal(o *Node) bool {
 	a, b := *n, *o
 	a.Labels, b.Labels = nil, nil
-	return a.ID == b.ID && a.Name == b.Name && a.Address == b.Address && a.Routes == b.Routes && a.Edge == b.Edge && a.State == b.State &&
+	return a.ID == b.ID && a.Name == b.Name && a.Address == b.Address && a.Routes == b.Routes && a.Operator == b.Operator && a.Edge == b.Edge && a.State == b.State &&
 		a.weight() == b.weight() && a.Draining == b.Draining && maps.Equal(n.Labels, o.Labels) &&
 		a.Starts == b.Starts && a.Instance == b.Instance
 }

@@ -35,6 +35,8 @@ type Cluster struct {
 	// RouteListen (default ":6222") and is reached at RouteAdvertise (default: the host of Advertise and that port).
 	NATS                        string
 	RouteListen, RouteAdvertise string
+	// AdminAdvertise is how consumers of the feed reach Config.Admin (default: its address, with the host of Advertise where it names none).
+	AdminAdvertise string
 	// JoinTime is how long the node tries to join, or to find the cluster (default 1 minute).
 	JoinTime time.Duration
 }
@@ -77,6 +79,7 @@ func (c Cluster) withDefaults() (Cluster, error) {
 		errs = append(errs, errors.New("node: an edge without data needs the address of a node to join"))
 	}
 	probe := c.member("host:1", "host:1")
+	probe.Operator = c.AdminAdvertise
 	if err := probe.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("node: %w", err))
 	}
@@ -106,4 +109,23 @@ func reached(advertise string, opened net.Addr) (string, error) {
 		return "", fmt.Errorf("node: other nodes cannot know how to reach %s: say it (--peer-advertise host:port)", opened)
 	}
 	return opened.String(), nil
+}
+
+// operatorAt returns how others reach the operator's listener that is opened at an address, "" when there is none, or nobody can
+// know its port. host is where they reach the node.
+func (c *Cluster) operatorAt(admin, host string) (string, error) {
+	if c.AdminAdvertise != "" || admin == "" {
+		return c.AdminAdvertise, nil
+	}
+	at, port, err := net.SplitHostPort(admin)
+	if err != nil {
+		return "", fmt.Errorf("node: the operator's address: %w", err)
+	}
+	if port == "" || port == "0" {
+		return "", nil
+	}
+	if ip := net.ParseIP(at); at == "" || ip != nil && ip.IsUnspecified() {
+		at = host
+	}
+	return net.JoinHostPort(at, port), nil
 }

@@ -23,6 +23,7 @@ type clusterOptions struct {
 	region               string
 	weight               int
 	nats                 string
+	adminAdvertise       string
 	routeListen          string
 	routeAdvertise       string
 	secret               string // from the environment alone
@@ -45,10 +46,11 @@ func (o *clusterOptions) register(cmd *cobra.Command) []string {
 	f.IntVar(&o.weight, "weight", cluster.DefaultWeight, "the node's share of partitions beside that of others, 1 to 1000")
 	f.StringVar(&o.nats, "nats", "", "URL of a NATS for all nodes (default: a server in each node)")
 	f.StringVar(&o.routeListen, "nats-listen", ":6222", "address for the NATS servers of other nodes")
+	f.StringVar(&o.adminAdvertise, "admin-advertise", "", "host:port at which consumers of other nodes' events reach --admin (default: that of --admin, with the host of --peer-advertise)")
 	f.StringVar(&o.routeAdvertise, "nats-advertise", "", "host:port at which they reach it")
 	return []string{
 		"cluster", "node", "cluster-secret-file", "cluster-cert", "cluster-key", "cluster-ca", "peer-listen", "peer-advertise", "join",
-		"roles", "region", "label", "weight", "nats", "nats-listen", "nats-advertise",
+		"roles", "region", "label", "weight", "nats", "nats-listen", "nats-advertise", "admin-advertise",
 	}
 }
 
@@ -64,7 +66,7 @@ func (o *clusterOptions) config(cmd *cobra.Command) (*Cluster, error) {
 	}
 	c := &Cluster{
 		Name: o.name, Node: o.node, Listen: o.listen, Advertise: o.advertise, Join: o.join, Weight: o.weight,
-		NATS: o.nats, RouteListen: o.routeListen, RouteAdvertise: o.routeAdvertise,
+		NATS: o.nats, RouteListen: o.routeListen, RouteAdvertise: o.routeAdvertise, AdminAdvertise: o.adminAdvertise,
 	}
 	var errs []error
 	if c.Node == "" {

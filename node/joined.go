@@ -32,9 +32,10 @@ const serviceBulk = "journal"
 
 // joined is what a node of a cluster has that one alone has not.
 type joined struct {
-	c   *Cluster
-	dir string // of the journal and of who the node is
-	log *slog.Logger
+	c     *Cluster
+	dir   string // of the journal and of who the node is
+	admin string // the operator's address
+	log   *slog.Logger
 
 	self     cluster.Node
 	listener net.Listener
@@ -55,7 +56,7 @@ type joined struct {
 
 // join brings the node into its cluster, or founds one, and opens what the parts need. The caller calls close, also after an error.
 func (n *Node) join(ctx context.Context) (*joined, error) {
-	j := &joined{c: n.c.Cluster, dir: n.c.Data, log: n.c.Logger, lost: make(chan string, 1)}
+	j := &joined{c: n.c.Cluster, dir: n.c.Data, admin: n.c.Admin, log: n.c.Logger, lost: make(chan string, 1)}
 	ctx, cancel := context.WithTimeout(ctx, j.c.JoinTime)
 	defer cancel()
 	steps := []func(context.Context) error{j.listen, j.enter, n.openReplicas(j), n.openBus(j), n.takePart(j)}
@@ -98,17 +99,18 @@ func (j *joined) listen(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	host, _, _ := net.SplitHostPort(address)
 	routes := j.c.RouteAdvertise
 	if routes == "" {
 		_, port, err := net.SplitHostPort(j.c.RouteListen)
 		if err != nil {
 			return fmt.Errorf("node: --nats-listen: %w", err)
 		}
-		host, _, _ := net.SplitHostPort(address)
 		routes = net.JoinHostPort(host, port)
 	}
 	j.self = j.c.member(address, routes)
-	return nil
+	j.self.Operator, err = j.c.operatorAt(j.admin, host)
+	return err
 }
 
 // credentials returns what the node shows to others, id 0 while it is no member.

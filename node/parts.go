@@ -97,7 +97,7 @@ func (p *parts) start(ctx context.Context, begin func(string, func(context.Conte
 		p.admin = operator.Addr()
 		p.c.Logger.Info("operator's listener is open", "address", p.admin.String())
 		s := server{
-			handler: adminHandler(p.c.AdminToken, append([]string{hostname(p.c.Admin)}, p.c.AdminHosts...), p.healthy, p.metrics, p.operations()),
+			handler: adminHandler(p.c.AdminToken, p.adminNames(), p.healthy, p.metrics, p.operations()),
 			log:     p.c.Logger, connections: 64, writing: 2 * time.Minute, // profiles take their time
 		}
 		begin("operator's listener", func(ctx context.Context) error { return s.serve(ctx, operator) })
@@ -142,6 +142,15 @@ func (p *parts) start(ctx context.Context, begin func(string, func(context.Conte
 	}
 	begin("edge", p.edge.Run)
 	return nil
+}
+
+// adminNames are the host names that the operator's listener is called by.
+func (p *parts) adminNames() []string {
+	names := append([]string{hostname(p.c.Admin)}, p.c.AdminHosts...)
+	if p.joined != nil {
+		names = append(names, hostname(p.joined.self.Operator))
+	}
+	return names
 }
 
 func (p *parts) operations() *operations {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,9 @@ func (n *Node) runJoined(ctx context.Context) (err error) {
 	p := &parts{Node: n, joined: j}
 	journalID := j.registry.Journal
 	if j.journal != nil {
+		if n.c.Replicas == nil {
+			n.c.Replicas = j.operators
+		}
 		if err := p.own(j.journal); err != nil {
 			return err
 		}
@@ -198,4 +202,28 @@ func (j *joined) learn(r cluster.Registry) {
 	if err := j.server.SetRoutes(routes); err != nil {
 		j.log.Warn("routes of the bus not changed", "err", err)
 	}
+}
+
+// maxHints bounds how many nodes are named to a consumer.
+const maxHints = 16
+
+// operators returns where the operators reach the nodes that hold a partition, or are to, and then others that may.
+func (j *joined) operators(p journal.Partition) []string {
+	r, _ := j.identity.Registry()
+	places, _ := r.Place() // an error means that it has no place
+	var urls []string
+	add := func(n *cluster.Node) {
+		if n != nil && n.State && n.Operator != "" && n.Name != j.c.Node && len(urls) < maxHints {
+			if url := "http://" + n.Operator; !slices.Contains(urls, url) {
+				urls = append(urls, url)
+			}
+		}
+	}
+	for _, id := range places[p] {
+		add(r.Node(id))
+	}
+	for i := range r.Nodes {
+		add(&r.Nodes[i])
+	}
+	return urls
 }
