@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -190,6 +191,9 @@ func (j *joined) during(ctx context.Context, first journal.Partition, news <-cha
 
 // learn takes what is new about the cluster.
 func (j *joined) learn(r cluster.Registry) {
+	if j.journal != nil {
+		j.journal.SetBulkBytes(int(min(r.Layout.BytesPerSecond(), math.MaxInt)))
+	}
 	if j.server == nil {
 		return
 	}

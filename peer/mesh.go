@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tutti-rt/tutti/internal/pace"
 	"github.com/tutti-rt/tutti/journal"
 )
 
@@ -52,7 +53,7 @@ type Mesh struct {
 	handlers  [Channels]func(from journal.NodeID, data []byte)
 	watchers  []func(id journal.NodeID, up bool)
 	streams   chan struct{} // holds one for each that is served
-	bandwidth *pacer
+	bandwidth *pace.Pacer
 	unproved  unproved
 	refused   atomic.Uint64
 
@@ -117,7 +118,7 @@ func New(c Config) (*Mesh, error) {
 		stranger:  make(map[string]bool),
 		services:  make(map[string]Service),
 		streams:   make(chan struct{}, c.Streams),
-		bandwidth: newPacer(c.Bandwidth),
+		bandwidth: pace.New(c.Bandwidth),
 		floors:    make(map[journal.NodeID]chan struct{}),
 		unproved:  unproved{most: c.Unproved},
 	}, nil

@@ -7,6 +7,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/tutti-rt/tutti/internal/pace"
 )
 
 // serves says why a stream or call is refused before anything of it is read.
@@ -74,7 +76,7 @@ func (m *Mesh) serve(ctx context.Context, c *conn, h hello) {
 type answer struct {
 	ctx  context.Context // of the service's call, which w does not outlive
 	conn *conn
-	pace *pacer
+	pace *pace.Pacer
 
 	mu      sync.Mutex // guards what follows, with the order of writes
 	out     []byte
@@ -87,7 +89,7 @@ func (w *answer) Write(b []byte) (int, error) {
 	done := 0
 	for done < len(b) {
 		data := b[done:min(len(b), done+maxPart)]
-		if err := w.pace.wait(w.ctx, len(data)); err != nil {
+		if err := w.pace.Wait(w.ctx, len(data)); err != nil {
 			return done, err
 		}
 		if err := w.part(partData, data); err != nil {

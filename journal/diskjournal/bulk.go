@@ -5,8 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
+	"github.com/tutti-rt/tutti/internal/pace"
 	"github.com/tutti-rt/tutti/journal"
 	"github.com/tutti-rt/tutti/journal/internal/codec"
 )
@@ -15,7 +15,7 @@ import (
 const maxShared = 1 << 20
 
 // ServeBulk writes what the journal of another node has asked for with Peers.Fetch. It does not hold up appends, and
-// keeps to Cluster.BulkBytes in a second.
+// keeps to the bytes that may be sent in a second.
 func (j *Journal) ServeBulk(ctx context.Context, w io.Writer, request []byte) error {
 	q, err := decodeRequest(request)
 	if err == nil {
@@ -43,7 +43,7 @@ func (j *Journal) serve(ctx context.Context, w io.Writer, q bulkRequest) error {
 	if !known {
 		return journal.ErrNoReplica
 	}
-	s := &serving{j: j, part: part, w: bufio.NewWriterSize(w, 64<<10), began: time.Now()}
+	s := &serving{j: j, part: part, w: bufio.NewWriterSize(paced{ctx, j.bulk, w}, pacedBytes)}
 	if err := s.entries(ctx, q.from, q.to); err != nil {
 		return err
 	}
@@ -58,11 +58,42 @@ func (j *Journal) serve(ctx context.Context, w io.Writer, q bulkRequest) error {
 
 // serving is a checkpoint that is being written.
 type serving struct {
-	j     *Journal
-	part  *partition
-	w     *bufio.Writer
-	began time.Time
-	sent  int
+	j    *Journal
+	part *partition
+	w    *bufio.Writer
+}
+
+// SetBulkBytes says how many bytes of checkpoints are sent to all nodes in a second, from now on. A journal without a Cluster sends none.
+func (j *Journal) SetBulkBytes(perSecond int) {
+	if j.clustered() && perSecond > 0 {
+		j.bulk.Set(perSecond)
+	}
+}
+
+// pacedBytes is how much is sent at a time, so that another rate counts soon.
+const pacedBytes = 64 << 10
+
+// paced writes no faster than allowed, beside others that share the pacer.
+type paced struct {
+	ctx  context.Context // of the call that it is for
+	pace *pace.Pacer
+	w    io.Writer
+}
+
+// Write implements io.Writer.
+func (p paced) Write(b []byte) (n int, err error) {
+	for len(b) > 0 {
+		some := b[:min(len(b), pacedBytes)]
+		if err := p.pace.Wait(p.ctx, len(some)); err != nil {
+			return n, err
+		}
+		m, err := p.w.Write(some)
+		if n += m; err != nil {
+			return n, err
+		}
+		b = b[len(some):]
+	}
+	return n, nil
 }
 
 // page calls f with keys from lower up to upper, as many as are a page, and returns the key to go on from, nil at the end.
@@ -89,24 +120,11 @@ func (s *serving) page(ctx context.Context, lower, upper []byte, f func(key, val
 	return next, err
 }
 
-// write writes items, no faster than allowed.
-func (s *serving) write(ctx context.Context, items []bulkItem) error {
+// write writes items.
+func (s *serving) write(items []bulkItem) error {
 	for _, i := range items {
 		if _, err := s.w.Write(i.append(nil)); err != nil {
 			return err
-		}
-		s.sent += len(i.value) + len(i.entity) + 16
-	}
-	due := time.Duration(float64(s.sent) / float64(s.j.config.Cluster.BulkBytes) * float64(time.Second))
-	if ahead := due - time.Since(s.began); ahead > time.Millisecond {
-		t := time.NewTimer(ahead)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.j.closing:
-			return s.j.stopped()
 		}
 	}
 	return nil
@@ -124,7 +142,7 @@ func (s *serving) entries(ctx context.Context, from, to uint64) error {
 		if err != nil {
 			return err
 		}
-		if err := s.write(ctx, items); err != nil {
+		if err := s.write(items); err != nil {
 			return err
 		}
 	}
@@ -146,7 +164,7 @@ func (s *serving) snapshots(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.write(ctx, items); err != nil {
+		if err := s.write(items); err != nil {
 			return err
 		}
 	}

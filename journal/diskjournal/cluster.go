@@ -21,7 +21,7 @@ type Cluster struct {
 	Tick time.Duration
 	// ElectionTicks is after how many ticks without a leader a replica stands (default 10, and up to twice as many).
 	ElectionTicks int
-	// BulkBytes is how many bytes of checkpoints are sent in a second (default 64 MiB).
+	// BulkBytes is how many bytes of checkpoints are sent to all nodes in a second (default 64 MiB), until SetBulkBytes says otherwise.
 	BulkBytes int
 	// Lost is told when a replica turns out to end at has although it has told its leader, in the present term, that it has more: the
 	// disk is an old copy, say. The replica neither votes nor stands until it has that again. Lost does not block. Nil: nobody is told.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/tutti-rt/tutti/internal/pace"
 	"github.com/tutti-rt/tutti/journal"
 )
 
@@ -79,6 +80,7 @@ type Journal struct {
 	log    *slog.Logger
 	store  *store
 	count  counters
+	bulk   *pace.Pacer // of checkpoints for other nodes; nil without a Cluster
 
 	closing chan struct{} // closed by Close, and when the journal stops after a failure
 	// under counts the calls under way. It is added to under mu, and no more once closed.
@@ -148,6 +150,9 @@ func open(fs vfs.FS, dir string, c Config) (_ *Journal, err error) {
 		moved:      make(map[journal.Partition][]uint64),
 		shared:     make(map[uint64]int),
 		outgoing:   make(map[uint64]*outgoing),
+	}
+	if c.Cluster != nil {
+		j.bulk = pace.New(c.Cluster.BulkBytes)
 	}
 	j.store, err = openStore(fs, dir, c, j.fail)
 	if err != nil {
