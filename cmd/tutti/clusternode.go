@@ -26,6 +26,7 @@ import (
 type troupe struct {
 	nodes  []*clusterNode
 	output *tail
+	logs   []io.Closer
 }
 
 // clusterNode is one of them.
@@ -38,6 +39,7 @@ type clusterNode struct {
 	client *http.Client
 	others string // addresses of the nodes that it joins
 	join   bool   // it does
+	tail   *tail  // of what all nodes print
 }
 
 var _ proof.Node = (*clusterNode)(nil)
@@ -67,7 +69,7 @@ func newTroupe(ctx context.Context, nodes, spares int, dir, secret string, lab *
 		if err != nil {
 			return nil, err
 		}
-		n := &clusterNode{data: filepath.Join(dir, fmt.Sprintf("n%d", i)), admin: addresses[1], token: adminToken, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+		n := &clusterNode{data: filepath.Join(dir, fmt.Sprintf("n%d", i)), admin: addresses[1], token: adminToken, tail: t.output, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 		args := []string{"bench", "node", "--faults", "--heartbeat", benchHeartbeat.String(), "--listen", addresses[0], "--admin", n.admin, "--data", n.data}
 		if nodes+spares > 1 {
 			args = append(args, "--cluster", "proof", "--node", fmt.Sprintf("n%d", i), "--peer-listen", addresses[2], "--nats-listen", addresses[3])
@@ -84,6 +86,9 @@ func newTroupe(ctx context.Context, nodes, spares int, dir, secret string, lab *
 		if err := os.Mkdir(n.data, 0o700); err != nil {
 			return nil, fmt.Errorf("make data directory: %w", err)
 		}
+		if err := t.write(n); err != nil {
+			return nil, err
+		}
 		t.nodes = append(t.nodes, n)
 	}
 	for i, n := range t.nodes {
@@ -92,6 +97,17 @@ func newTroupe(ctx context.Context, nodes, spares int, dir, secret string, lab *
 		}
 	}
 	return t, nil
+}
+
+// write has what the node prints be kept beside its data, too.
+func (t *troupe) write(n *clusterNode) error {
+	f, err := os.OpenFile(n.data+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("make a log: %w", err)
+	}
+	t.logs = append(t.logs, f)
+	n.config.Output = io.MultiWriter(t.output, f)
+	return nil
 }
 
 // addressesOf returns where a node listens: for clients, for the operator, for nodes and for routes.
@@ -116,6 +132,9 @@ func (t *troupe) end(context.Context) error {
 			errs = append(errs, n.node.Kill())
 		}
 	}
+	for _, f := range t.logs {
+		errs = append(errs, f.Close())
+	}
 	return errors.Join(errs...)
 }
 
@@ -134,8 +153,8 @@ func (n *clusterNode) Start(ctx context.Context) error {
 			n.node = started
 			return nil
 		}
-		if ctx.Err() != nil || try == bindTries || !strings.Contains(fmt.Sprint(n.config.Output), "address already in use") {
-			return fmt.Errorf("start: %w\n%s", err, n.config.Output)
+		if ctx.Err() != nil || try == bindTries || !strings.Contains(n.tail.String(), "address already in use") {
+			return fmt.Errorf("start: %w\n%s", err, n.tail)
 		}
 		select { // another connection of this machine has got the port
 		case <-ctx.Done():
