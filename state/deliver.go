@@ -250,7 +250,15 @@ func (p *partition) refuse(env *wire.Envelope, flags wire.Flags, code, message s
 	default:
 		return // a signal may be lost, and a tell is sent again
 	}
-	p.node.send("default", edgeAddress(env.Edge), answer)
+	p.node.send(p.node.laneOf(env.Category), edgeAddress(env.Edge), answer)
+}
+
+// laneOf returns the lane of a category: all that is said of one of its entities comes in order.
+func (n *Node) laneOf(category string) string {
+	if cat := n.categories[category]; cat != nil {
+		return cat.opt.Lane
+	}
+	return "default"
 }
 
 // pong answers a ping for the state node.

@@ -2,12 +2,15 @@ package state_test
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tutti-rt/tutti"
+	"github.com/tutti-rt/tutti/bus"
 	"github.com/tutti-rt/tutti/bus/localbus"
 	"github.com/tutti-rt/tutti/journal"
 	"github.com/tutti-rt/tutti/journal/memjournal"
@@ -122,10 +125,27 @@ func TestNobodyLeads(t *testing.T) {
 	}, sums())
 }
 
+// laned is a bus that notes the lanes on which edges are told what.
+type laned struct {
+	bus.Bus
+	mu sync.Mutex
+	of map[wire.Kind][]string
+}
+
+func (l *laned) Send(lane string, to bus.Address, e *wire.Envelope) error {
+	if strings.HasPrefix(string(to), "edge.") {
+		l.mu.Lock()
+		l.of[e.Kind] = append(l.of[e.Kind], lane)
+		l.mu.Unlock()
+	}
+	return l.Bus.Send(lane, to, e)
+}
+
 // Without a router nobody else attaches links anew.
 func TestLinksComeBackWithoutARouter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, bus: localbus.New(), links: make(map[uint64]*testLink), logs: &logs{}}
+		lanes := &laned{Bus: localbus.New(), of: make(map[wire.Kind][]string)}
+		w := &world{t: t, bus: lanes, links: make(map[uint64]*testLink), logs: &logs{}}
 		stop, err := w.bus.Listen("edge."+edgeName, w.take)
 		if err != nil {
 			t.Fatal(err)
@@ -136,7 +156,8 @@ func TestLinksComeBackWithoutARouter(t *testing.T) {
 			c.Create(part(i), 1)
 		}
 		ctx, end := context.WithCancel(t.Context())
-		n, err := state.New(state.Config{Categories: []*tutti.Category{sums()}, Journal: c.Node(1), Bus: w.bus, Partitions: 4, Placed: true})
+		category := sums(tutti.With(tutti.Options{Lane: "other"}))
+		n, err := state.New(state.Config{Categories: []*tutti.Category{category}, Journal: c.Node(1), Bus: w.bus, Partitions: 4, Placed: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,6 +168,13 @@ func TestLinksComeBackWithoutARouter(t *testing.T) {
 		a.welcome()
 		c.Lead(partOf("sum/1"), 0)
 		want(t, a.frames(), `terminate unavailable`)
+		lanes.mu.Lock()
+		for _, kind := range []wire.Kind{wire.KindWelcome, wire.KindTerminate} {
+			if got := lanes.of[kind]; !slices.Equal(got, []string{"other"}) {
+				t.Errorf("kind %v left on lanes %q, want the category's, so that nothing overtakes", kind, got)
+			}
+		}
+		lanes.mu.Unlock()
 		end()
 		if err := <-done; err != nil {
 			t.Errorf("Run = %v", err)

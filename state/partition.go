@@ -252,7 +252,7 @@ func (p *partition) end(cause error) {
 		return
 	}
 	for key, s := range streams {
-		p.node.send("default", edgeAddress(key.edge), &wire.Envelope{
+		p.node.send(p.node.laneOf(s.entity.Category), edgeAddress(key.edge), &wire.Envelope{
 			Kind: wire.KindTerminate, Flags: wire.Reconnect | wire.Reattach, Edge: key.edge, Link: key.link,
 			Category: s.entity.Category, ID: s.entity.ID,
 			Code: wire.EndUnavailable, Message: "the entity's owner has lost its log and begins anew",
