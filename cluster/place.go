@@ -21,6 +21,12 @@ var ErrCannotPlace = errors.New("cluster: the layout cannot be satisfied")
 //
 // Partitions that cannot be placed are left out, and the error wraps ErrCannotPlace and says for each pool why.
 func (l *Layout) Place(nodes []Node, partitions []journal.Partition) (map[journal.Partition][]journal.NodeID, error) {
+	return l.PlaceFrom(nodes, partitions, nil)
+}
+
+// PlaceFrom is Place for partitions that are somewhere now. While there are fewer nodes than a partition is to have, one that drains
+// keeps the replica that it holds, unless the pool's rule excludes it: it goes when another node can take it.
+func (l *Layout) PlaceFrom(nodes []Node, partitions []journal.Partition, voters map[journal.Partition][]journal.NodeID) (map[journal.Partition][]journal.NodeID, error) {
 	places := make(map[journal.Partition][]journal.NodeID, len(partitions))
 	pools := make(map[string]candidates)
 	var errs []error
@@ -34,7 +40,7 @@ func (l *Layout) Place(nodes []Node, partitions []journal.Partition) (map[journa
 			pools[p.Pool] = c
 		}
 		if c.replicas > 0 {
-			places[p] = c.place(p)
+			places[p] = c.place(p, voters[p])
 		}
 	}
 	return places, errors.Join(errs...)
@@ -43,8 +49,10 @@ func (l *Layout) Place(nodes []Node, partitions []journal.Partition) (map[journa
 // candidates are the nodes that may hold the partitions of a pool.
 type candidates struct {
 	nodes    []Node
+	drain    []Node // that may, and are to go
 	spread   string // label in which they are to differ
-	replicas int    // of each partition; 0: it cannot be placed
+	want     int    // replicas of each partition
+	replicas int    // that the nodes are enough for; 0: it cannot be placed
 }
 
 func (l *Layout) candidates(nodes []Node, pool string) (candidates, error) {
@@ -53,6 +61,8 @@ func (l *Layout) candidates(nodes []Node, pool string) (candidates, error) {
 	var others []string
 	for _, n := range nodes {
 		switch {
+		case n.State && n.Draining && rule.allows(&n):
+			c.drain = append(c.drain, n)
 		case !n.holds():
 		case rule.allows(&n):
 			c.nodes = append(c.nodes, n)
@@ -63,9 +73,7 @@ func (l *Layout) candidates(nodes []Node, pool string) (candidates, error) {
 	want, insists := l.replicas(pool)
 	have := len(c.nodes)
 	if have >= want || have > 0 && !insists {
-		if c.replicas = min(want, have); c.replicas%2 == 0 {
-			c.replicas--
-		}
+		c.want, c.replicas = want, odd(min(want, have))
 		return c, nil
 	}
 	reason := fmt.Sprintf("pool %q wants %d replicas", pool, want)
@@ -86,6 +94,9 @@ func (l *Layout) candidates(nodes []Node, pool string) (candidates, error) {
 	}
 	return c, fmt.Errorf("%w: %s", ErrCannotPlace, reason)
 }
+
+// odd returns n, or the next lower number where n is even.
+func odd(n int) int { return n - 1 + n%2 }
 
 func count(n int, what string) string {
 	switch n {
@@ -121,25 +132,39 @@ func (r *Rule) allows(n *Node) bool {
 	return true
 }
 
-// place returns the nodes of p: of those with the highest scores one for each value of the label to spread over, then the rest.
-func (c candidates) place(p journal.Partition) []journal.NodeID {
+// place returns the nodes of p: of those with the highest scores one for each value of the label to spread over, then the rest; and where
+// there are too few, of its voters those that drain.
+func (c candidates) place(p journal.Partition, voters []journal.NodeID) []journal.NodeID {
+	var stay []Node
+	for _, n := range c.drain {
+		if slices.Contains(voters, n.ID) {
+			stay = append(stay, n)
+		}
+	}
+	want := max(c.replicas, odd(min(c.want, len(c.nodes)+len(stay))))
+	ids := c.best(p, c.nodes, min(want, len(c.nodes)))
+	return append(ids, c.best(p, stay, want-len(ids))...)
+}
+
+// best returns so many of the nodes.
+func (c candidates) best(p journal.Partition, nodes []Node, want int) []journal.NodeID {
 	type scored struct {
 		node  *Node
 		score float64
 	}
-	all := make([]scored, len(c.nodes))
-	for i := range c.nodes {
-		all[i] = scored{&c.nodes[i], score(p, &c.nodes[i])}
+	all := make([]scored, len(nodes))
+	for i := range nodes {
+		all[i] = scored{&nodes[i], score(p, &nodes[i])}
 	}
 	slices.SortFunc(all, func(a, b scored) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.node.ID, b.node.ID))
 	})
 	var ids []journal.NodeID
 	taken := make(map[string]int) // nodes by value of the label
-	for round := 0; len(ids) < c.replicas; round++ {
+	for round := 0; len(ids) < want; round++ {
 		for i := range all {
 			n := all[i].node
-			if n == nil || len(ids) == c.replicas {
+			if n == nil || len(ids) == want {
 				continue
 			}
 			value := n.Labels[c.spread] // those without the label share one value

@@ -210,3 +210,59 @@ func TestCheckNode(t *testing.T) {
 		}
 	}
 }
+
+// TestPlaceKeepsWhatDrains: a node that drains keeps its replicas until another node can take them, and gets none.
+func TestPlaceKeepsWhatDrains(t *testing.T) {
+	all := partitions("default", 32)
+	nodes := []cluster.Node{node(1), node(2), node(3)}
+	var l cluster.Layout
+	voters, err := l.Place(nodes, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes[0].Draining = true
+	check := func(want ...journal.NodeID) {
+		t.Helper()
+		places, err := l.PlaceFrom(nodes, all, voters)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for p, ids := range places {
+			if slices.Sort(ids); !slices.Equal(ids, want) {
+				t.Fatalf("%s belongs to %v, want %v", p, ids, want)
+			}
+		}
+	}
+	check(1, 2, 3)
+	nodes[1].Draining = true
+	check(1, 2, 3)
+	nodes[1].Draining = false
+	nodes = append(nodes, node(4))
+	check(2, 3, 4)
+
+	// What another one has taken does not come back.
+	for p := range voters {
+		voters[p] = []journal.NodeID{2, 3, 4}
+	}
+	nodes[3].Draining = true
+	check(2, 3, 4)
+
+	// A pool that insists on its number refuses, and one that excludes the node does not keep it there.
+	l.Pools = map[string]cluster.Rule{"default": {Replicas: 3}}
+	if _, err := l.PlaceFrom(nodes, all, voters); !errors.Is(err, cluster.ErrCannotPlace) {
+		t.Errorf("PlaceFrom with two nodes for a pool that insists on three = %v, want ErrCannotPlace", err)
+	}
+	nodes[3].Labels = map[string]string{"region": "us"}
+	nodes[1].Labels = map[string]string{"region": "eu"}
+	nodes[2].Labels = map[string]string{"region": "eu"}
+	l.Pools = map[string]cluster.Rule{"default": {Require: map[string]string{"region": "eu"}}}
+	places, err := l.PlaceFrom(nodes, all, voters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, ids := range places {
+		if slices.Contains(ids, 4) || len(ids) != 1 {
+			t.Fatalf("%s belongs to %v, want one of 2 and 3", p, ids)
+		}
+	}
+}

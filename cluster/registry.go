@@ -260,9 +260,9 @@ func (r *Registry) Named(name string) *Node {
 	return nil
 }
 
-// Place returns where all partitions belong: see Layout.Place.
-func (r *Registry) Place() (map[journal.Partition][]journal.NodeID, error) {
-	return r.Layout.Place(r.Nodes, r.Partitions())
+// Place returns where all partitions belong that these voters have now: see Layout.PlaceFrom.
+func (r *Registry) Place(voters map[journal.Partition][]journal.NodeID) (map[journal.Partition][]journal.NodeID, error) {
+	return r.Layout.PlaceFrom(r.Nodes, r.Partitions(), voters)
 }
 
 // Public returns r without what nobody needs to know besides the entity.

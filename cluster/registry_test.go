@@ -154,7 +154,7 @@ func TestRegistry(t *testing.T) {
 	if p := r.Public(); p.Keys != nil || r.Keys == nil {
 		t.Error("Public shows keys, or takes them away")
 	}
-	if places, err := r.Place(); err != nil || len(places) != 3 {
+	if places, err := r.Place(nil); err != nil || len(places) != 3 {
 		t.Errorf("Place = %v, %v, want 3 places", places, err)
 	}
 }

@@ -214,7 +214,7 @@ const maxHints = 16
 // operators returns where the operators reach the nodes that hold a partition, or are to, and then others that may.
 func (j *joined) operators(p journal.Partition) []string {
 	r, _ := j.identity.Registry()
-	places, _ := r.Place() // an error means that it has no place
+	places, _ := r.Place(nil) // an error means that it has no place
 	var urls []string
 	add := func(n *cluster.Node) {
 		if n != nil && n.State && n.Operator != "" && n.Name != j.c.Node && len(urls) < maxHints {

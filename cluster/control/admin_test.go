@@ -72,17 +72,28 @@ func TestOperator(t *testing.T) {
 			t.Fatalf("drain = %d %s", code, text)
 		}
 		w.settle(3 * time.Minute)
+		if _, s, _ := c.operate("GET", "", ""); s.Nodes[1].Holds != 12 || s.Nodes[1].Leads != 0 || !s.Calm() {
+			t.Errorf("one of three that drains is %+v, want it to lead nothing and keep its replicas, which nobody else can take", s.Nodes[1])
+		}
+		if code, _, text := c.operate("POST", "/remove", `{"node":"b"}`); code != http.StatusConflict || !strings.Contains(text, "others have to be able to take them") {
+			t.Errorf("removing a node that has replicas = %d %s, want it refused", code, text)
+		}
+		d := w.node("d", "eu", "c:1")
+		if err := d.start(); err != nil {
+			t.Fatal(err)
+		}
+		w.settle(3 * time.Minute)
+		if code, s, text := c.operate("POST", "/remove", `{"node":"b"}`); code != http.StatusOK || len(s.Nodes) != 3 {
+			t.Errorf("removing a node that has nothing = %d %s", code, text)
+		}
+		if code, _, text := c.operate("POST", "/apply", `{replicas: 1}`); code != http.StatusOK {
+			t.Fatalf("apply = %d %s", code, text)
+		}
+		w.settle(3 * time.Minute)
 		// Each partition has one replica now, so that nothing can be without the others.
 		w.nodes["a"].kill()
 		if code, _, text := c.operate("POST", "/remove", `{"node":"a"}`); code != http.StatusConflict {
 			t.Errorf("removing the only replica of a partition = %d %s, want it refused", code, text)
-		}
-		if err := w.nodes["a"].start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Minute)
-		if code, s, text := c.operate("POST", "/remove", `{"node":"b"}`); code != http.StatusOK || len(s.Nodes) != 2 {
-			t.Errorf("removing a node that has nothing = %d %s", code, text)
 		}
 	})
 }

@@ -36,7 +36,7 @@ type refusedLead struct {
 
 const (
 	longestLeadWait = time.Minute
-	// leadsAtOnce bounds how many leads are handed over with one look for balance's sake, leadsAway those of nodes that drain.
+	// leadsAtOnce bounds how many leads are handed over at once, and with one look for balance's sake, leadsAway those of nodes that drain.
 	leadsAtOnce = 2
 	leadsAway   = 8
 	// asksAtOnce bounds how many nodes are asked at a time.
@@ -188,6 +188,7 @@ func (d *driver) balance(ctx context.Context, s *survey, plan *plan) bool {
 	left := false
 	away, atOnce := leadsAway, leadsAtOnce
 	var handing sync.WaitGroup
+	slots := make(chan struct{}, leadsAtOnce) // others would only make the pause of each longer
 	results := make(map[journal.Partition]error)
 	var mu sync.Mutex
 	for _, p := range slices.SortedFunc(maps.Keys(lead), cluster.ComparePartitions) {
@@ -206,7 +207,9 @@ func (d *driver) balance(ctx context.Context, s *survey, plan *plan) bool {
 			continue
 		}
 		*budget--
+		slots <- struct{}{}
 		handing.Go(func() {
+			defer func() { <-slots }()
 			err := m.askNode(ctx, seen.Leader, serviceHandOver, order{Partition: p, Revision: s.revision, To: to}, nil)
 			mu.Lock()
 			defer mu.Unlock()

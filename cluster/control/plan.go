@@ -75,6 +75,15 @@ func (s *survey) leaders() map[journal.Partition]journal.NodeID {
 	return all
 }
 
+// voters returns who has each partition.
+func (s *survey) voters() map[journal.Partition][]journal.NodeID {
+	all := make(map[journal.Partition][]journal.NodeID, len(s.partitions))
+	for p, seen := range s.partitions {
+		all[p] = seen.Voters
+	}
+	return all
+}
+
 // plan is what is to be done.
 type plan struct {
 	moves []wish
@@ -95,7 +104,7 @@ type wish struct {
 func makePlan(s *survey) *plan {
 	p := &plan{leads: make(map[journal.Partition][]journal.NodeID)}
 	var places map[journal.Partition][]journal.NodeID
-	places, p.unplaced = s.registry.Place()
+	places, p.unplaced = s.registry.Place(s.voters())
 	for name, seen := range s.partitions {
 		pool := s.registry.Pool(name.Pool)
 		if pool == nil || !pool.Made || seen.Leader == 0 {

@@ -119,8 +119,8 @@ func awaitStatus(t *testing.T, m *control.Member, what string, ok func(*control.
 	}
 }
 
-// TestRealParts: with real journals, connections and owners a node alone becomes three while it serves, and one of them gives
-// everything away.
+// TestRealParts: with real journals, connections and owners a node alone becomes three while it serves. One of them drains: it gives its
+// leads away, and everything else once there is a fourth.
 func TestRealParts(t *testing.T) {
 	net, b := peertest.New(), localbus.New()
 	a := realNode(t, net, b, "a")
@@ -141,11 +141,15 @@ func TestRealParts(t *testing.T) {
 	if code := post(t, c, "drain", `{"node":"a"}`); code != 200 {
 		t.Fatalf("drain = %d", code)
 	}
-	awaitStatus(t, c, "drained", func(s *control.Status) bool { return s.Calm() && s.Nodes[0].Holds == 0 && s.Nodes[0].Leads == 0 })
+	awaitStatus(t, c, "without leads", func(s *control.Status) bool { return s.Calm() && s.Nodes[0].Holds == 4 && s.Nodes[0].Leads == 0 })
+	realNode(t, net, b, "d", "c:1")
+	awaitStatus(t, c, "drained", func(s *control.Status) bool {
+		return s.Calm() && len(s.Nodes) == 4 && s.Nodes[0].Holds == 0 && len(s.Partitions[0].Voters) == 3
+	})
 	if code := post(t, c, "undrain", `{"node":"a"}`); code != 200 {
 		t.Fatalf("undrain = %d", code)
 	}
-	awaitStatus(t, a, "three again", func(s *control.Status) bool { return s.Calm() && s.Nodes[0].Holds == 4 })
+	awaitStatus(t, a, "taking part again", func(s *control.Status) bool { return s.Calm() && s.Nodes[0].Holds > 0 })
 }
 
 // post sends a member a request of its operator.

@@ -88,7 +88,7 @@ func (m *Member) Status(ctx context.Context) *Status {
 		slices.Sort(all)
 		return all
 	}
-	places, err := s.registry.Place()
+	places, err := s.registry.Place(s.voters())
 	if err != nil {
 		v.Unplaced = err.Error()
 	}
@@ -175,7 +175,7 @@ func (s *survey) spares(id journal.NodeID) error {
 		}
 	}
 	if held > 0 && s.isUp(id) {
-		return refuse(CodeBusy, "it runs and has %s: drain it and wait until it has none, or stop it", plural(held, "replica"))
+		return refuse(CodeBusy, "it runs and has %s: drain it and wait until it has none, for which others have to be able to take them, or stop it", plural(held, "replica"))
 	}
 	return nil
 }

@@ -176,7 +176,11 @@ func (w *world) settled() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := w.known()
-	places, err := r.Place()
+	voters := make(map[journal.Partition][]journal.NodeID)
+	for p, g := range w.groups {
+		voters[p] = g.voters
+	}
+	places, err := r.Place(voters)
 	if err != nil {
 		return err
 	}
@@ -194,7 +198,9 @@ func (w *world) settled() error {
 		}
 		leads[g.leader]++
 	}
-	fair := cluster.Lead(r.Nodes, places, map[journal.Partition]journal.NodeID{}, func(id journal.NodeID) bool { return w.isUp(id) })
+	fair := cluster.Lead(r.Nodes, places, map[journal.Partition]journal.NodeID{}, func(id journal.NodeID) bool {
+		return w.isUp(id) && !r.Node(id).Draining
+	})
 	due := make(map[journal.NodeID]int)
 	for _, id := range fair {
 		due[id]++
