@@ -93,8 +93,20 @@ func (r *roll) one(ctx context.Context, name string) error {
 		return fmt.Errorf("after its restart: %w", err)
 	}
 	fmt.Fprintf(r.out, "%s is back after %v\n", name, time.Since(began).Round(100*time.Millisecond))
-	return nil
+	if before.Leads == 0 {
+		return nil
+	}
+	// It leads again once it has been up for a while, and by then has warm mirrors for what the next one hands over.
+	limit := time.Now().Add(leadPatience)
+	_, err = r.await(ctx, func(s *control.Status) bool {
+		n := nodeNamed(s, name)
+		return n != nil && n.Leads > 0 && s.Calm() || time.Now().After(limit)
+	})
+	return err
 }
+
+// leadPatience is how long a node that is back is waited for to lead something: where there are few partitions, it may be none.
+const leadPatience = 30 * time.Second
 
 // await asks until the status is as wanted.
 func (r *roll) await(ctx context.Context, done func(*control.Status) bool) (*control.Status, error) {

@@ -14,11 +14,11 @@ import (
 	"github.com/tutti-rt/tutti/cluster/control"
 )
 
-// TestRoll: nodes are restarted one after the other, and the next one only once all is calm; the first address may be that of a
+// TestRoll: nodes are restarted one after the other, and the next one only once all is calm and the one before leads again; the first address may be that of a
 // node that does not answer. It is in the package for the command that Main runs.
 func TestRoll(t *testing.T) {
 	dir := t.TempDir()
-	asked := 0
+	asked, back, led := 0, make(map[string]int), make(map[string]bool)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+strings.Repeat("t", 16) {
 			t.Errorf("asked with %q", r.Header.Get("Authorization"))
@@ -27,8 +27,17 @@ func TestRoll(t *testing.T) {
 		s := control.Status{Cluster: "prod", Driver: "a"}
 		for i, name := range []string{"a", "b"} {
 			n := control.NodeView{Node: cluster.Node{Name: name, Address: name + ":1", Labels: map[string]string{"region": "eu"}}, Up: asked%3 != 0, Started: time.Unix(int64(i), 0)}
+			n.Leads = 1
 			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
 				n.Started = n.Started.Add(time.Hour)
+				if back[name]++; back[name] < 6 {
+					n.Leads = 0
+				} else {
+					led[name] = true
+				}
+			}
+			if _, err := os.Stat(filepath.Join(dir, "b")); err == nil && !led["a"] {
+				t.Error("the next node is restarted before the one that is back leads again")
 			}
 			s.Nodes = append(s.Nodes, n)
 		}
