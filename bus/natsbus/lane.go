@@ -21,7 +21,8 @@ type lane struct {
 	conn     *nats.Conn
 	subjects subjects
 	queue    *queue
-	sender   uint64 // tells this connection's envelopes in parts from others'
+	sender   uint64 // tells this connection's messages from others'
+	trails   trails
 	ended    chan struct{}
 	down     atomic.Bool // not connected
 
@@ -33,8 +34,9 @@ type lane struct {
 	lost      atomic.Int64 // envelopes that were taken and have not left
 }
 
-func newLane(name string, s subjects, queueBytes int) *lane {
+func newLane(name, node string, s subjects, queueBytes int) *lane {
 	l := &lane{name: name, subjects: s, sender: rand.Uint64(), ended: make(chan struct{})}
+	l.trails = newTrails(node, l.sender)
 	l.queue = newQueue(queueBytes, batchBytes)
 	l.queue.key = func(to target) string {
 		if to.all {
@@ -75,19 +77,27 @@ func (l *lane) run() {
 	defer close(l.ended)
 	var number uint64
 	var scratch []byte
+	look := time.NewTimer(time.Hour)
+	defer look.Stop()
+	looks := false
 	for open := true; open; {
-		_, open = <-l.queue.filled
-		runtime.Gosched() // whoever is about to send more goes first: it leaves in the same message
+		select {
+		case _, open = <-l.queue.filled:
+			runtime.Gosched() // whoever is about to send more goes first: it leaves in the same message
+		case <-look.C:
+			looks = false
+			l.mark()
+		}
 		for w, b := l.queue.take(); b != nil; w, b = l.queue.take() {
 			var err error
 			if b.large {
 				if b.sent == 0 {
 					number++
+					b.number = number
 				}
-				scratch, err = l.sendPart(w.subject, b, number, scratch)
+				scratch, err = l.sendPart(w.subject, b, scratch)
 			} else {
-				seal(b.data)
-				err = l.publish(w.subject, b.data)
+				b.data, err = l.publish(w.subject, b.data)
 			}
 			switch {
 			case err != nil:
@@ -99,28 +109,36 @@ func (l *lane) run() {
 			l.queue.done(w, b)
 		}
 		scratch = nil
+		if !looks && len(l.trails.recent) > 0 {
+			look.Reset(markEvery)
+			looks = true
+		}
 	}
 }
 
 // sendPart sends the next piece of a large envelope.
-func (l *lane) sendPart(subject string, b *block, number uint64, scratch []byte) ([]byte, error) {
-	most := min(partBytes, int(l.conn.MaxPayload())-64)
-	p := part{sender: l.sender, number: number, offset: uint64(b.sent), total: uint64(len(b.data))}
+func (l *lane) sendPart(subject string, b *block, scratch []byte) ([]byte, error) {
+	most := min(partBytes, int(l.conn.MaxPayload())-overhead)
+	p := part{sender: l.sender, number: b.number, offset: uint64(b.sent), total: uint64(len(b.data))}
 	p.data = b.data[b.sent:min(len(b.data), b.sent+most)]
 	m := p.append(newMessage(scratch, holdsPart))
-	seal(m)
 	b.sent += len(p.data)
-	return m, l.publish(subject, m)
+	return l.publish(subject, m)
 }
 
-// publish sends a message.
-func (l *lane) publish(subject string, m []byte) error {
+// overhead is what a message may have beside what it holds.
+const overhead = 64 + trailBytes
+
+// publish ends a message with its trail, and sends it. It returns the message, whose memory may be used again.
+func (l *lane) publish(subject string, m []byte) ([]byte, error) {
+	m = l.trails.next(subject).append(m)
+	seal(m)
 	err := l.conn.Publish(subject, m)
 	if err == nil {
 		l.messages.Add(1)
 		l.bytes.Add(int64(len(m)))
 	}
-	return err
+	return m, err
 }
 
 // close lets what is queued leave, and closes the connection.

@@ -45,11 +45,12 @@ type waiting struct {
 
 // block is one message, or the binary form of an envelope that needs several.
 type block struct {
-	data  []byte
-	large bool
-	count int // envelopes
-	bytes int // of them
-	sent  int // bytes of a large one
+	data   []byte
+	large  bool
+	count  int    // envelopes
+	bytes  int    // of them
+	sent   int    // bytes of a large one
+	number uint64 // of a large one, among those of the lane
 }
 
 func newQueue(most, batch int) *queue {
