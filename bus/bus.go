@@ -37,8 +37,23 @@ type Bus interface {
 type Router interface {
 	Bus
 	// Owners has moved called whenever an owner has come to an address that Owner returns, also the first one, until stop is
-	// called. Envelopes sent there afterwards reach that owner or a later one, or nobody. moved must not block.
+	// called, and also when something may have been lost between this node and that owner. Envelopes sent there afterwards reach that owner or a later one, or nobody. moved must not block.
 	Owners(moved func(at Address)) (stop func())
+}
+
+// Lossy is a Bus that notices what it has lost.
+type Lossy interface {
+	Bus
+	// Losses has lost called when envelopes of another node have not come to an address at which this one listens, until stop is
+	// called. What was lost is not known, and some may be told of more than once, or though nothing was lost. lost must not block.
+	Losses(lost func(Loss)) (stop func())
+}
+
+// Loss is envelopes that have not come.
+type Loss struct {
+	At   Address // that they were sent to
+	All  bool    // they were broadcast
+	From string  // the node that has sent them; empty: any
 }
 
 // Address is where envelopes go to: an edge, whoever owns a partition, a shard of the directory of subjects.

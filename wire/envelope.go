@@ -124,6 +124,9 @@ const (
 	KindOwners Kind = iota + 224
 	// KindWhoOwns asks all nodes for their KindOwners; From is the node that asks.
 	KindWhoOwns
+	// KindMissed tells one node, Edge, that of what it has sent to the owners of partitions at another one, From, something has not
+	// come: Data is the partitions (see AppendOwned).
+	KindMissed
 )
 
 // Flags of an envelope.

@@ -21,6 +21,8 @@ type Bus struct {
 	parts     parts
 	garbage   complaint
 	dropped   complaint
+	missing   atomic.Int64 // messages of other buses that have not come
+	losses    atomic.Pointer[[]*watcher]
 
 	closed atomic.Bool
 
@@ -31,6 +33,7 @@ type Bus struct {
 var (
 	_ bus.Bus         = (*Bus)(nil)
 	_ bus.Broadcaster = (*Bus)(nil)
+	_ bus.Lossy       = (*Bus)(nil)
 )
 
 // Open connects every lane. A connection that breaks later is made anew, for as long as it takes; what is sent meanwhile
@@ -137,7 +140,7 @@ func (b *Bus) subscribe(to target, take func(*wire.Envelope)) (quit func(), err 
 	}
 	for _, name := range b.cfg.Lanes {
 		l := b.lanes[name]
-		in := &inbox{bus: b, lane: name, at: to.at, subject: l.queue.key(to), count: &l.came, take: take}
+		in := &inbox{bus: b, lane: name, at: to.at, all: to.all, subject: l.queue.key(to), count: &l.came, take: take}
 		s, err := l.conn.Subscribe(in.subject, func(m *nats.Msg) { in.receive(m.Data, time.Now()) })
 		if b.closed.Load() {
 			return quit, bus.ErrClosed

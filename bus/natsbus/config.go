@@ -36,6 +36,9 @@ type Config struct {
 	Secret []byte
 	// TLS is for connections to URL. Nil: as the URL says.
 	TLS *tls.Config
+	// Node is this node's name, by which others know whose messages were lost: of 64 bytes at most. The Server's Name by default; may be
+	// empty with a URL.
+	Node string
 	// QueueBytes is how much may wait in a lane to be sent (default 32 MiB). When it is full, Send returns bus.ErrFull.
 	QueueBytes int
 	// ReceiveBytes is how much may wait at an address for whoever listens there (default 32 MiB for each lane). When it is
@@ -85,10 +88,16 @@ func (c Config) withDefaults() (Config, error) {
 		}
 		s := c.Server.cfg
 		c.Cluster, c.Lanes, c.Secret, c.TLS = s.Cluster, s.Lanes, s.Secret, nil
+		if c.Node == "" {
+			c.Node = s.Name
+		}
 	} else if c.URL == "" {
 		errs = append(errs, errors.New("natsbus: Server or URL is needed"))
 	}
 	errs = append(errs, checkCluster(c.Cluster), checkLanes(&c.Lanes))
+	if len(c.Node) > maxNodeBytes {
+		errs = append(errs, fmt.Errorf("natsbus: Node has %d bytes, %d at most are allowed", len(c.Node), maxNodeBytes))
+	}
 	if c.QueueBytes == 0 {
 		c.QueueBytes = defaultQueueBytes
 	}

@@ -13,7 +13,7 @@ import (
 // connect makes the connection of a lane.
 func (b *Bus) connect(name string) (*lane, error) {
 	c := &b.cfg
-	l := newLane(name, subjectsOf(c.Cluster, name), c.QueueBytes)
+	l := newLane(name, c.Node, subjectsOf(c.Cluster, name), c.QueueBytes)
 	l.queue.check = func(subject string) error { return nil }
 	log := c.Logger.With("lane", name)
 	options := []nats.Option{
@@ -56,7 +56,7 @@ func (b *Bus) connect(name string) (*lane, error) {
 	if l.conn, err = nats.Connect(c.URL, options...); err != nil {
 		return nil, fmt.Errorf("natsbus: connect lane %s: %w", name, err)
 	}
-	most := int(l.conn.MaxPayload()) - 64
+	most := int(l.conn.MaxPayload()) - overhead
 	if most < 4096 {
 		l.conn.Close()
 		return nil, fmt.Errorf("natsbus: connect lane %s: messages of %d bytes are too small", name, l.conn.MaxPayload())

@@ -51,6 +51,7 @@ func Batch(packed ...[]byte) []byte {
 	for _, p := range packed {
 		m = appendEnvelope(m, p)
 	}
+	m = (&trail{sender: 1, number: 1}).append(m)
 	seal(m)
 	return m
 }
@@ -58,7 +59,7 @@ func Batch(packed ...[]byte) []byte {
 // Piece returns the message of a part of an envelope in its binary form.
 func Piece(sender, number uint64, packed []byte, from, to int) []byte {
 	p := part{sender: sender, number: number, offset: uint64(from), total: uint64(len(packed)), data: packed[from:to]}
-	m := p.append(newMessage(nil, holdsPart))
+	m := (&trail{sender: sender, number: 1}).append(p.append(newMessage(nil, holdsPart)))
 	seal(m)
 	return m
 }

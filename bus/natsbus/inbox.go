@@ -16,9 +16,11 @@ type inbox struct {
 	bus     *Bus
 	lane    string
 	at      bus.Address
+	all     bool // who have joined it are sent it
 	subject string
 	count   *arrivals
 	take    func(*wire.Envelope)
+	senders map[uint64]uint64 // the number of the last message of each
 }
 
 // arrivals counts the messages that come on a lane.
@@ -30,11 +32,19 @@ func (in *inbox) receive(m []byte, now time.Time) {
 	in.count.bytes.Add(int64(len(m)))
 	bad := 0
 	holds, body, err := open(m)
+	if err == nil {
+		var node []byte
+		var t trail
+		if body, node, t, err = cutTrail(body); err == nil {
+			in.follow(&t, node, holds == holdsMark)
+		}
+	}
 	switch {
 	case err == nil && holds == holdsBatch:
 		bad = in.batch(body)
 	case err == nil && holds == holdsPart:
 		bad = in.part(body, now)
+	case err == nil && holds == holdsMark && len(body) == 0:
 	default:
 		bad = 1
 	}

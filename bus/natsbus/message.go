@@ -21,6 +21,7 @@ const (
 const (
 	holdsBatch = 1 // envelopes, each with its length before it
 	holdsPart  = 2 // a piece of one envelope
+	holdsMark  = 3 // nothing: its trail says how far the sender got
 )
 
 const headBytes = 5

@@ -7,6 +7,8 @@ type Stats struct {
 	Garbage int64
 	// Dropped counts times at which what arrived was not taken in time, and envelopes of which a piece was lost.
 	Dropped int64
+	// Missing counts messages of other buses that have not come. Those sent to an address before it was listened at are among them.
+	Missing int64
 }
 
 // LaneStats is what a lane has done.
@@ -24,7 +26,7 @@ type LaneStats struct {
 
 // Stats returns figures as of now.
 func (b *Bus) Stats() Stats {
-	s := Stats{Lanes: make(map[string]LaneStats, len(b.lanes)), Garbage: b.garbage.count.Load(), Dropped: b.dropped.count.Load()}
+	s := Stats{Lanes: make(map[string]LaneStats, len(b.lanes)), Garbage: b.garbage.count.Load(), Dropped: b.dropped.count.Load(), Missing: b.missing.Load()}
 	for name, l := range b.lanes {
 		s.Lanes[name] = LaneStats{
 			Connected: !l.down.Load(), Waiting: l.queue.waitingBytes(),

@@ -39,6 +39,7 @@ type Bus struct {
 	repeat   int  // how often that is to be told again
 	asked    bool // somebody wants to know
 	heard    map[string]*heard
+	losses   losses
 	watchers []*watcher // never changed, only replaced
 }
 
@@ -53,6 +54,7 @@ func New(c Config) (*Bus, error) {
 	return &Bus{
 		cfg: c, epoch: rand.Text(), woken: make(chan struct{}, 1), ended: make(chan struct{}),
 		waiting: make(map[*route]bool), mine: make(map[*route]bool), heard: make(map[string]*heard),
+		losses: losses{mine: make(map[string]map[*route]bool), others: make(map[string]bool)},
 	}, nil
 }
 

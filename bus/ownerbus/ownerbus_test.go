@@ -117,6 +117,20 @@ type faulty struct {
 	taken []bus.Address
 	// passing is told of what one node passes on to another.
 	passing func(e *wire.Envelope)
+	losses  int // who wants to know of them
+}
+
+func (f *faulty) Losses(func(bus.Loss)) (stop func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.losses++
+	return func() {}
+}
+
+func (f *faulty) listening() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.losses
 }
 
 func (f *faulty) Broadcast(lane string, to bus.Address, e *wire.Envelope) error {

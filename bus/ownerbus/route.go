@@ -29,6 +29,7 @@ type route struct {
 	attended bool               // this node listens at the partition's addresses at it
 
 	parked  []parked
+	again   bool      // something has waited for too long: those who sent it are to send it again once there is an owner
 	retryAt time.Time // when the owner's node did not listen yet
 }
 
@@ -75,7 +76,7 @@ func (r *route) learn(c claim, now time.Time) bool {
 	if d == 0 && r.here {
 		return false
 	}
-	r.newest, r.here, r.ended, r.came = c, true, false, true
+	r.newest, r.here, r.ended, r.came, r.again = c, true, false, true, false
 	r.retryAt = time.Time{}
 	r.open.Store(nil) // until what waits has been sent
 	return true

@@ -30,6 +30,9 @@ func (b *Bus) Run(ctx context.Context) error {
 		return fmt.Errorf("ownerbus: %w", err)
 	}
 	defer leave()
+	if l, ok := b.cfg.Bus.(bus.Lossy); ok {
+		defer l.Losses(b.lost)()
+	}
 	b.ask()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -46,6 +49,7 @@ func (b *Bus) Run(ctx context.Context) error {
 		now := time.Now()
 		b.silence(now)
 		b.announce(now)
+		b.settleLosses(now)
 		for _, r := range b.due() {
 			b.settle(r, now)
 		}
@@ -71,6 +75,9 @@ func (b *Bus) next() time.Time {
 	next := b.toldAt.Add(b.cfg.TellEvery)
 	if b.tell || b.asked || b.repeat > 0 {
 		next = b.toldAt.Add(answerEvery)
+	}
+	if again := b.losses.told.Add(lossEvery); len(b.losses.mine)+len(b.losses.others) > 0 && again.Before(next) {
+		next = again
 	}
 	for r := range b.waiting {
 		if len(r.parked) > 0 && r.parked[0].until.Before(next) {
@@ -103,6 +110,7 @@ func (b *Bus) settle(r *route, now time.Time) {
 		if len(some) == 0 {
 			r.open.Store(d)
 			delete(b.waiting, r)
+			came, r.again = came || r.again, false
 			break
 		}
 		b.mu.Unlock()
@@ -150,6 +158,7 @@ func (b *Bus) expire(r *route, now time.Time) {
 		return
 	}
 	b.count.expired.Add(int64(n))
+	r.again = true
 	b.forget(r.parked[:n])
 	r.parked = slices.Clone(r.parked[n:])
 }

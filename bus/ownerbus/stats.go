@@ -4,7 +4,7 @@ import "sync/atomic"
 
 // counters are what a router counts.
 type counters struct {
-	moves, forwarded, refused, expired, dropped, garbage, told, heard atomic.Int64
+	moves, forwarded, refused, expired, dropped, garbage, told, heard, losses atomic.Int64
 }
 
 // Stats is what a router knows, and what it has done since it was made.
@@ -21,6 +21,7 @@ type Stats struct {
 	Dropped     int64 // envelopes that had been passed on before, or were not taken
 	Told        int64 // announcements of what this node owns
 	Heard       int64 // announcements of others
+	Losses      int64 // times at which the bus below has lost something of another node
 	Garbage     int64 // what others told and could not be understood
 }
 
@@ -30,7 +31,7 @@ func (b *Bus) Stats() Stats {
 	s := Stats{
 		Moves: c.moves.Load(), Forwarded: c.forwarded.Load(), Refused: c.refused.Load(),
 		Expired: c.expired.Load(), Dropped: c.dropped.Load(), Garbage: c.garbage.Load(),
-		Told: c.told.Load(), Heard: c.heard.Load(),
+		Told: c.told.Load(), Heard: c.heard.Load(), Losses: c.losses.Load(),
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

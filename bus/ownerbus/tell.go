@@ -87,6 +87,8 @@ func (b *Bus) hear(e *wire.Envelope) {
 		b.asked = true
 		b.mu.Unlock()
 		b.wake()
+	case ok && e.Kind == wire.KindMissed:
+		ok = b.missed(e)
 	case ok && e.Kind == wire.KindOwners:
 		b.count.heard.Add(1)
 		ok = b.learn(e)
