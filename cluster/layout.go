@@ -39,7 +39,7 @@ const (
 	MaxReplicas    = 7
 	MaxPools       = 1000
 	MaxMoves       = 64
-	maxLayoutBytes = 1 << 20
+	maxLayoutBytes = 64 << 10 // what reads it may take the square of this
 )
 
 const (
@@ -56,6 +56,9 @@ func ParseLayout(r io.Reader) (Layout, error) {
 	}
 	if len(data) > maxLayoutBytes {
 		return Layout{}, fmt.Errorf("read layout: more than %d bytes", maxLayoutBytes)
+	}
+	if err := checkDepth(data); err != nil {
+		return Layout{}, fmt.Errorf("read layout: %w", err)
 	}
 	var l Layout
 	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&l); err != nil && !errors.Is(err, io.EOF) {

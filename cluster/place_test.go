@@ -169,7 +169,7 @@ func TestParseLayout(t *testing.T) {
 		"pools: {a: {spread: ''}}":            "",
 		"pools: {a: {spread: '+'}}":           `spread is "+"`,
 		"pools:\n  a: {replicas: 1}\n  a: {replicas: 3}": "already defined",
-		strings.Repeat("#", 1<<20+1):                     "more than 1048576 bytes",
+		strings.Repeat("#", 1<<16+1):                     "more than 65536 bytes",
 	} {
 		_, err := cluster.ParseLayout(strings.NewReader(text))
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

@@ -256,7 +256,7 @@ func (n *Node) openBus(j *joined) func(context.Context) error {
 		if j.nats, err = natsbus.Open(c); err != nil {
 			return err
 		}
-		j.router, err = ownerbus.New(ownerbus.Config{Bus: j.nats, Node: j.c.Node, Term: j.term, Logger: j.log})
+		j.router, err = ownerbus.New(ownerbus.Config{Bus: j.nats, Node: j.c.Node, Term: j.term, Knows: j.mayOwn, Logger: j.log})
 		if err != nil {
 			return errors.Join(err, j.nats.Close())
 		}
@@ -283,6 +283,16 @@ func (j *joined) id() journal.NodeID {
 		return 0
 	}
 	return j.identity.Node()
+}
+
+// mayOwn reports whether a node may own partitions, as far as is known. An edge alone hears of new nodes too late to tell.
+func (j *joined) mayOwn(node string) bool {
+	if j.identity == nil {
+		return true
+	}
+	r, _ := j.identity.Registry()
+	n := r.Named(node)
+	return n != nil && n.State
 }
 
 // term returns the term in which this node leads a partition.

@@ -24,6 +24,8 @@ type Config struct {
 	Lane string
 	// Term returns the term of the ownership that this node has just begun. Nil: the clock tells which is newer.
 	Term func(pool string, partition int) uint64
+	// Knows reports whether a node may own anything; what others tell is garbage. Nil: any may.
+	Knows func(node string) bool
 	// TellEvery is how often nodes tell what they own (default 2 s). Who has been silent for five times as long owns nothing.
 	TellEvery time.Duration
 	// ParkFor is how long envelopes wait for an owner (default 2 s). What is sent to a partition that has had none for
@@ -52,6 +54,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Term == nil {
 		c.Term = func(string, int) uint64 { return 0 }
+	}
+	if c.Knows == nil {
+		c.Knows = func(string) bool { return true }
 	}
 	if c.TellEvery == 0 {
 		c.TellEvery = 2 * time.Second

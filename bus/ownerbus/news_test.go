@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/bus/ownerbus"
 	"github.com/tutti-rt/tutti/wire"
 )
 
@@ -118,15 +119,71 @@ func TestGarbageChangesNothing(t *testing.T) {
 			{Kind: wire.KindOwners, From: "x", Number: 1, Data: []byte{255, 255}},
 			{Kind: wire.KindOwners, From: string(make([]byte, 100)), Number: 1},
 			{Kind: wire.KindOwners, From: "x", Number: 1, Data: append(wire.AppendOwned(nil, wire.Owned{Pool: "room", Partition: 3, Term: 99}), 1)},
+			{Kind: wire.KindOwners, From: "x", Number: 1, Data: wire.AppendOwned(nil, wire.Owned{Pool: "room", Partition: 3, Term: 1 << 50})},
 		} {
 			n.by["b"].Hear(e)
 		}
 		_ = n.send("b", room, 1)
 		owner.want(t, "the owner", 1)
-		if g := n.by["b"].Stats().Garbage; g != 5 {
-			t.Errorf("counted %d, want 5", g)
+		if g := n.by["b"].Stats().Garbage; g != 6 {
+			t.Errorf("counted %d, want 6", g)
 		}
 	})
+}
+
+// TestUnknownNodesOwnNothing has one that is no node claim a partition, in a term that is higher.
+func TestUnknownNodesOwnNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNodes(t, "a")
+		b := run(t, ownerbus.Config{Bus: n.inner, Node: "b", Knows: func(node string) bool { return node == "a" }})
+		n.by["b"] = b
+		synctest.Wait()
+		var owner tape
+		n.own("a", room, owner.take)
+		b.Hear(&wire.Envelope{Kind: wire.KindOwners, From: "x", Number: 1, Data: wire.AppendOwned(nil, wire.Owned{Pool: "room", Partition: 3, Term: 99})})
+		_ = n.send("b", room, 1)
+		owner.want(t, "the owner", 1)
+		if s := b.Stats(); s.Garbage != 1 || s.Nodes != 1 {
+			t.Errorf("Stats = %+v, want one piece of garbage and one node", s)
+		}
+	})
+}
+
+// FuzzHear has a router hear whatever comes from nodes that it does not know, and what is no announcement from one that it does.
+func FuzzHear(f *testing.F) {
+	claim := wire.AppendOwned(nil, wire.Owned{Pool: "room", Partition: 3, Term: 99})
+	f.Add(byte(wire.KindOwners), "x", "e", uint64(1), claim)
+	f.Add(byte(wire.KindOwners), "a", "", uint64(1), append(claim, 1))
+	f.Add(byte(wire.KindOwners), "a", "e", uint64(1<<63), wire.AppendOwned(nil, wire.Owned{Pool: "room", Partition: 3, Term: 1 << 63}))
+	f.Add(byte(wire.KindWhoOwns), "x", "", uint64(0), []byte(nil))
+	f.Fuzz(func(t *testing.T, kind byte, from, epoch string, number uint64, data []byte) {
+		synctest.Test(t, func(t *testing.T) {
+			n := newNodes(t, "a")
+			b := run(t, ownerbus.Config{Bus: n.inner, Node: "b", Knows: func(node string) bool { return node == "a" }})
+			n.by["b"] = b
+			synctest.Wait()
+			var owner tape
+			n.own("a", room, owner.take)
+			if from == "a" && wire.Kind(kind) == wire.KindOwners && wellFormed(data) {
+				return // the owner may say what it likes
+			}
+			b.Hear(&wire.Envelope{Kind: wire.Kind(kind), From: from, Epoch: epoch, Number: number, Data: data})
+			_ = n.send("b", room, 1)
+			owner.want(t, "the owner", 1)
+			if s := b.Stats(); s.Nodes > 1 {
+				t.Errorf("Stats = %+v, want one node", s)
+			}
+		})
+	})
+}
+
+func wellFormed(data []byte) bool {
+	for o, err := range wire.DecodeOwned(data) {
+		if err != nil || o.Term > 1<<40 {
+			return false
+		}
+	}
+	return true
 }
 
 // TestWhatWaitsGoesFirst has more be sent while what has waited is being handed over, and the way break off in between.

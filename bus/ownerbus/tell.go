@@ -12,6 +12,9 @@ const (
 	maxNodes = 1 << 12
 	// maxNodeBytes bounds the name of a node.
 	maxNodeBytes = 64
+	// maxTerm bounds terms: no partition has had as many elections. Since none after it would count, one that is no
+	// term must not be taken for one.
+	maxTerm = 1 << 40
 )
 
 // repeatNews is how often what has changed is told again, every answerEvery, since the bus may lose it.
@@ -89,7 +92,7 @@ func (b *Bus) hear(e *wire.Envelope) {
 		b.wake()
 	case ok && e.Kind == wire.KindMissed:
 		ok = b.missed(e)
-	case ok && e.Kind == wire.KindOwners:
+	case ok && e.Kind == wire.KindOwners && b.cfg.Knows(e.From):
 		b.count.heard.Add(1)
 		ok = b.learn(e)
 	default:
@@ -104,7 +107,7 @@ func (b *Bus) hear(e *wire.Envelope) {
 func (b *Bus) learn(e *wire.Envelope) bool {
 	var all []wire.Owned
 	for o, err := range wire.DecodeOwned(e.Data) {
-		if err != nil || len(all) >= maxRoutes {
+		if err != nil || len(all) >= maxRoutes || o.Term > maxTerm {
 			return false
 		}
 		all = append(all, o)

@@ -12,7 +12,7 @@ import (
 	"github.com/tutti-rt/tutti/wire"
 )
 
-const maxAdminBytes = 1<<20 + 1<<10
+const maxAdminBytes = 64<<10 + 1<<10
 
 // Register has the mux serve an operator: /admin/v1/cluster. Who asks is for the caller to check.
 func (m *Member) Register(mux *http.ServeMux) {

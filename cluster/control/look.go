@@ -17,14 +17,19 @@ const lookAgain = 100 * time.Millisecond
 func (e *Entry) look(ctx context.Context, id *Identity) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
+	was := journal.NodeID(0)
 	for {
 		up, err := e.lookOnce(ctx, id)
 		if err == nil {
 			err = id.stale()
 		}
+		if up == 0 && ctx.Err() != nil {
+			up = was // there was no time left for answers
+		}
 		if err != nil || up == 0 {
 			return err
 		}
+		was = up
 		if pause(ctx, lookAgain) != nil {
 			return fmt.Errorf("%w: node %d is connected with node %d %q", ErrTwice, up, id.Node(), id.Name())
 		}
