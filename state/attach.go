@@ -53,7 +53,7 @@ func (e *entity) attach(m *message) {
 		e.refuse(l, wire.Reconnect, wire.EndReplaced, "a later link of this connection has come before")
 		return
 	}
-	if env.Has(wire.Reattach) && here.hasLater(id, l) {
+	if env.Has(wire.Reattach) && here.hasLater(id, l) || here.hasAgain(id, l) {
 		e.refuse(l, 0, wire.EndReplaced, "another link of this connection has come")
 		return
 	}

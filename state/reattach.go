@@ -27,13 +27,24 @@ func (a *attendance) count() int { return max(a.seen, a.recovery.count) }
 
 // hasLater reports whether the member has a link that was made after l.
 func (a *attendance) hasLater(member string, l *link) bool {
-	m := a.members[member]
-	if m == nil || l.sender {
-		return false
-	}
-	for other := m.link; other != nil; other = other.next {
-		if !other.sender && other.made > l.made {
-			return true
+	return !l.sender && a.has(member, l, func(other *link) bool { return other.made > l.made })
+}
+
+// hasAgain reports whether the member has the link l under the number that its edge has given it since: what comes by way of an owner before
+// may be overtaken.
+func (a *attendance) hasAgain(member string, l *link) bool {
+	return a.has(member, l, func(other *link) bool {
+		return other.made == l.made && other.key.edge == l.key.edge && other.key.link > l.key.link
+	})
+}
+
+// has reports whether the member has a link of l's sort that is so.
+func (a *attendance) has(member string, l *link, is func(other *link) bool) bool {
+	if m := a.members[member]; m != nil {
+		for other := m.link; other != nil; other = other.next {
+			if other.sender == l.sender && is(other) {
+				return true
+			}
 		}
 	}
 	return false

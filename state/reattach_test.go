@@ -72,6 +72,23 @@ func TestAttachedAgainTwice(t *testing.T) {
 	}, lobbies())
 }
 
+// TestAttachedAgainOutOfOrder attaches a link again twice, and the first of both comes last, as by way of an owner before: the second stays.
+func TestAttachedAgainOutOfOrder(t *testing.T) {
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		epoch := w.attach("lobby", "1", "ann", conn1, made(5)).welcome().Epoch
+		first := w.attach("lobby", "1", "ann", conn1, again(epoch, 1, ""), made(5))
+		w.restart()
+		second := w.attach("lobby", "1", "ann", conn1, again(epoch, 1, ""), made(5))
+		second.frames()
+		late := &wire.Envelope{Kind: wire.KindAttach, Flags: wire.Watch, Claims: []byte(`{"sub":"ann"}`)}
+		again(epoch, 1, "")(late)
+		made(5)(late)
+		first.pass(late, 1)
+		second.command(1, "line", `{"Line":"x"}`)
+		want(t, second.frames(), `event 2 lined {"Line":"x"}`, `ack 1 at 2 `)
+	}, lobbies())
+}
+
 // TestAttachedAgainTooFarBehind gets a fresh state, and so does a link at an entity whose events have another epoch by now.
 func TestAttachedAgainTooFarBehind(t *testing.T) {
 	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
