@@ -24,7 +24,7 @@ func TestAnswersBeforeTheWelcome(t *testing.T) {
 			c := open(1, query)
 			c.socket.Allow(unlimited)
 			take := func(e wire.Envelope) {
-				e.Category, e.ID, e.Link = "room", "1", 1
+				e.Category, e.ID, e.Link = "room", "1", p.owner.received(wire.KindAttach)[0].Link
 				p.edge.Take(&e)
 				synctest.Wait()
 			}

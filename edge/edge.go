@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,6 +99,9 @@ func New(c Config) (*Edge, error) {
 		start: time.Now(), budget: ring.NewBudget(c.Memory.Rings), buffers: newBuffers(),
 		ready: make(chan struct{}), seed: maphash.MakeSeed(), terminations: newTerminations(),
 	}
+	// An edge that starts again under its name begins elsewhere: owners may have links of the one before, and answers for it.
+	e.lastLink.Store(1 + rand.Uint64N(1<<48))
+	e.asks.last = 1 + rand.Uint64N(1<<48)
 	for _, k := range c.Categories {
 		if k.Pool == "" {
 			k.Pool = "default"

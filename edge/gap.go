@@ -57,7 +57,13 @@ func (h *hub) confirm(e *wire.Envelope) {
 	for i := len(h.fans) - 1; i >= 0; i-- {
 		f := h.fans[i]
 		switch {
-		case f.audience != e.Audience || f.epoch != e.Epoch || f.owner == e.Number:
+		case f.audience != e.Audience || f.epoch != e.Epoch:
+		case f.owner == e.Number:
+			// It has sent all up to here before, which it does not do twice.
+			if h.gap == nil && e.Has(wire.Resumed) && e.Until > f.ring.Last() {
+				h.edge.log.Warn("events lost on the way", "entity", h.entity(), "before", e.Until)
+				h.giveUp(i)
+			}
 		case e.Has(wire.Resumed):
 			f.owner = e.Number
 		default:

@@ -59,6 +59,8 @@ func (r *recovery) run(ctx context.Context) {
 	beat := time.NewTimer(time.Hour)
 	defer beat.Stop()
 	beats := false
+	look := time.NewTicker(overdueBeat)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -67,6 +69,8 @@ func (r *recovery) run(ctx context.Context) {
 		case <-beat.C:
 			beats = false
 			r.tend()
+		case <-look.C:
+			r.attachAll(r.overdue())
 		}
 		if owners := r.takeOwners(); len(owners) > 0 {
 			r.follow(owners)

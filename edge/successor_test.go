@@ -104,6 +104,13 @@ func (o *owner) mute() {
 	o.muted = true
 }
 
+// unmute ends that.
+func (o *owner) unmute() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.muted = false
+}
+
 // moving is a bus on which a test changes owners.
 type moving struct {
 	*bustest.Router
@@ -116,6 +123,13 @@ func (m *moving) lose(err error) {
 		m.Lose(bus.Owner("default", i), err)
 	}
 	m.owner.crash()
+}
+
+// find has the owner be reached again, without a word.
+func (m *moving) find() {
+	for i := range partitions {
+		m.Find(bus.Owner("default", i))
+	}
 }
 
 // move has another owner come.

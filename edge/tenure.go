@@ -20,7 +20,8 @@ type tenure struct {
 	shown  []byte         // presence data, JSON; nil: none
 	asked  *wire.Envelope // backlog or refresh that has no answer; nil: none
 	bytes  int            // of the unanswered commands and queries
-	room   chan struct{}  // closed when there may be room for more, or the link ends; nil: nobody waits for it
+	wait   wait
+	room   chan struct{} // closed when there may be room for more, or the link ends; nil: nobody waits for it
 
 	// Guarded by recovery.mu.
 	since    int64 // since when the link has been without an owner; while it is in an absence

@@ -67,6 +67,13 @@ func (r *Router) Lose(at bus.Address, err error) {
 	r.lost[at] = err
 }
 
+// Find has envelopes to the address arrive again. Nobody is told.
+func (r *Router) Find(at bus.Address) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.lost, at)
+}
+
 // Send sends e, unless the address has lost its owner.
 func (r *Router) Send(lane string, to bus.Address, e *wire.Envelope) error {
 	r.mu.Lock()

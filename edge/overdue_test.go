@@ -1,0 +1,72 @@
+package edge_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tutti-rt/tutti/bus/bustest"
+	"github.com/tutti-rt/tutti/edge"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// TestAnswerLostOnTheWay has the last answer to a link be lost, and the last question, while the owner stays: nothing comes behind them by
+// which anybody would notice.
+func TestAnswerLostOnTheWay(t *testing.T) {
+	onMoving(t, nil, func(t *testing.T, p *platform, m *moving, open func(int, string) *fakeClient) {
+		a := open(1, "")
+		if a.kind != socket {
+			return // what is posted is asked for again by the client
+		}
+		p.owner.mute()
+		a.say(p, 1, `"answer"`)
+		synctest.Wait()
+		p.owner.unmute()
+		time.Sleep(7 * time.Second)
+		a.want(t, `"rev":1,"resumed":false`, `"ack","id":1,"rev":1`)
+
+		m.lose(nil)
+		a.say(p, 2, `"question"`)
+		synctest.Wait()
+		m.find()
+		time.Sleep(7 * time.Second)
+		a.want(t, `"question"`, `"ack","id":2,"rev":2`)
+	})
+}
+
+// TestSlowAnswerIsNotAskedForTooOften has an owner take a minute for an answer.
+func TestSlowAnswerIsNotAskedForTooOften(t *testing.T) {
+	onMoving(t, nil, func(t *testing.T, p *platform, m *moving, open func(int, string) *fakeClient) {
+		a := open(1, "")
+		if a.kind != socket {
+			return
+		}
+		p.owner.silence(wire.KindQuery)
+		a.socket.Send(text(`{"type":"query","id":1,"name":"get","data":7}`))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := len(p.owner.received(wire.KindQuery)); n < 3 || n > 5 {
+			t.Errorf("the query was sent %d times in a minute, want 3 to 5", n)
+		}
+		a.want(t)
+	})
+}
+
+// TestEdgeThatStartsAgainHasOtherNumbers has two edges of one name number what they do differently: owners know the one before.
+func TestEdgeThatStartsAgainHasOtherNumbers(t *testing.T) {
+	var links []uint64
+	for range 2 {
+		m := &moving{}
+		bubble(t, func(c *edge.Config) {
+			m.Router = bustest.NewRouter(c.Bus)
+			c.Bus = m.Router
+		}, func(t *testing.T, p *platform, dial func(int, string, string) *pipeClient) {
+			dial(1, "", "ann")
+			synctest.Wait()
+			links = append(links, p.owner.received(wire.KindAttach)[0].Link)
+		})
+	}
+	if links[0] == links[1] || links[0] == 0 || links[1] == 0 {
+		t.Errorf("the first links of two edges of one name are %d and %d, want different ones", links[0], links[1])
+	}
+}
