@@ -9,7 +9,7 @@ FUZZTIME ?= 5000x
 CRASHES := ^Test(Crash.*|FailingWrites|Damage)$$
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: build test test-go test-examples test-ts test-clients test-browser lint fmt vet staticcheck archtest tidy generated cross fuzz peers-quick soak continuity cluster clean
+.PHONY: build test test-go test-examples test-ts test-clients test-browser lint fmt vet staticcheck archtest tidy generated cross fuzz peers-quick soak continuity simulate cluster clean
 
 build:
 	$(GO) build -o bin/tutti ./cmd/tutti
@@ -97,6 +97,10 @@ soak:
 # A minute of every client on every transport over a network that breaks, then everything told is verified.
 continuity:
 	tools/continuity
+
+# Two minutes of clusters simulated in one process, each by a seed of its own.
+simulate:
+	$(GO) test ./internal/clustersim -run '^TestSeeds$$' -v -timeout 10m -clustersim.for=120s -clustersim.first $${SIMULATE_FIRST:-1}
 
 # Two minutes of three nodes that fail in every way, then everything that clients were told is judged. Times are told, and fail nothing.
 cluster:
