@@ -28,7 +28,7 @@ type asking struct {
 	repeats bool // it may be asked twice
 	answers <-chan *wire.Envelope
 	begun   int64 // ns since the edge was made
-	asked   bool  // an owner may have it
+	taken   int   // how many owners may have it
 }
 
 func (q *asking) ask(ctx context.Context, env *wire.Envelope) (*wire.Envelope, error) {
@@ -42,12 +42,13 @@ func (q *asking) ask(ctx context.Context, env *wire.Envelope) (*wire.Envelope, e
 			}
 			continue
 		}
-		q.asked = true
+		q.taken++
 		select {
 		case got := <-q.answers:
 			if !q.again(got) {
 				return got, nil
 			}
+			q.taken-- // it has not been begun
 			pause(ctx, comes, askPause)
 		case <-comes:
 			if q.repeats {
@@ -65,11 +66,13 @@ func (q *asking) ask(ctx context.Context, env *wire.Envelope) (*wire.Envelope, e
 
 // await waits for an owner, where there may be another, after the question could not be sent.
 func (q *asking) await(ctx context.Context, comes <-chan struct{}, why error) error {
-	if comes != nil && pause(ctx, comes, q.left()) {
-		return nil
+	for comes != nil && q.left() > 0 && ctx.Err() == nil && q.edge.recovery.reaches(q.owner) {
+		if pause(ctx, comes, min(q.left(), recoveryBeat)) {
+			return nil
+		}
 	}
 	switch {
-	case q.asked:
+	case q.taken > 0:
 		return errOwnerGone
 	case ctx.Err() != nil:
 		return ctx.Err()

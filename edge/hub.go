@@ -170,6 +170,9 @@ func (h *hub) toOne(l *link, e *wire.Envelope) {
 		l.answered(e.Command)
 		l.pushFrame(l.here(), e, wire.FrameOptions{Hops: h.edge.completeHops(e)})
 	case wire.KindReject, wire.KindAnswer:
+		if e.Has(wire.Reattach) && l.tenure != nil && !l.untaken(e.Command) {
+			return // an owner may have it
+		}
 		l.answered(e.Command)
 		l.pushFrame(l.here(), e, wire.FrameOptions{})
 	case wire.KindPresenceChange:

@@ -230,7 +230,7 @@ func (in *inbound) forward(e *wire.Envelope, data []byte) error {
 			return errEnded
 		case e.Kind == wire.KindCommand || e.Kind == wire.KindQuery:
 			in.answered(e.Command)
-			in.reject(e.Command, wire.CodeUnavailable, "the entity is not reachable")
+			in.reject(e.Command, wire.CodeUnavailable, unreachable)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tutti-rt/tutti/bus"
 	"github.com/tutti-rt/tutti/edge/internal/ring"
 	"github.com/tutti-rt/tutti/wire"
 )
@@ -171,7 +172,11 @@ func (l *link) sendAt(now time.Time, e *wire.Envelope) error {
 	l.sendMu.Lock()
 	defer l.sendMu.Unlock()
 	l.address(e)
+	asks := e.Kind == wire.KindCommand || e.Kind == wire.KindQuery
 	if l.tenure != nil {
+		if asks && l.away.Load() && !l.edge.recovery.reaches(l.hub.owner) {
+			return bus.ErrNobody
+		}
 		if l.keep(e); l.away.Load() {
 			return nil
 		}
@@ -183,6 +188,12 @@ func (l *link) sendAt(now time.Time, e *wire.Envelope) error {
 		l.sent++
 	case l.tenure != nil && e.Kind != wire.KindAttach && e.Kind != wire.KindDetach:
 		l.lose()
+		if asks && !l.edge.recovery.reaches(l.hub.owner) {
+			return err
+		}
+		if asks {
+			l.untaken(e.Command)
+		}
 		return nil
 	}
 	return err

@@ -23,10 +23,10 @@ func (p *post) ask(ctx context.Context, q *question) *problem {
 				gone = max(p.edge.now(), 1)
 			}
 			left := p.edge.timing.Owner - time.Duration(p.edge.now()-gone)
-			if left <= 0 {
+			if left <= 0 || !p.edge.recovery.reaches(p.owner) {
 				return p.unsent(err)
 			}
-			retry = time.After(left)
+			retry = time.After(min(left, recoveryBeat))
 		} else {
 			gone = 0
 		}

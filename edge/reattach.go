@@ -36,8 +36,9 @@ func (l *link) reattach() {
 	if attach.Has(wire.Reattach) {
 		attach.Data = t.shown
 	}
-	for _, u := range l.unanswered {
-		if u.env != nil {
+	for i := range l.unanswered {
+		if u := &l.unanswered[i]; u.env != nil {
+			u.taken++
 			e := *u.env
 			envelopes = append(envelopes, &e)
 		}

@@ -2,6 +2,8 @@ package edge
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -291,6 +293,24 @@ func (r *recovery) tend() {
 		l.hub.mu.Unlock()
 	}
 	r.attachAll(attaches)
+	for _, l := range r.unreachable() {
+		l.refuseUntaken()
+	}
+}
+
+// reaches reports whether an owner may come to the address that this node hears of.
+func (r *recovery) reaches(at bus.Address) bool { return r == nil || r.router.Reaches(at) }
+
+// unreachable returns the links whose owner cannot come.
+func (r *recovery) unreachable() (links []*link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for at, a := range r.away {
+		if !r.reaches(at) {
+			links = slices.AppendSeq(links, maps.Keys(a.links))
+		}
+	}
+	return links
 }
 
 // due returns the links that end, those whose clients are told, and those that are attached.

@@ -33,6 +33,8 @@ type tenure struct {
 type unanswered struct {
 	id  uint64
 	env *wire.Envelope // as it was sent; nil: it was not, or nobody needs to send it again
+	// taken is how often it may have got to an owner.
+	taken int
 }
 
 // envelopeBytes is what an envelope takes beside its data, about.
@@ -52,7 +54,9 @@ func (l *link) keep(e *wire.Envelope) {
 	case wire.KindCommand, wire.KindQuery:
 		for i := len(l.unanswered) - 1; i >= 0; i-- {
 			if u := &l.unanswered[i]; u.id == e.Command && u.env == nil {
-				u.env = e
+				if u.env = e; !l.away.Load() {
+					u.taken = 1
+				}
 				t.bytes += weigh(e)
 				l.edge.count.unanswered.Add(int64(weigh(e)))
 				break
@@ -168,3 +172,34 @@ func (l *link) full(size int, waited bool) <-chan struct{} {
 	}
 	return t.room
 }
+
+// untaken returns whether an answer or command of that ID is wanted that no owner can have, now that one sending of it was in vain.
+func (l *link) untaken(id uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.unanswered {
+		if u := &l.unanswered[i]; u.id == id {
+			u.taken = max(u.taken-1, 0)
+			return u.taken == 0 && !(u.env != nil && u.env.Kind == wire.KindCommand && l.mayRepeat(id))
+		}
+	}
+	return false
+}
+
+// refuseUntaken answers the commands and queries that no owner can have, of a link whose node reaches none.
+func (l *link) refuseUntaken() {
+	l.mu.Lock()
+	var ids []uint64
+	for i := range l.unanswered {
+		if u := &l.unanswered[i]; u.env != nil && u.taken == 0 && (u.env.Kind == wire.KindQuery || !l.mayRepeat(u.id)) {
+			ids = append(ids, u.id)
+		}
+	}
+	l.mu.Unlock()
+	for _, id := range ids {
+		l.answered(id)
+		l.reject(id, wire.CodeUnavailable, unreachable)
+	}
+}
+
+const unreachable = "the entity is not reachable"

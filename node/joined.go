@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync/atomic"
 
 	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/bus/natsbus"
@@ -51,7 +52,8 @@ type joined struct {
 	state    *state.Node
 	lost     chan string // holds one word of what the journal lacks that it has acknowledged
 
-	closers []func() error
+	majority atomic.Bool // it has been reached
+	closers  []func() error
 }
 
 // join brings the node into its cluster, or founds one, and opens what the parts need. The caller calls close, also after an error.
@@ -256,7 +258,9 @@ func (n *Node) openBus(j *joined) func(context.Context) error {
 		if j.nats, err = natsbus.Open(c); err != nil {
 			return err
 		}
-		j.router, err = ownerbus.New(ownerbus.Config{Bus: j.nats, Node: j.c.Node, Term: j.term, Knows: j.mayOwn, Logger: j.log})
+		j.router, err = ownerbus.New(ownerbus.Config{
+			Bus: j.nats, Node: j.c.Node, Term: j.term, Knows: j.mayOwn, Reaches: j.reaches, Logger: j.log,
+		})
 		if err != nil {
 			return errors.Join(err, j.nats.Close())
 		}

@@ -231,3 +231,33 @@ func (j *joined) operators(p journal.Partition) []string {
 	}
 	return urls
 }
+
+// reaches reports whether this node reaches a majority of those who hold a partition, or of all nodes if it does not know them. While
+// a node starts, it does.
+func (j *joined) reaches(pool string, number int) bool {
+	if j.mesh == nil {
+		return true
+	}
+	var voters []journal.NodeID
+	if s, err := j.journal.Status(journal.Partition{Pool: pool, Number: number}); err == nil {
+		voters = s.Voters
+	} else {
+		r, _ := j.identity.Registry()
+		for i := range r.Nodes {
+			if r.Nodes[i].State {
+				voters = append(voters, r.Nodes[i].ID)
+			}
+		}
+	}
+	up := 0
+	for _, id := range voters {
+		if id == j.journal.Node() || j.mesh.Up(id) {
+			up++
+		}
+	}
+	if 2*up > len(voters) {
+		j.majority.Store(true)
+		return true
+	}
+	return !j.majority.Load()
+}

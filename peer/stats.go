@@ -59,6 +59,12 @@ func (c *channelCount) stats() ChannelStats {
 // traffic counts what connections carry.
 type traffic struct{ writes, sent, received atomic.Uint64 }
 
+// Up reports whether there is a connection with the node.
+func (m *Mesh) Up(id journal.NodeID) bool {
+	r := m.remote(id)
+	return r != nil && r.out.isOpen()
+}
+
 // Stats returns what was counted so far.
 func (m *Mesh) Stats() Stats {
 	s := Stats{Refused: m.refused.Load(), Unproved: m.unproved.count(), Streams: len(m.streams)}

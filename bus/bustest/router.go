@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tutti-rt/tutti/bus"
 	"github.com/tutti-rt/tutti/wire"
@@ -13,6 +14,8 @@ import (
 // at its address, or when a test says so.
 type Router struct {
 	bus.Bus
+	// Cut has no owner come.
+	Cut atomic.Bool
 
 	mu    sync.Mutex
 	last  int
@@ -21,6 +24,9 @@ type Router struct {
 }
 
 var _ bus.Router = (*Router)(nil)
+
+// Reaches is what Cut says.
+func (r *Router) Reaches(bus.Address) bool { return !r.Cut.Load() }
 
 // NewRouter returns a router around b.
 func NewRouter(b bus.Bus) *Router {

@@ -26,6 +26,9 @@ type Config struct {
 	Term func(pool string, partition int) uint64
 	// Knows reports whether a node may own anything; what others tell is garbage. Nil: any may.
 	Knows func(node string) bool
+	// Reaches reports whether this node reaches those who could elect an owner of a partition. What waits for one is refused while it
+	// does not. Nil: it always does.
+	Reaches func(pool string, partition int) bool
 	// TellEvery is how often nodes tell what they own (default 2 s). Who has been silent for five times as long owns nothing.
 	TellEvery time.Duration
 	// ParkFor is how long envelopes wait for an owner (default 2 s). What is sent to a partition that has had none for
@@ -57,6 +60,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Knows == nil {
 		c.Knows = func(string) bool { return true }
+	}
+	if c.Reaches == nil {
+		c.Reaches = func(string, int) bool { return true }
 	}
 	if c.TellEvery == 0 {
 		c.TellEvery = 2 * time.Second

@@ -154,7 +154,7 @@ func (b *Bus) park(r *route, p parked, tried *destination) (*destination, error)
 		r.retryAt = now.Add(retryEvery)
 	}
 	size := p.bytes()
-	if !r.here && now.Sub(r.since) > b.cfg.ParkFor || b.parked >= b.cfg.ParkEnvelopes || b.bytes+size > b.cfg.ParkBytes {
+	if !r.here && (now.Sub(r.since) > b.cfg.ParkFor || !b.cfg.Reaches(r.pool, r.partition)) || b.parked >= b.cfg.ParkEnvelopes || b.bytes+size > b.cfg.ParkBytes {
 		b.count.refused.Add(1)
 		return nil, bus.ErrNobody
 	}

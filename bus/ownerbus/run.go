@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tutti-rt/tutti/bus"
+	"github.com/tutti-rt/tutti/wire"
 )
 
 const (
@@ -92,8 +93,8 @@ func (b *Bus) next() time.Time {
 
 // settle gives an owner what waits for it, and tells that it has come.
 func (b *Bus) settle(r *route, now time.Time) {
+	b.refuse(b.expire(r, now))
 	b.mu.Lock()
-	b.expire(r, now)
 	d, owner := r.destination(b.cfg.Node), r.newest
 	if d == nil || r.retryAt.After(now) && !r.came {
 		if len(r.parked) == 0 && !r.here {
@@ -148,19 +149,71 @@ func (b *Bus) send(d *destination, all []parked) (left []parked) {
 	return nil
 }
 
-// expire gives up what has waited for too long. The caller holds b.mu.
-func (b *Bus) expire(r *route, now time.Time) {
+// expire returns what has waited for too long, or for an owner that cannot come, and gives it up.
+func (b *Bus) expire(r *route, now time.Time) []parked {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	n := 0
 	for n < len(r.parked) && !r.parked[n].until.After(now) {
 		n++
 	}
+	if len(r.parked) > n && !r.here && !b.cfg.Reaches(r.pool, r.partition) {
+		n = len(r.parked)
+	}
 	if n == 0 {
-		return
+		return nil
 	}
 	b.count.expired.Add(int64(n))
 	r.again = true
-	b.forget(r.parked[:n])
+	all := r.parked[:n:n]
+	b.forget(all)
 	r.parked = slices.Clone(r.parked[n:])
+	return all
+}
+
+const nobody = "nobody serves this entity just now"
+
+// refuse tells edges that envelopes have not got to an owner: those who ask are answered, and links are to be attached anew.
+func (b *Bus) refuse(all []parked) {
+	type link struct {
+		edge   string
+		number uint64
+	}
+	lost := make(map[link]bool)
+	for i := range all {
+		e := all[i].env
+		answer := &wire.Envelope{
+			Flags: wire.Refused | wire.Reattach, Category: e.Category, ID: e.ID, Edge: e.Edge, Link: e.Link, Command: e.Command,
+			Code: wire.CodeUnavailable, Message: nobody,
+		}
+		switch e.Kind {
+		case wire.KindCall:
+			answer.Kind = wire.KindResult
+		case wire.KindView:
+			answer.Kind = wire.KindSight
+		case wire.KindCommand, wire.KindQuery:
+			answer.Kind, answer.Flags = wire.KindReject, wire.Reattach
+		case wire.KindAttach, wire.KindRefresh, wire.KindBacklog, wire.KindClaims, wire.KindPresence:
+		default:
+			continue // may be lost, or is sent again
+		}
+		if answer.Kind != 0 {
+			_ = b.cfg.Bus.Send(all[i].lane, bus.Edge(e.Edge), answer) // an edge that is gone needs no answer
+		}
+		if of := (link{e.Edge, e.Link}); e.Link != 0 && !lost[of] {
+			lost[of] = true
+			_ = b.cfg.Bus.Send(all[i].lane, bus.Edge(e.Edge), &wire.Envelope{
+				Kind: wire.KindTerminate, Flags: wire.Reconnect | wire.Reattach, Category: e.Category, ID: e.ID, Edge: e.Edge, Link: e.Link,
+				Code: wire.EndUnavailable, Message: nobody,
+			})
+		}
+	}
+}
+
+// Reaches reports whether this node reaches those who could elect an owner for the address.
+func (b *Bus) Reaches(at bus.Address) bool {
+	pool, n, ok := partition(at)
+	return !ok || b.cfg.Reaches(pool, n)
 }
 
 // forget notes that envelopes wait no more. The caller holds b.mu.

@@ -152,6 +152,7 @@ func (b *Bus) Gone(node string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.gone(node, time.Now())
+	b.wake() // what waits may wait in vain
 }
 
 func (b *Bus) gone(node string, now time.Time) {

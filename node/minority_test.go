@@ -1,0 +1,60 @@
+package node_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/tutti-rt/tutti/client"
+	"github.com/tutti-rt/tutti/wire"
+)
+
+// TestMinority leaves one node of three: whoever asks there is refused soon, and served again when another is back.
+func TestMinority(t *testing.T) {
+	s := newSeveral(t)
+	a := start(t, s.node("a"))
+	b, c := start(t, s.node("b")), start(t, s.node("c"))
+	s.calm(a, 3)
+	at := mustOpen(t, a)
+	total := sum(t, at, 1)
+	for _, n := range []*running{b, c} {
+		if err := n.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for until := time.Now().Add(5 * time.Second); ; <-tick.C { // until the node knows it: what it had begun may yet be done
+		if got := a.call(t, "tally/fresh", "ann", `{"name":"add","data":{"By":2}}`); got.status == http.StatusServiceUnavailable {
+			break
+		} else if time.Now().After(until) {
+			t.Fatalf("a command in a minority = %d %s", got.status, got.body)
+		}
+	}
+	const soon = time.Second
+	for range 3 {
+		began := time.Now()
+		_, err := at.Send(t.Context(), "add", add{By: 1})
+		var rejected *client.Rejected
+		if took := time.Since(began); !errors.As(err, &rejected) || rejected.Code != wire.CodeUnavailable || took > soon {
+			t.Errorf("a command on a link in a minority = %v after %v", err, took)
+		}
+		began = time.Now()
+		got := a.call(t, "tally/fresh", "ann", `{"name":"add","data":{"By":2}}`)
+		if took := time.Since(began); got.status != http.StatusServiceUnavailable || took > soon {
+			t.Errorf("a call in a minority = %d after %v", got.status, took)
+		}
+	}
+	start(t, s.node("b"))
+	for until := time.Now().Add(20 * time.Second); ; <-tick.C {
+		if _, err := at.Send(t.Context(), "add", add{By: 1}); err == nil {
+			break
+		} else if time.Now().After(until) {
+			t.Fatalf("a command after another node is back = %v", err)
+		}
+	}
+	if got := sum(t, at, 1); got != total+2 {
+		t.Errorf("the tally is %d, want %d: what was refused has not happened", got, total+2)
+	}
+}
