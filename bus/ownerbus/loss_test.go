@@ -2,6 +2,8 @@ package ownerbus_test
 
 import (
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,11 +14,17 @@ import (
 
 // owners has somebody at a node be told of owners, and returns of whom since it was called last.
 func (n *nodes) owners(node string) (told func() []bus.Address) {
+	var mu sync.Mutex
 	var all []bus.Address
-	n.t.Cleanup(n.by[node].Owners(func(at bus.Address) { all = append(all, at) }))
+	n.t.Cleanup(n.by[node].Owners(func(at bus.Address) {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, at)
+	}))
 	return func() []bus.Address {
 		time.Sleep(time.Second)
-		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		some := all
 		all = nil
 		slices.Sort(some)
@@ -80,23 +88,23 @@ func TestWhatWaitedTooLongIsSentAgain(t *testing.T) {
 		n := newNodes(t, "a", "b")
 		var owner tape
 		n.own("a", room, owner.take)
-		number := uint64(1)
+		var number atomic.Uint64
+		number.Store(1)
 		t.Cleanup(n.by["b"].Owners(func(at bus.Address) { // as an edge does
-			number++
-			_ = n.by["b"].Send("default", at, &wire.Envelope{Kind: wire.KindAttach, Number: number})
+			_ = n.by["b"].Send("default", at, &wire.Envelope{Kind: wire.KindAttach, Number: number.Add(1)})
 		}))
 		n.inner.beDeaf(func(bus.Address) bool { return true })
 		if err := n.send("b", room, 1); err != nil {
 			t.Errorf("Send = %v", err)
 		}
 		time.Sleep(5 * time.Second)
-		if number > 4 {
+		if number := number.Load(); number > 4 {
 			t.Errorf("told %d times within 5 s, want about one for each time that envelopes wait", number-1)
 		}
 		n.inner.beDeaf(nil)
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		owner.want(t, "the owner", number)
+		owner.want(t, "the owner", number.Load())
 	})
 }
 

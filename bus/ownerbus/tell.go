@@ -90,7 +90,7 @@ func (b *Bus) hear(e *wire.Envelope) {
 		b.asked = true
 		b.mu.Unlock()
 		b.wake()
-	case ok && e.Kind == wire.KindMissed:
+	case ok && e.Kind == wire.KindMissed && b.cfg.Knows(e.From):
 		ok = b.missed(e)
 	case ok && e.Kind == wire.KindOwners && b.cfg.Knows(e.From):
 		b.count.heard.Add(1)
