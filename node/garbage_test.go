@@ -6,11 +6,14 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -76,12 +79,28 @@ func (b *besieged) garbagePorts() {
 	}
 }
 
+// busName is what the cluster is called on its bus, which whoever reads a node's directory can know.
+func (b *besieged) busName() string {
+	data, err := os.ReadFile(filepath.Join(b.several.nodes["a"].Data, "node.json"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var file struct {
+		Identity struct{ Cluster, Journal string }
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		b.t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(file.Identity.Cluster + "/" + file.Identity.Journal))
+	return fmt.Sprintf("%.15s-%x", file.Identity.Cluster, sum[:8])
+}
+
 // garbageBus has somebody who has all that a node of the cluster has send what no node sends.
 func (b *besieged) garbageBus() {
 	t := b.t
-	c := b.several.nodes["a"].Cluster
+	c, name := b.several.nodes["a"].Cluster, b.busName()
 	server, err := natsbus.Serve(natsbus.ServerConfig{
-		Cluster: c.Name, Name: "insider", Lanes: []string{"default", online.Lane}, Secret: c.Secret, TLS: b.insider(),
+		Cluster: name, Name: "insider", Lanes: []string{"default", online.Lane}, Secret: c.Secret, TLS: b.insider(),
 		Routes: []string{c.RouteListen, b.several.nodes["b"].Cluster.RouteListen, b.several.nodes["c"].Cluster.RouteListen},
 	})
 	if err != nil {
@@ -96,13 +115,13 @@ func (b *besieged) garbageBus() {
 		}
 	}
 	key := hmac.New(sha256.New, c.Secret)
-	key.Write([]byte("tutti/nats/" + c.Name + "/lane.default"))
+	key.Write([]byte("tutti/nats/" + name + "/lane.default"))
 	raw, err := nats.Connect(server.ClientURL(), nats.UserInfo("lane.default", hex.EncodeToString(key.Sum(nil))), nats.Secure(b.insider()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer raw.Close()
-	prefix := "tutti." + c.Name + ".default."
+	prefix := "tutti." + name + ".default."
 	for _, subject := range []string{"all.owners", "owner/default/%d%%40a", "owner/default/%d%%40a%%21", "edge/a"} {
 		for i := range b.several.nodes["a"].Partitions {
 			for _, what := range [][]byte{nil, junk(5), junk(1 << 10), junk(1 << 19), bytes.Repeat([]byte{0}, 100), []byte("{}")} {

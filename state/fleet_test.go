@@ -198,6 +198,9 @@ func (m *moving) Listen(at bus.Address, take func(*wire.Envelope)) (func(), erro
 	}, nil
 }
 
+// Reaches always reports true.
+func (m *moving) Reaches(bus.Address) bool { return true }
+
 func (m *moving) Owners(moved func(bus.Address)) func() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
