@@ -12,6 +12,9 @@ import (
 // among them.
 const aloneLinks = 48
 
+// aloneMore is for how much longer commands are sent while none has come by its owner's edge, or none by another.
+const aloneMore = 10 * time.Second
+
 // alone has one command under way at a time, through one edge after the other, for entities of all owners.
 func (r *replicasRun) alone(ctx context.Context, i int) (err error) {
 	g := r.groups[i]
@@ -39,7 +42,8 @@ func (r *replicasRun) alone(ctx context.Context, i int) (err error) {
 			}
 			open = true
 		}
-		if passed >= r.Warmup+r.For || ctx.Err() != nil {
+		both := near.TotalCount() > 0 && (i == 0 || far.TotalCount() > 0)
+		if passed >= r.Warmup+r.For && (both || passed >= r.Warmup+r.For+aloneMore) || ctx.Err() != nil {
 			break
 		}
 		s := senders[turn%len(senders)]
