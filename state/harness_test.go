@@ -203,7 +203,10 @@ func (l *testLink) send(e *wire.Envelope) {
 // pass sends an envelope with a number of the test's choice.
 func (l *testLink) pass(e *wire.Envelope, number uint64) {
 	l.w.t.Helper()
-	e.Category, e.ID, e.Edge, e.Link, e.Number = l.category, l.id, edgeName, l.number, number
+	if e.Edge == "" {
+		e.Edge = edgeName
+	}
+	e.Category, e.ID, e.Link, e.Number = l.category, l.id, l.number, number
 	e.Sent = time.Now().UnixMicro()
 	if e.Conn == "" {
 		e.Conn = l.conn

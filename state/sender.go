@@ -22,13 +22,13 @@ func (l *link) bearer() turn.Claims {
 // replace ends the links of the member that l takes over from. again means that they are of the same attempt of the same client, which polls
 // now at another edge: should it come to theirs once more, it is told to go on.
 func (e *entity) replace(member string, l *link, again bool) {
-	var flags wire.Flags
-	if again {
-		flags = wire.Reconnect
-	}
 	e.linksOf(member, func(old *link) {
 		if old.sender != l.sender {
 			return
+		}
+		var flags wire.Flags
+		if again && old.key.edge != l.key.edge {
+			flags = wire.Reconnect
 		}
 		e.here.drop(old)
 		e.send(old, &wire.Envelope{

@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tutti-rt/tutti"
@@ -55,11 +56,13 @@ func TestReplacedByTheSameAttempt(t *testing.T) {
 	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
 		for _, test := range []struct {
 			before, then uint64
+			edge         string
 			reconnects   bool
-		}{{0, 0, false}, {3, 3, true}, {3, 4, false}, {4, 4, true}, {4, 0, false}} {
+		}{{0, 0, "e2", false}, {3, 3, "e2", true}, {4, 4, edgeName, false}, {4, 5, "e2", false}, {5, 5, "e2", true}, {5, 0, "e2", false}} {
 			old := w.attach("sum", "1", "ann", conn1, attempt(test.before))
 			old.frames()
-			w.attach("sum", "1", "ann", conn1, attempt(test.then)).frames()
+			w.attach("sum", "1", "ann", conn1, attempt(test.then), func(e *wire.Envelope) { e.Edge = test.edge })
+			synctest.Wait()
 			got := old.got[len(old.got)-1]
 			if got.Code != wire.EndReplaced || got.Has(wire.Reconnect) != test.reconnects {
 				t.Errorf("attempt %d after %d: %q with reconnect %t, want replaced with %t", test.then, test.before, got.Code, got.Has(wire.Reconnect), test.reconnects)
