@@ -71,6 +71,9 @@ func Directory(shard int) Address { return Address("online." + strconv.Itoa(shar
 // Reporter returns the address at which the edge of that name hears from the directory of subjects.
 func Reporter(edge string) Address { return Address("online.edge." + edge) }
 
+// Edges is the address at which edges tell all state nodes that they are there.
+const Edges Address = "edges"
+
 // Owner returns the address of the owner of a partition.
 func Owner(pool string, partition int) Address {
 	return Address("owner." + pool + "." + strconv.Itoa(partition))

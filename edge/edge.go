@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,6 +50,7 @@ type Edge struct {
 	verify     func(token string) (tutti.Claims, *problem)
 	handshakes gate
 	subjects   subjects
+	first      uint64 // where its links begin to count
 	lastLink   atomic.Uint64
 	posts      posts
 	cut        cut // what ends when the edge has no more time
@@ -99,9 +99,10 @@ func New(c Config) (*Edge, error) {
 		start: time.Now(), budget: ring.NewBudget(c.Memory.Rings), buffers: newBuffers(),
 		ready: make(chan struct{}), seed: maphash.MakeSeed(), terminations: newTerminations(),
 	}
-	// An edge that starts again under its name begins elsewhere: owners may have links of the one before, and answers for it.
-	e.lastLink.Store(1 + rand.Uint64N(1<<48))
-	e.asks.last = 1 + rand.Uint64N(1<<48)
+	e.first = firstNumber()
+	e.lastLink.Store(e.first)
+	e.posts.last = e.first
+	e.asks.last = e.first // answers for the process before may come
 	for _, k := range c.Categories {
 		if k.Pool == "" {
 			k.Pool = "default"
@@ -174,6 +175,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	}
 	if e.recovery != nil {
 		workers.Go(func() { e.recovery.run(sweeping) })
+		workers.Go(func() { e.sayHere(sweeping) })
 	}
 	close(e.ready)
 

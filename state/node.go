@@ -53,6 +53,8 @@ type Node struct {
 	drains     atomic.Bool    // hands everything over
 	leaving    sync.WaitGroup // ownerships that have ended and wait for turns
 
+	edges edges
+
 	mu      sync.Mutex
 	serves  map[journal.Partition]*partition
 	holders map[journal.Partition]*holder
@@ -119,6 +121,11 @@ func (n *Node) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer n.runners.close()
+	deaf, err := n.hearEdges()
+	if err != nil {
+		return fmt.Errorf("state: hear of edges: %w", err)
+	}
+	defer deaf()
 	var holders, parts sync.WaitGroup
 	if n.replicated == nil {
 		n.holdAll(ctx, &holders, stop)
@@ -224,6 +231,7 @@ func (n *Node) tend(ctx context.Context) {
 				p.passivate(n.passed())
 				p.bringWakes(now, step != 0)
 			}
+			n.lookAfterEdges()
 			n.shed(true)
 		}
 	}

@@ -127,7 +127,19 @@ const (
 	// KindMissed tells one node, Edge, that of what it has sent to the owners of partitions at another one, From, something has not
 	// come: Data is the partitions (see AppendOwned).
 	KindMissed
+	// KindHere tells all nodes that the edge, Edge, is there. Link is where the numbers of its process's links begin (see LinkOfEdge).
+	KindHere
 )
+
+// LinksOfAnEdge is how many numbers of links a process of an edge has, from its first one on.
+const LinksOfAnEdge = 1 << 40
+
+// postBit is set in the numbers of links that are posts.
+const postBit = 1 << 63
+
+// LinkOfEdge reports whether a link may be of the process of an edge whose numbers begin with first. Posts have numbers of the same range,
+// with their highest bit set.
+func LinkOfEdge(link, first uint64) bool { return link&^postBit-first < LinksOfAnEdge }
 
 // Flags of an envelope.
 type Flags uint32

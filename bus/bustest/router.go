@@ -93,3 +93,19 @@ func (r *Router) Send(lane string, to bus.Address, e *wire.Envelope) error {
 	}
 	return nil
 }
+
+// Broadcast is the bus's, which nobody hears where that does not broadcast.
+func (r *Router) Broadcast(lane string, to bus.Address, e *wire.Envelope) error {
+	if all, ok := r.Bus.(bus.Broadcaster); ok {
+		return all.Broadcast(lane, to, e)
+	}
+	return nil
+}
+
+// Join is the bus's.
+func (r *Router) Join(at bus.Address, take func(e *wire.Envelope)) (stop func(), err error) {
+	if all, ok := r.Bus.(bus.Broadcaster); ok {
+		return all.Join(at, take)
+	}
+	return nil, fmt.Errorf("join %s: this bus does not broadcast", at)
+}

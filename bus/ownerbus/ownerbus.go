@@ -43,7 +43,10 @@ type Bus struct {
 	watchers []*watcher // never changed, only replaced
 }
 
-var _ bus.Router = (*Bus)(nil)
+var (
+	_ bus.Router      = (*Bus)(nil)
+	_ bus.Broadcaster = (*Bus)(nil)
+)
 
 // New returns a router that knows no owner yet.
 func New(c Config) (*Bus, error) {
@@ -298,4 +301,14 @@ func (b *Bus) Close() error {
 	b.parked, b.bytes = 0, 0
 	b.mu.Unlock()
 	return b.cfg.Bus.Close()
+}
+
+// Broadcast is the inner bus's.
+func (b *Bus) Broadcast(lane string, to bus.Address, e *wire.Envelope) error {
+	return b.cfg.Bus.Broadcast(lane, to, e)
+}
+
+// Join is the inner bus's.
+func (b *Bus) Join(at bus.Address, take func(*wire.Envelope)) (stop func(), err error) {
+	return b.cfg.Bus.Join(at, take)
 }
