@@ -172,6 +172,9 @@ func (r *replicasRun) commands(ctx context.Context, i, connections int) error {
 	return r.cost(i, name, w, res.Commands)
 }
 
+// aroundWindow is how many seconds of CPU may be used around a window, while the nodes are asked how much they have used.
+const aroundWindow = 0.5
+
 // cost notes what commands took of the nodes.
 func (r *replicasRun) cost(i int, name string, w *groupWindow, commands uint64) error {
 	if commands == 0 {
@@ -181,7 +184,7 @@ func (r *replicasRun) cost(i int, name string, w *groupWindow, commands uint64) 
 	for _, used := range w.cpu {
 		all, most = all+used, max(most, used)
 	}
-	if all <= 0 || all > w.seconds*float64(w.cores)*1.1 {
+	if all <= 0 || all > w.seconds*float64(w.cores)*1.1+aroundWindow {
 		return fmt.Errorf("%s%.2f s of CPU in %.2f s on %d cores cannot be", name, all, w.seconds, w.cores)
 	}
 	n := float64(commands)
