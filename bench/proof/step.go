@@ -39,7 +39,7 @@ const (
 
 	Remove   Kind = "remove"    // SIGTERM; an operator removes it; it joins again with an empty disk
 	LostDisk Kind = "lost-disk" // SIGKILL, and its disk is empty; an operator removes it; it joins again under its name
-	Leave    Kind = "leave"     // an operator drains it until it holds nothing, and then no more
+	Leave    Kind = "leave"     // an operator drains it until others have what they can, and then no more
 	Layout   Kind = "layout"    // an operator has one replica of everything, and then three again
 )
 
