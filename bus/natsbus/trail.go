@@ -107,15 +107,19 @@ func (t *trails) due() map[string]uint64 {
 	return all
 }
 
-// mark says how far the sender got.
+// mark says how far the sender got. Without a connection it is said once there is one again.
 func (l *lane) mark() {
+	if l.down.Load() {
+		return
+	}
 	for subject, number := range l.trails.due() {
 		t := trail{node: l.trails.node, sender: l.trails.sender, number: number}
 		m := t.append(newMessage(nil, holdsMark))
 		seal(m)
-		_ = l.conn.Publish(subject, m) // it is said again
-		l.messages.Add(1)
-		l.bytes.Add(int64(len(m)))
+		if l.conn.Publish(subject, m) == nil {
+			l.messages.Add(1)
+			l.bytes.Add(int64(len(m)))
+		}
 	}
 }
 
