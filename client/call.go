@@ -50,6 +50,7 @@ type Call struct {
 	again     bool             // it has been sent over more than one link
 	sentAt    int64            // when it was written last, by the client's clock; with Trace
 	abandoned bool             // nobody waits for it
+	told      *toldAnswer      // what a POST has said of it
 }
 
 // Send sends a command and returns when it is durable. The error is a *Rejected when the entity
@@ -166,7 +167,7 @@ func (p *Call) abandon(err error) error {
 		return err
 	}
 	if _, waiting := p.c.calls[p.frame.ID]; waiting {
-		delete(p.c.calls, p.frame.ID)
+		p.c.close(p)
 		p.settle(Ack{}, err)
 	}
 	return err
@@ -192,17 +193,25 @@ func (c *Client) answered(f *wire.ServerFrame) {
 	c.mu.Lock()
 	p, ok := c.calls[f.ID]
 	if ok {
-		delete(c.calls, f.ID)
+		c.close(p)
 	}
 	c.mu.Unlock()
-	if !ok {
-		return // an answer to a query that was asked again
+	if ok { // otherwise it is an answer to a query that was asked again
+		p.answer(f)
 	}
+}
+
+// answer settles the call as f says.
+func (p *Call) answer(f *wire.ServerFrame) {
 	if f.Type == wire.TypeReject {
 		p.settle(Ack{}, &Rejected{Code: f.Code, Message: f.Message})
 		return
 	}
-	p.settle(Ack{ID: f.ID, Revision: f.Revision, Reply: slices.Clone(f.Data), Hops: f.Hops, Latency: c.traced(p, f.Hops)}, nil)
+	reply := f.Data
+	if len(reply) == 0 && p.told != nil {
+		reply = p.told.frame.Data // the platform does not keep large ones for those who ask again
+	}
+	p.settle(Ack{ID: f.ID, Revision: f.Revision, Reply: slices.Clone(reply), Hops: f.Hops, Latency: p.c.traced(p, f.Hops)}, nil)
 }
 
 // untaken settles a call whose frame is too large for the way to the server, as why says. It has changed nothing, unless
@@ -210,7 +219,9 @@ func (c *Client) answered(f *wire.ServerFrame) {
 func (c *Client) untaken(id uint64, why *Refused) {
 	c.mu.Lock()
 	p, ok := c.calls[id]
-	delete(c.calls, id)
+	if ok {
+		c.close(p)
+	}
 	c.mu.Unlock()
 	switch {
 	case !ok:
@@ -221,16 +232,19 @@ func (c *Client) untaken(id uint64, why *Refused) {
 	}
 }
 
+func byID(a, b *Call) int { return cmp.Compare(a.frame.ID, b.frame.ID) }
+
 // resend queues everything that has had no answer for the new link l: commands in their order,
 // under their old ids, then queries under new ones, since the platform does not store them. When
 // the platform has forgotten the connection, commands that were sent before fail instead.
 // c.mu is held; the calls to fail are returned.
 func (c *Client) resend(l *link, forgotten bool) (failed []*Call) {
 	var commands, queries []*Call
-	for id, p := range c.calls {
+	for _, p := range c.calls {
+		p.told.again()
 		switch {
 		case p.frame.Type == wire.TypeCommand && p.sent && forgotten, p.frame.Type == wire.TypeQuery && p.abandoned:
-			delete(c.calls, id)
+			c.close(p)
 			failed = append(failed, p)
 		case p.frame.Type == wire.TypeCommand:
 			p.again = p.sent
@@ -239,14 +253,10 @@ func (c *Client) resend(l *link, forgotten bool) (failed []*Call) {
 			queries = append(queries, p)
 		}
 	}
-	byID := func(a, b *Call) int { return cmp.Compare(a.frame.ID, b.frame.ID) }
 	slices.SortFunc(commands, byID)
 	slices.SortFunc(queries, byID)
 	for _, p := range queries {
-		delete(c.calls, p.frame.ID)
-		p.frame.ID = c.nextID
-		c.nextID++
-		c.calls[p.frame.ID] = p
+		c.renumber(p)
 	}
 	for _, p := range slices.Concat(commands, queries) {
 		l.queue(outgoing{call: p})

@@ -41,6 +41,9 @@ type Client struct {
 	member     string
 	err        error // why no link follows; set before ended is closed
 
+	seen    atomic.Uint64 // up to which revision everything was handed over
+	unheard atomic.Int64  // how many calls POSTs have answered, and the stream has not
+
 	// What the goroutine of run knows.
 	epoch   string
 	last    uint64    // revision of the last event or state
@@ -78,6 +81,7 @@ func Open(ctx context.Context, entity string, config Config) (*Client, error) {
 		last:    config.Cursor.Revision,
 	}
 	runCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	c.seen.Store(c.last)
 	c.stop = stop
 	c.running.Go(func() { c.run(runCtx) })
 	select {

@@ -22,16 +22,15 @@ type poster struct {
 	url  string
 
 	mu      sync.Mutex
-	unheard map[uint64]time.Time // when a POST brought what the stream has not brought yet, by id; InFlight at most
-	lag     time.Duration        // how long an answer may come later through the stream than with the POST
-	overdue *time.Timer          // runs check; nil when nothing is unheard
+	lag     time.Duration // how long an answer may come later through the stream than with the POST
+	overdue *time.Timer   // runs check; nil when nothing is unheard
 }
 
 const (
 	// answerLag is how long an answer may come later through the stream than with the POST, and movedLag how long once polls
 	// have gone to another edge: it may have come to the one before.
 	answerLag = 10 * time.Second
-	movedLag  = time.Second
+	movedLag  = 2 * time.Second
 	// postTime is how long a POST may take. The entity is expected to have answered by then.
 	postTime = time.Minute
 )
@@ -47,7 +46,7 @@ func newPoster(c *Client, l *link) *poster {
 	q := u.Query()
 	q.Set("conn", c.config.Conn)
 	u.RawQuery = q.Encode()
-	return &poster{c: c, l: l, http: c.config.plain(), url: u.String(), unheard: make(map[uint64]time.Time), lag: answerLag}
+	return &poster{c: c, l: l, http: c.config.plain(), url: u.String(), lag: answerLag}
 }
 
 // send posts frames and waits until all of them have their answers. What is too large for the server, or for somebody
@@ -113,11 +112,11 @@ func (p *poster) post(ctx context.Context, frames []byte) error {
 }
 
 // answers takes what the response says. Acknowledgements and answers come through the stream as well, after the
-// events that they depend on; that is where they are taken from. What is rejected has no events.
+// events that they depend on: they count once those have come. What is rejected has no events.
 func (p *poster) answers(body io.Reader) error {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, int(min(p.c.config.MaxMessage, 1<<30)))
-	var told []uint64
+	unheard := false
 	for lines.Scan() {
 		for line := range wire.Frames(lines.Bytes()) {
 			f, err := wire.DecodeServerFrame(line)
@@ -130,7 +129,7 @@ func (p *poster) answers(body io.Reader) error {
 			case wire.TypePong:
 				p.c.ponged(&f)
 			case wire.TypeAck, wire.TypeAnswer:
-				told = append(told, f.ID)
+				unheard = p.c.told(&f) || unheard
 			case wire.TypeTerminate:
 				return &Terminated{
 					Code: f.Code, Message: f.Message, Reconnect: f.Reconnect,
@@ -142,42 +141,32 @@ func (p *poster) answers(body io.Reader) error {
 	if err := lines.Err(); err != nil {
 		return err
 	}
-	p.expect(told)
+	if unheard {
+		p.expect()
+	}
 	return nil
 }
 
-// expect ends the link unless the stream brings these answers soon.
-func (p *poster) expect(told []uint64) {
-	now := time.Now()
+// expect has check run before long.
+func (p *poster) expect() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, id := range told {
-		if p.c.isOpen(id) {
-			p.unheard[id] = now
-		}
-	}
-	if len(p.unheard) > 0 && p.overdue == nil {
-		p.overdue = time.AfterFunc(p.lag, p.check)
+	if p.overdue == nil {
+		p.overdue = time.AfterFunc(askPause, p.check)
 	}
 }
 
-// check runs on the timer's goroutine.
+// check asks again for what the stream has not brought, and ends the link when that does not help. It runs on the timer's goroutine.
 func (p *poster) check() {
-	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for id, since := range p.unheard {
-		switch {
-		case !p.c.isOpen(id):
-			delete(p.unheard, id)
-		case now.Sub(since) >= p.lag:
-			p.l.stop(errUnheard)
-			return
-		}
-	}
-	if len(p.unheard) > 0 {
-		p.overdue.Reset(p.lag)
-	} else {
+	left, longest := p.c.askAgain(p.l)
+	switch {
+	case longest >= p.lag:
+		p.l.stop(errUnheard)
+	case left:
+		p.overdue.Reset(askPause)
+	default:
 		p.overdue = nil
 	}
 }
@@ -187,9 +176,6 @@ func (p *poster) moved() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lag = movedLag
-	if p.overdue != nil {
-		p.overdue.Reset(p.lag)
-	}
 }
 
 // rest stops what runs by itself.
@@ -199,12 +185,4 @@ func (p *poster) rest() {
 	if p.overdue != nil {
 		p.overdue.Stop()
 	}
-}
-
-// isOpen reports whether this command or query has no answer yet.
-func (c *Client) isOpen(id uint64) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, ok := c.calls[id]
-	return ok
 }

@@ -73,11 +73,15 @@ func (s *stream) welcome(ctx context.Context, f *wire.ServerFrame) error {
 	if f.Resumed {
 		c.updates.setEpoch(f.Epoch)
 	} else {
+		if c.epoch != f.Epoch {
+			c.untold()
+		}
 		c.epoch, c.last = f.Epoch, f.Revision
 		c.updates.setEpoch(f.Epoch)
 		if !c.config.SendOnly {
 			c.updates.push(State{Revision: f.Revision, Data: slices.Clone(f.Data)})
 		}
+		c.saw(f.Revision)
 	}
 	s.listed = false
 	if s.welcomed {
@@ -120,6 +124,7 @@ func (s *stream) event(f *wire.ServerFrame) error {
 	c.updates.push(Event{
 		Revision: f.Revision, Name: f.Name, Data: slices.Clone(f.Data), At: time.UnixMilli(f.At), By: f.By, Command: f.Command,
 	})
+	c.saw(f.Revision)
 	return nil
 }
 
