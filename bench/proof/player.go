@@ -54,9 +54,13 @@ func (p *player) enter(ctx context.Context, life int) *client.Client {
 		p.trouble(p.entity(), "a token can be signed", err.Error())
 		return nil
 	}
+	edge := p.seat.number + p.place
+	if !p.stays {
+		edge += life
+	}
 	c, err := client.Open(ctx, client.EntityURL(anyEdge, p.category, p.ids[p.at]), client.Config{
 		Token: token, Transports: []client.Transport{p.config.Transports[p.rng.IntN(len(p.config.Transports))]},
-		HTTPClient:  p.through(p.seat.number + p.place + life),
+		HTTPClient:  p.through(edge),
 		DialTimeout: time.Second, Backoff: client.Backoff{Min: 20 * time.Millisecond, Max: 300 * time.Millisecond},
 	})
 	if err != nil && ctx.Err() == nil {

@@ -168,11 +168,12 @@ const warmTime = time.Second
 // calmTime is how long players go on after the last step.
 const calmTime = 2 * time.Second
 
-// cast calls sit for each seat: entities in every partition for the counters, and the others.
+// cast calls sit for each seat: entities in every partition for the counters, and the others. Counters have a client at every edge, as
+// far as those are up, so that each partition can be asked through one that does not fail.
 func (r *run) cast(sit func(s *seat)) {
 	var all []*seat
 	for p := range r.config.Partitions {
-		all = append(all, &seat{run: r, category: histories.Counter, partition: p, clients: 2})
+		all = append(all, &seat{run: r, category: histories.Counter, partition: p, clients: min(max(2, r.config.Running), mostAtCounter), stays: true})
 	}
 	for range cells {
 		all = append(all, &seat{run: r, category: histories.Cell, partition: anywhere, clients: 4})
@@ -193,6 +194,8 @@ func (r *run) cast(sit func(s *seat)) {
 const (
 	cells    = 4 // at a time
 	accounts = 6
+
+	mostAtCounter = 3
 )
 
 // random returns a source of choices that depends on the seed and the number alone.

@@ -22,6 +22,7 @@ type seat struct {
 	partition int
 	clients   int
 	every     time.Duration // between two commands or queries of a client
+	stays     bool          // its clients begin at the same edge each time, each at one of its own
 }
 
 // mostEvents is about how many events an entity gets at most: a client that comes with an old cursor gets up to 10,000.
