@@ -17,9 +17,9 @@ type Cluster struct {
 	Node journal.NodeID
 	// Peers takes what is meant for the other nodes.
 	Peers Peers
-	// Tick is how often a leader is heard of (default 30 ms).
+	// Tick is how often a leader is heard of (default 50 ms).
 	Tick time.Duration
-	// ElectionTicks is after how many ticks without a leader a replica stands (default 10, and up to twice as many).
+	// ElectionTicks is after how many ticks without a leader a replica stands (default 6, and up to twice as many).
 	ElectionTicks int
 	// BulkBytes is how many bytes of checkpoints are sent to all nodes in a second (default 64 MiB), until SetBulkBytes says otherwise.
 	BulkBytes int
@@ -43,10 +43,10 @@ func (c *Cluster) withDefaults() (*Cluster, error) {
 	}
 	d := *c
 	if d.Tick == 0 {
-		d.Tick = 30 * time.Millisecond
+		d.Tick = 50 * time.Millisecond
 	}
 	if d.ElectionTicks == 0 {
-		d.ElectionTicks = 10
+		d.ElectionTicks = 6
 	}
 	if d.BulkBytes == 0 {
 		d.BulkBytes = 64 << 20
@@ -209,6 +209,7 @@ func (j *Journal) ask(ctx context.Context, f func()) error {
 // tick tells all replicas that time passes.
 func (j *Journal) tick() {
 	j.ticked.Store(false)
+	j.flushPatient()
 	clear(j.shared)
 	for _, g := range slices.Clone(j.groups) {
 		g.tick()

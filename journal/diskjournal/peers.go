@@ -26,6 +26,7 @@ const (
 type outgoing struct {
 	data   []byte
 	groups []*group // whose messages are in it
+	urgent bool     // something in it is waited for; otherwise it may go with what this node has to say soon
 }
 
 // send puts a message of a group into the frame for its node.
@@ -34,7 +35,10 @@ func (j *Journal) send(g *group, m *pb.Message) {
 		return
 	}
 	size := proto.Size(m)
+	before := j.outgoing[m.GetTo()]
+	urgent := !isPatient(m) || before != nil && before.urgent
 	o := j.item(m.GetTo(), itemMessage, g.part.name, size)
+	o.urgent = urgent
 	data, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(o.data, m)
 	if err != nil {
 		panic(err)
@@ -48,6 +52,12 @@ func (j *Journal) send(g *group, m *pb.Message) {
 	}
 }
 
+// isPatient reports whether a message may wait for the next tick: a leader only counts who answers its heartbeats, unless it wants to
+// know whether it still leads. What nobody waits for wakes no node by itself.
+func isPatient(m *pb.Message) bool {
+	return m.GetType() == pb.MsgHeartbeatResp && len(m.GetContext()) == 0
+}
+
 // item begins an item in the frame for a node; the caller adds its bytes.
 func (j *Journal) item(to uint64, kind byte, p journal.Partition, size int) *outgoing {
 	o := j.outgoing[to]
@@ -59,6 +69,7 @@ func (j *Journal) item(to uint64, kind byte, p journal.Partition, size int) *out
 		o.data = newFrame(size)
 	}
 	o.data = appendItem(o.data, kind, p, size)
+	o.urgent = true
 	return o
 }
 
@@ -69,7 +80,7 @@ func (j *Journal) flush(to uint64, o *outgoing) {
 	}
 	data, groups := o.data, o.groups
 	seal(data)
-	o.data, o.groups = nil, nil
+	o.data, o.groups, o.urgent = nil, nil, false
 	j.count.frames.Add(1)
 	j.count.sent.Add(int64(len(data)))
 	if j.config.Cluster.Peers.Send(journal.NodeID(to), data) {
@@ -80,10 +91,19 @@ func (j *Journal) flush(to uint64, o *outgoing) {
 	}
 }
 
-// flushAll sends what there is to send.
+// flushAll sends what somebody waits for, and what else goes to the same nodes.
 func (j *Journal) flushAll() {
 	for to, o := range j.outgoing {
-		j.flush(to, o)
+		if o.urgent {
+			j.flush(to, o)
+		}
+	}
+}
+
+// flushPatient has flushAll send what has waited for a tick.
+func (j *Journal) flushPatient() {
+	for _, o := range j.outgoing {
+		o.urgent = len(o.data) > 0
 	}
 }
 
