@@ -59,13 +59,7 @@ func (p *longPoll) receive(take func(frame []byte) error) error {
 
 // poll returns the frames that one poll brings, as a JSON array, or nothing when it has waited in vain.
 func (p *longPoll) poll() ([]byte, error) {
-	r, err := p.l.request(p.ctx, http.MethodGet, p.url.String())
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("Prefer", p.prefer)
-	response, err := p.http.Do(r)
+	response, err := p.do(p.ctx, http.MethodGet, p.url.String(), nil, http.Header{"Accept": {"application/json"}, "Prefer": {p.prefer}})
 	if err != nil {
 		return nil, err
 	}

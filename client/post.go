@@ -88,15 +88,9 @@ func (p *poster) sendWhole(ctx context.Context, frames []byte) error {
 }
 
 func (p *poster) post(ctx context.Context, frames []byte) error {
-	r, err := p.l.request(ctx, http.MethodPost, p.url)
-	if err != nil {
-		return err
-	}
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(frames)), int64(len(frames))
-	r.GetBody = nil // a POST that failed is not sent again: what became of it is not known
-	r.Header.Set("Content-Type", "application/x-ndjson")
-	r.Header.Set("Accept", "application/x-ndjson")
-	response, err := p.http.Do(r)
+	response, err := p.do(ctx, http.MethodPost, p.url, frames, http.Header{
+		"Content-Type": {"application/x-ndjson"}, "Accept": {"application/x-ndjson"},
+	})
 	if err != nil {
 		return err
 	}

@@ -245,6 +245,36 @@ func TestAnswerAtAnotherEdge(t *testing.T) {
 	})
 }
 
+// TestNobodyDialed: a request that nobody has got is made again, and the link stays; not for ever.
+func TestNobodyDialed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		c, l := s.open(client.Config{Transports: []client.Transport{client.LongPoll}}, welcome(5, "{}"))
+		posts := s.countedPosts(ack(1, 5))
+		s.unreachable.Store(3)
+		p := start(t, c, "a")
+		time.Sleep(300 * time.Millisecond)
+		if _, err := outcome(t, p); err != nil {
+			t.Errorf("Wait = %v", err)
+		}
+		s.unreachable.Store(3)
+		l.send(event(6)) // ends the poll
+		expect(t, c, "state 5 {}", "event 6")
+		time.Sleep(time.Second)
+		l.send(event(7))
+		expect(t, c, "event 7")
+		if n := posts.Load(); n != 1 || len(s.links) > 0 {
+			t.Errorf("%d POSTs, %d further links", n, len(s.links))
+		}
+		s.unreachable.Store(1000)
+		start(t, c, "b")
+		time.Sleep(time.Second)
+		if s := c.Status(); s.Phase == client.Online {
+			t.Errorf("the client is %+v though nobody can be reached", s)
+		}
+	})
+}
+
 func TestPostFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer func(w http.ResponseWriter)

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +22,8 @@ import (
 // server is a server that does what a test tells it, over connections in memory, so that its time
 // is the test's.
 type server struct {
+	unreachable atomic.Int64 // so many dials fail
+
 	t     *testing.T
 	http  http.Server
 	conns chan net.Conn
@@ -70,7 +74,10 @@ func (s *server) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
 func (s *server) client() *http.Client {
 	transport := &http.Transport{
 		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			if s.unreachable.Add(-1) >= 0 {
+				return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+			}
 			ours, theirs := net.Pipe()
 			select {
 			case s.conns <- ours:

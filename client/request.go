@@ -1,0 +1,43 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// A request that nobody has got, since nobody could be dialed, is made again: where several edges share a name or a balancer, one
+// that has just gone takes no link with it that another one serves.
+const (
+	dialTries = 4
+	dialPause = 20 * time.Millisecond // about; twice as long each time
+)
+
+// do makes a request of a link, with that body.
+func (p *poster) do(ctx context.Context, method, url string, body []byte, header http.Header) (*http.Response, error) {
+	for try := 0; ; try++ {
+		r, err := p.l.request(ctx, method, url)
+		if err != nil {
+			return nil, err
+		}
+		for name, values := range header {
+			r.Header[name] = values
+		}
+		if body != nil {
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			r.GetBody = nil // a POST that failed is not sent again: what became of it is not known
+		}
+		response, err := p.http.Do(r)
+		if err == nil || try+1 == dialTries || reached(err) {
+			return response, err
+		}
+		select {
+		case <-time.After(dialPause<<try/2 + rand.N(dialPause<<try)):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
