@@ -102,7 +102,7 @@ type Timing struct {
 	Call      time.Duration // for the answer to a call, a view or frames that were posted (default 30 s)
 	Pace      time.Duration // between two sweeps of a busy ring, at most (default 20 ms)
 	Spread    time.Duration // over which links move elsewhere, or clients come back, after a drain (default 5 s)
-	Drain     time.Duration // for links to end when the edge stops (default 8 s)
+	Drain     time.Duration // for links to end when the edge stops, from when all have been told (default 8 s)
 	Linger    time.Duration // for the next long poll of a connection (default 30 s)
 	Owner     time.Duration // for another owner, before links are ended (default 10 s)
 }

@@ -19,8 +19,6 @@ const (
 // drain ends every link and waits until they are gone. Where there are other edges the links move there one after the other, each served
 // until it is its turn, and come back at once. Else all end now, and come back at times of their own.
 func (e *Edge) drain() {
-	overdue := time.NewTimer(e.timing.Drain)
-	defer overdue.Stop()
 	moves := e.elsewhere != nil && e.elsewhere()
 	e.opening.Lock()
 	e.draining, e.moves, e.asksNoMore = true, moves, !moves
@@ -38,6 +36,8 @@ func (e *Edge) drain() {
 			l.sendAway(e.timing.Spread)
 		}
 	}
+	overdue := time.NewTimer(e.timing.Drain) // from when the last one has been told
+	defer overdue.Stop()
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)

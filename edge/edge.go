@@ -148,7 +148,7 @@ func (e *Edge) Share(s Shared) {
 func (e *Edge) now() int64 { return int64(time.Since(e.start)) }
 
 // Run serves until ctx is done, then drains: it takes no new links, tells every one to come back elsewhere, one after the other
-// where there are other edges, and returns when all have ended, which takes Timing.Drain at most. The owners of
+// where there are other edges, and returns when all have ended, which takes Timing.Drain at most once the last one has been told. The owners of
 // entities must be there for as long as Run runs. It may be called once.
 func (e *Edge) Run(ctx context.Context) error {
 	if e.running.Swap(true) {
