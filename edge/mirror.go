@@ -111,9 +111,9 @@ func (in *inbound) toMirror(f *wire.ClientFrame, query *wire.Envelope) bool {
 		answer, ok := l.edge.askMirror(nil, c, l.hub.id, env)
 		if ok {
 			one := *answer
-			one.Link, one.Command = l.number, query.Command
 			l.hub.mu.Lock()
 			defer l.hub.mu.Unlock()
+			one.Link, one.Command = l.number, query.Command // which the link has got anew, perhaps
 			l.hub.deliver(&one)
 			return
 		}
