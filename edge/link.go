@@ -302,7 +302,20 @@ func (l *link) detach(leave bool) {
 	if leave || l.leaves.Load() {
 		e.Flags |= wire.Leave
 	}
-	l.detached.Store(l.send(e) == nil) // an owner that is gone has forgotten the link
+	r := l.edge.recovery
+	if r == nil {
+		l.detached.Store(l.send(e) == nil) // an owner that is gone has forgotten the link
+		return
+	}
+	if l.detached.Swap(true) {
+		return
+	}
+	l.sendMu.Lock()
+	defer l.sendMu.Unlock()
+	l.address(e)
+	l.sent++
+	e.Number, e.Sent = l.sent, l.edge.wall(time.Now()).UnixMicro()
+	r.depart(l.hub.lane, l.hub.owner, e, !l.away.Load())
 }
 
 // part says to the owner that the connection is gone for good, while the link still takes its last frames.

@@ -205,7 +205,7 @@ func (q *question) postFrames(ctx context.Context) *problem {
 			q.leaves(env)
 		}
 	}
-	defer func() { _ = post.send(q, &wire.Envelope{Kind: wire.KindDetach, Flags: flags}) }() // see link.close
+	defer func() { post.detach(q, post.number, post.sent+1, flags) }()
 	if p := post.ask(ctx, q); p != nil {
 		return p
 	}

@@ -53,12 +53,16 @@ func (p *post) unsent(why error) *problem {
 
 // sendAll attaches the post, under a new number after the first time, and sends the frames that have no answer. Signals are sent once.
 func (p *post) sendAll(q *question) error {
-	before := p.number
+	before, last := p.number, p.sent
 	if p.tried {
 		p.renumber()
 	}
 	p.tried, p.sent = true, 0
-	if err := p.send(q, &wire.Envelope{Kind: wire.KindAttach, Flags: wire.Sender, Claims: q.claims, At: p.edge.clock().UnixMilli()}); err != nil {
+	err := p.send(q, &wire.Envelope{Kind: wire.KindAttach, Flags: wire.Sender, Claims: q.claims, At: p.edge.clock().UnixMilli()})
+	if last > 0 { // an owner that is the same one has the post under that number, too
+		p.detach(q, before, last+1, 0)
+	}
+	if err != nil {
 		return err
 	}
 	for _, env := range p.unanswered() {
@@ -67,12 +71,20 @@ func (p *post) sendAll(q *question) error {
 		}
 		p.asked = true
 	}
-	if before != p.number { // an owner that is the same one has the post under that number, too
-		_ = p.edge.bus.Send(p.lane, p.owner, &wire.Envelope{
-			Kind: wire.KindDetach, Category: q.category.Name, ID: q.id, Conn: q.conn, Edge: p.edge.name, Link: before,
-		})
-	}
 	return nil
+}
+
+// detach says to the owner that the post is not there any more under that number of a link, behind what came before.
+func (p *post) detach(q *question, link, number uint64, flags wire.Flags) {
+	env := &wire.Envelope{
+		Kind: wire.KindDetach, Flags: flags, Category: q.category.Name, ID: q.id, Conn: q.conn, Edge: p.edge.name, Link: link,
+		Number: number, Sent: p.edge.clock().UnixMicro(),
+	}
+	if r := p.edge.recovery; r != nil {
+		r.depart(p.lane, p.owner, env, true)
+		return
+	}
+	_ = p.edge.bus.Send(p.lane, p.owner, env) // an owner that is gone has forgotten it
 }
 
 // unanswered returns the frames that are to be sent.

@@ -70,7 +70,7 @@ func (l *link) reattach() {
 	gone := &wire.Envelope{Kind: wire.KindDetach}
 	l.address(gone)
 	gone.Link, gone.Number, gone.Sent = before, last+1, now
-	_ = l.edge.bus.Send(l.hub.lane, l.hub.owner, gone) // whoever is not there has forgotten it
+	_ = l.edge.bus.Send(l.hub.lane, l.hub.owner, gone) // whoever is not there has forgotten it, and the attachment replaces what it ends
 }
 
 // address says what e is about, and where it is from. sendMu is held.

@@ -36,6 +36,8 @@ type recovery struct {
 	away   map[bus.Address]*absence
 	gaps   map[*hub]int64 // until when they may last, ns since the edge was made
 	mends  []*hub         // that have one, new
+
+	departed departed
 }
 
 // absence is the links at an address that have no owner, or have not been welcomed by it.
@@ -73,6 +75,7 @@ func (r *recovery) run(ctx context.Context) {
 			r.tend()
 		case <-look.C:
 			r.attachAll(r.overdue())
+			r.departAgain(nil)
 		}
 		if owners := r.takeOwners(); len(owners) > 0 {
 			r.follow(owners)
@@ -162,6 +165,7 @@ func (r *recovery) follow(owners map[bus.Address]bool) {
 	r.attachAll(idle)
 	r.attachAll(others) // which would else be sent what comes after an event that the edge has missed
 	r.come(owners)      // now that streams get what answers a post
+	r.departAgain(owners)
 }
 
 // linksOf returns the links of entities whose owners are at the addresses: those that have been welcomed, and the others.
