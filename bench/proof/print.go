@@ -37,6 +37,9 @@ func (r *Result) Print(to io.Writer) error {
 		line("", "longest pause %s", r.Pause[kind])
 		line("", "commands meanwhile %s", r.Meanwhile[kind])
 	}
+	if r.Pauses.Count > 0 {
+		line("handed over", "pause %s", r.Pauses)
+	}
 	j := &r.Judged
 	line("acknowledged commands", "%d, each stored once", j.Acked)
 	line("rejected", "%d, none stored", j.Rejected)

@@ -34,6 +34,8 @@ type Node interface {
 	Lose() error
 	// Status asks it how the cluster is. The error is ErrNoStatus when it is none.
 	Status(ctx context.Context) (Status, error)
+	// Metrics asks it for its figures, by name with labels.
+	Metrics(ctx context.Context) (map[string]float64, error)
 	// Operate has it carry out what an operator wants of the cluster, as /admin/v1/cluster/ has it.
 	Operate(ctx context.Context, act, body string) error
 }
@@ -104,12 +106,18 @@ func Run(ctx context.Context, config Config) (*Result, error) {
 	if err := r.play(ctx); err != nil {
 		return nil, err
 	}
+	pauses := r.handedOver(ctx)
 	r.tell("last looks")
 	if err := r.lastLooks(ctx); err != nil {
 		return nil, err
 	}
 	r.tell("judgement")
-	return r.result()
+	res, err := r.result()
+	if err != nil {
+		return nil, err
+	}
+	res.Pauses = pauses
+	return res, nil
 }
 
 func newRun(config *Config) *run {

@@ -24,7 +24,9 @@ type Result struct {
 	Pause map[Kind]Spans `json:"pause"`
 	// Meanwhile is how long commands took in them then.
 	Meanwhile map[Kind]Spans `json:"commands_meanwhile"`
-	Never     int            `json:"partitions_that_never_came_back"`
+	// Pauses is how long partitions paused that one node gave another.
+	Pauses Pauses `json:"pauses"`
+	Never  int    `json:"partitions_that_never_came_back"`
 
 	// Quiet is how long commands took before the first fault, and Changes who got another leader or term then.
 	Quiet        Spans    `json:"commands_in_quiet"`

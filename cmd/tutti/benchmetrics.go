@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,8 +24,13 @@ func (n *workNode) metrics(ctx context.Context) (map[string]float64, error) {
 		return nil, err
 	}
 	defer res.Body.Close()
+	return readMetrics(res.Body)
+}
+
+// readMetrics reads figures, by name with labels.
+func readMetrics(from io.Reader) (map[string]float64, error) {
 	figures := make(map[string]float64)
-	lines := bufio.NewScanner(res.Body)
+	lines := bufio.NewScanner(from)
 	for lines.Scan() {
 		name, value, ok := strings.Cut(lines.Text(), " ")
 		if !ok || strings.HasPrefix(name, "#") {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -195,22 +196,33 @@ const maxStatus = 4 << 20
 
 // Status implements proof.Node.
 func (n *clusterNode) Status(ctx context.Context) (s proof.Status, err error) {
-	body, err := n.ask(ctx, http.MethodGet, "", "")
+	body, err := n.ask(ctx, http.MethodGet, clusterPath, "")
 	if err != nil {
 		return s, fmt.Errorf("%w: %w", proof.ErrNoStatus, err)
 	}
 	return s, json.Unmarshal(body, &s)
 }
 
+// Metrics implements proof.Node.
+func (n *clusterNode) Metrics(ctx context.Context) (map[string]float64, error) {
+	body, err := n.ask(ctx, http.MethodGet, "/metrics", "")
+	if err != nil {
+		return nil, err
+	}
+	return readMetrics(bytes.NewReader(body))
+}
+
+const clusterPath = "/admin/v1/cluster"
+
 // Operate implements proof.Node.
 func (n *clusterNode) Operate(ctx context.Context, act, body string) error {
-	_, err := n.ask(ctx, http.MethodPost, "/"+act, body)
+	_, err := n.ask(ctx, http.MethodPost, clusterPath+"/"+act, body)
 	return err
 }
 
 // ask sends an operator's request.
 func (n *clusterNode) ask(ctx context.Context, method, path, body string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+n.admin+"/admin/v1/cluster"+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+n.admin+path, strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
