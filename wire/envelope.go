@@ -125,7 +125,7 @@ const (
 	// KindWhoOwns asks all nodes for their KindOwners; From is the node that asks.
 	KindWhoOwns
 	// KindMissed tells one node, Edge, that of what it has sent to the owners of partitions at another one, From, something has not
-	// come: Data is the partitions (see AppendOwned).
+	// come, or that something did not leave there for its edge: Data is the partitions (see AppendOwned).
 	KindMissed
 	// KindHere tells all nodes that the edge, Edge, is there. Link is where the numbers of its process's links begin (see LinkOfEdge).
 	KindHere

@@ -76,3 +76,15 @@ func HeldBytes(b *Bus) int { return b.parts.bytes }
 
 // Says returns what the server logs with.
 func Says(log *slog.Logger) server.Logger { return newSays(log, "password") }
+
+// Marks returns after which looks at a subject that has fallen silent its sender says how far it got.
+func Marks(looks int) (all []int) {
+	t := newTrails("a", 1)
+	t.next("subject")
+	for i := range looks {
+		if len(t.due()) > 0 {
+			all = append(all, i)
+		}
+	}
+	return all
+}

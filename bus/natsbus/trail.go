@@ -14,8 +14,9 @@ import (
 const (
 	// markEvery is how often a lane looks for subjects at which it has fallen silent.
 	markEvery = 250 * time.Millisecond
-	// lastMark is after how many looks a silent subject is left alone.
-	lastMark = 16
+	// lastMark is after how many looks a silent subject is left alone: sixteen seconds, for longer than it takes until a route that has
+	// broken without a word is closed and made anew.
+	lastMark = 64
 	// maxTrails bounds of how many subjects a lane counts the messages, and of how many senders an inbox does. Beyond, all begin anew,
 	// and a loss in that moment is not noticed.
 	maxTrails = 1 << 16
@@ -85,7 +86,7 @@ func (t *trails) next(subject string) *trail {
 	return &trail{node: t.node, sender: t.sender, number: s.number}
 }
 
-// due returns those to say of how far the sender got: soon after it has fallen silent, and twice more in case that is lost as well.
+// due returns those to say of how far the sender got: soon after it has fallen silent, and three times more in case that is lost as well.
 func (t *trails) due() map[string]uint64 {
 	var all map[string]uint64
 	for subject, s := range t.recent {
@@ -97,7 +98,7 @@ func (t *trails) due() map[string]uint64 {
 		case lastMark:
 			delete(t.recent, subject)
 			fallthrough
-		case 1, 4:
+		case 1, 4, 16:
 			if all == nil {
 				all = make(map[string]uint64)
 			}

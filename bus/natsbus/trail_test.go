@@ -86,6 +86,15 @@ func TestLossesAreTold(t *testing.T) {
 	}
 }
 
+// TestSilenceIsMarked: the last word of how far a sender got comes when a route that has broken without one has long been made anew, which
+// takes three seconds to notice, and then no more is said.
+func TestSilenceIsMarked(t *testing.T) {
+	marks := natsbus.Marks(1000) // of a quarter of a second each
+	if len(marks) < 3 || marks[0] != 1 || marks[len(marks)-1] < 4*10 || marks[len(marks)-1] > 4*30 {
+		t.Errorf("marks after the looks %v, want some soon, and the last one after ten seconds and more", marks)
+	}
+}
+
 // TestNothingIsLost sends at many addresses, and to all, from two nodes: nobody is told of a loss.
 func TestNothingIsLost(t *testing.T) {
 	servers := cluster(t, 3)

@@ -1,6 +1,7 @@
 package ownerbus
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -8,14 +9,76 @@ import (
 	"github.com/tutti-rt/tutti/wire"
 )
 
-// lossEvery bounds how often losses between two nodes are acted upon: what follows from them is work for both.
-const lossEvery = 250 * time.Millisecond
+const (
+	// lossEvery bounds how often losses between two nodes are acted upon: what follows from them is work for both.
+	lossEvery = 250 * time.Millisecond
+	// longestRefused is when an edge is told that something was refused that was sent to it, while more still is.
+	longestRefused = 2 * time.Second
+)
 
 // losses is what the bus below has lost, and nobody has been told of yet. The bus's mutex guards it.
 type losses struct {
 	mine   map[string]map[*route]bool // by the node that has sent it: partitions at this node that have not got something
 	others map[string]bool            // nodes of whose owners something has not come to this node; "": any
 	told   time.Time
+	// refused are the nodes to whose edges this one could not send something, which no number will be missing of there.
+	refused map[string]refused
+}
+
+// refused is when the bus below took something for an edge no more, first and last.
+type refused struct{ first, last time.Time }
+
+// due returns when the edge is told: once all is taken again, or after long.
+func (r refused) due() time.Time {
+	if after, limit := r.last.Add(lossEvery), r.first.Add(longestRefused); after.Before(limit) {
+		return after
+	}
+	return r.first.Add(longestRefused)
+}
+
+// notTaken notes that the bus below has not taken something for an edge.
+func (b *Bus) notTaken(to bus.Address) {
+	edge, ok := strings.CutPrefix(string(to), "edge.")
+	if !ok {
+		return
+	}
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r, again := b.losses.refused[edge]
+	if len(b.mine) == 0 || !again && len(b.losses.refused) >= maxNodes {
+		return
+	}
+	if r.last = now; !again {
+		r.first = now
+		b.wake()
+	}
+	b.losses.refused[edge] = r
+}
+
+// settleRefusals tells edges that they may have missed something of the owners at this node.
+func (b *Bus) settleRefusals(now time.Time) {
+	b.mu.Lock()
+	var edges []string
+	for edge, r := range b.losses.refused {
+		if !now.Before(r.due()) {
+			edges = append(edges, edge)
+			delete(b.losses.refused, edge)
+		}
+	}
+	var mine []byte
+	if len(edges) > 0 {
+		for r := range b.mine {
+			mine = wire.AppendOwned(mine, wire.Owned{Pool: r.pool, Partition: r.partition})
+		}
+	}
+	b.mu.Unlock()
+	for _, edge := range edges {
+		e := &wire.Envelope{Kind: wire.KindMissed, From: b.cfg.Node, Edge: edge, Data: mine}
+		if err := b.cfg.Bus.Broadcast(b.cfg.Lane, everybody, e); err != nil {
+			b.notTaken(bus.Edge(edge))
+		}
+	}
 }
 
 // lost takes what the bus below says. It is called on goroutines that must not wait.
@@ -82,7 +145,19 @@ func (b *Bus) settleLosses(now time.Time) {
 	for _, e := range tell {
 		if err := b.cfg.Bus.Broadcast(b.cfg.Lane, everybody, e); err != nil {
 			b.cfg.Logger.Debug("node not told of what was lost", "node", e.Edge, "err", err)
+			b.lostStill(e.Edge, mine[e.Edge])
 		}
+	}
+}
+
+// lostStill notes that a node could not be told of what has not come of it.
+func (b *Bus) lostStill(node string, routes map[*route]bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if x := &b.losses; x.mine[node] == nil {
+		x.mine[node] = routes
+	} else {
+		maps.Copy(x.mine[node], routes)
 	}
 }
 

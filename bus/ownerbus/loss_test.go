@@ -82,6 +82,75 @@ func TestLossesAreActedUpon(t *testing.T) {
 	})
 }
 
+// TestWhatIsRefusedForAnEdgeIsMissed has the bus between nodes refuse what an owner sends to an edge: that takes the owner for one that has
+// come, since no number will be missing of what has not left.
+func TestWhatIsRefusedForAnEdgeIsMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNodes(t, "a", "b", "c")
+		n.own("a", room, func(*wire.Envelope) {})
+		n.own("c", bus.Owner("yard", 2), func(*wire.Envelope) {})
+		var edge tape
+		stop, err := n.by["b"].Listen(bus.Edge("b"), edge.take)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(stop)
+		time.Sleep(5 * time.Second)
+		atB, atC := n.owners("b"), n.owners("c")
+		say := func(number uint64) error {
+			return n.by["a"].Send("default", bus.Edge("b"), &wire.Envelope{Kind: wire.KindEvent, Number: number})
+		}
+		n.inner.beDeaf(func(to bus.Address) bool { return to == bus.Edge("b") })
+		if say(1) == nil {
+			t.Fatal("the bus has taken what it was to refuse")
+		}
+		n.inner.beDeaf(nil)
+		if got := atB(); !slices.Equal(got, []bus.Address{room}) {
+			t.Errorf("b was told of %v, want the owner that could not send to it", got)
+		}
+		if got := atC(); len(got) != 0 {
+			t.Errorf("c was told of %v, want nobody", got)
+		}
+
+		n.inner.beDeaf(func(to bus.Address) bool { return to == bus.Edge("b") })
+		for range 100 { // all the time
+			_ = say(2)
+			time.Sleep(100 * time.Millisecond)
+		}
+		if got := atB(); len(got) < 3 || len(got) > 7 {
+			t.Errorf("b was told %d times in ten seconds, want every other second", len(got))
+		}
+		n.inner.beDeaf(nil)
+		if err := say(3); err != nil {
+			t.Error(err)
+		}
+		edge.want(t, "the edge", 3)
+		_ = n.by["a"].Send("default", bus.Edge("nobody"), &wire.Envelope{Kind: wire.KindEvent})
+		if got := append(atB(), atC()...); len(got) != 0 {
+			t.Errorf("told of %v for an edge that is not theirs", got)
+		}
+	})
+}
+
+// TestLossIsToldOnceItCanBe has the bus refuse what tells of a loss.
+func TestLossIsToldOnceItCanBe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNodes(t, "a", "b")
+		n.own("a", room, func(*wire.Envelope) {})
+		time.Sleep(5 * time.Second)
+		told := n.owners("b")
+		n.inner.refuseWhatIsTold(true)
+		n.by["a"].Lost(bus.Loss{At: room + "@a", From: "b"})
+		if got := told(); len(got) != 0 {
+			t.Fatalf("b was told of %v", got)
+		}
+		n.inner.refuseWhatIsTold(false)
+		if got := told(); !slices.Equal(got, []bus.Address{room}) {
+			t.Errorf("b was told of %v, want what could not be told before", got)
+		}
+	})
+}
+
 // TestWhatWaitedTooLongIsSentAgain has the way to an owner that is known be away for longer than envelopes wait.
 func TestWhatWaitedTooLongIsSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -156,6 +156,8 @@ func FuzzHear(f *testing.F) {
 	f.Add(byte(wire.KindOwners), "a", "", uint64(1), append(claim, 1))
 	f.Add(byte(wire.KindOwners), "a", "e", uint64(1<<63), wire.AppendOwned(nil, wire.Owned{Pool: "room", Partition: 3, Term: 1 << 63}))
 	f.Add(byte(wire.KindWhoOwns), "x", "", uint64(0), []byte(nil))
+	f.Add(byte(wire.KindMissed), "a", "", uint64(0), claim)
+	f.Add(byte(wire.KindMissed), "a", "", uint64(0), append(claim, 255))
 	f.Fuzz(func(t *testing.T, kind byte, from, epoch string, number uint64, data []byte) {
 		synctest.Test(t, func(t *testing.T) {
 			n := newNodes(t, "a")

@@ -57,7 +57,7 @@ func New(c Config) (*Bus, error) {
 	return &Bus{
 		cfg: c, epoch: rand.Text(), woken: make(chan struct{}, 1), ended: make(chan struct{}),
 		waiting: make(map[*route]bool), mine: make(map[*route]bool), heard: make(map[string]*heard),
-		losses: losses{mine: make(map[string]map[*route]bool), others: make(map[string]bool)},
+		losses: losses{mine: make(map[string]map[*route]bool), others: make(map[string]bool), refused: make(map[string]refused)},
 	}, nil
 }
 
@@ -98,7 +98,11 @@ func (b *Bus) Send(lane string, to bus.Address, e *wire.Envelope) error {
 		if routed(to) {
 			return fmt.Errorf("send to %s: %w", to, bus.ErrNobody)
 		}
-		return b.cfg.Bus.Send(lane, to, e)
+		err := b.cfg.Bus.Send(lane, to, e)
+		if err != nil {
+			b.notTaken(to)
+		}
+		return err
 	}
 	if err := b.pass(r, parked{lane: lane, env: e}); err != nil {
 		return fmt.Errorf("send to %s: %w", to, err)

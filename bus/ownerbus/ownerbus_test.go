@@ -111,10 +111,11 @@ func (n *nodes) send(node string, to bus.Address, number uint64) error {
 // faulty is a bus that loses what it is told to lose.
 type faulty struct {
 	*localbus.Bus
-	mu    sync.Mutex
-	lose  bool // what nodes tell each other
-	deaf  func(to bus.Address) bool
-	taken []bus.Address
+	mu     sync.Mutex
+	lose   bool // what nodes tell each other
+	refuse bool // to tell it
+	deaf   func(to bus.Address) bool
+	taken  []bus.Address
 	// passing is told of what one node passes on to another.
 	passing func(e *wire.Envelope)
 	losses  int // who wants to know of them
@@ -135,10 +136,13 @@ func (f *faulty) listening() int {
 
 func (f *faulty) Broadcast(lane string, to bus.Address, e *wire.Envelope) error {
 	f.mu.Lock()
-	lose := f.lose
+	lose, refuse := f.lose, f.refuse
 	f.mu.Unlock()
-	if lose {
+	switch {
+	case lose:
 		return nil
+	case refuse:
+		return bus.ErrFull
 	}
 	return f.Bus.Broadcast(lane, to, e)
 }
@@ -162,6 +166,12 @@ func (f *faulty) loseWhatIsTold(lose bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lose = lose
+}
+
+func (f *faulty) refuseWhatIsTold(refuse bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refuse = refuse
 }
 
 func (f *faulty) beDeaf(deaf func(to bus.Address) bool) {

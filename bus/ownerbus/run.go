@@ -51,6 +51,7 @@ func (b *Bus) Run(ctx context.Context) error {
 		b.silence(now)
 		b.announce(now)
 		b.settleLosses(now)
+		b.settleRefusals(now)
 		for _, r := range b.due() {
 			b.settle(r, now)
 		}
@@ -79,6 +80,11 @@ func (b *Bus) next() time.Time {
 	}
 	if again := b.losses.told.Add(lossEvery); len(b.losses.mine)+len(b.losses.others) > 0 && again.Before(next) {
 		next = again
+	}
+	for _, r := range b.losses.refused {
+		if at := r.due(); at.Before(next) {
+			next = at
+		}
 	}
 	for r := range b.waiting {
 		if len(r.parked) > 0 && r.parked[0].until.Before(next) {
