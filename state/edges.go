@@ -13,8 +13,8 @@ import (
 // under its name.
 
 const (
-	// edgeSilence is how long an edge is not heard of before it counts as gone. Should it be there nevertheless, it attaches its links
-	// anew as soon as anything is said on them.
+	// edgeSilence is how long an edge is not heard of before it counts as gone. Should it be there nevertheless, as one that stood still,
+	// it attaches its links anew: it is told that they have ended.
 	edgeSilence = 10 * time.Second
 	// maxEdges bounds how many edges a node knows. The links of others stay until they are detached.
 	maxEdges = 1 << 12
@@ -99,6 +99,9 @@ func (n *Node) endLinks(edge string, ends func(link uint64) bool) {
 		all := p.linksOf(edge, ends)
 		for i := range all {
 			p.deliver(&all[i])
+			if cat := n.categories[all[i].Category]; cat != nil {
+				p.cut(cat, &all[i], "nothing was heard of the edge")
+			}
 		}
 		ended += len(all)
 	}

@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"encoding/json"
+	"sync"
 	"testing"
 	"time"
 
@@ -85,6 +86,35 @@ func TestLinksOfAnEdgeThatIsGone(t *testing.T) {
 		ann.command(1, "line", `{"Line":"still here"}`)
 		want(t, ann.frames(), `event 7 gone {"Who":"dee"}`, `event 8 came {"Who":"fay"}`, `event 9 gone {"Who":"fay"}`,
 			`event 10 lined {"Line":"still here"}`, `ack 1 at 10 `)
+	}, lobbies())
+}
+
+// TestEdgeThatStoodStillIsTold has an edge that was not heard of be there all the same: it is told to attach its links anew.
+func TestEdgeThatStoodStillIsTold(t *testing.T) {
+	inFleet(t, 1, state.Config{}, func(t *testing.T, f *fleet) {
+		var mu sync.Mutex
+		var told []*wire.Envelope
+		stop, err := f.bus.Listen(bus.Edge("e2"), func(e *wire.Envelope) {
+			mu.Lock()
+			defer mu.Unlock()
+			if e.Kind == wire.KindTerminate {
+				told = append(told, e)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		const first = 1 << 50
+		o := &otherEdge{f: f, first: first}
+		o.attach("bob")
+		f.here(map[string]uint64{"e2": first}, 4*time.Second)
+		time.Sleep(20 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		if len(told) != 1 || told[0].Link != first+1 || !told[0].Has(wire.Reconnect|wire.Reattach) {
+			t.Errorf("the edge was told %+v, want that its link has ended", told)
+		}
 	}, lobbies())
 }
 
