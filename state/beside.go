@@ -120,6 +120,9 @@ func (m *mirror) answer(ctx context.Context, cat *category, env *wire.Envelope) 
 	}
 	defer c.release()
 	age, _ := m.age()
+	if !m.copies.has(c) {
+		return nil // it was let go of while it was in use, and has not been followed since
+	}
 	answer := c.e.beside(env)
 	m.copies.weighAgain(c)
 	if answer.Kind == wire.KindAnswer || answer.Kind == wire.KindSight && !answer.Has(wire.Refused) {

@@ -41,6 +41,13 @@ func (c *copies) find(id turn.Entity) *mirrored {
 	return m
 }
 
+// has reports whether the copy is one of them.
+func (c *copies) has(m *mirrored) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.by[m.e.id] == m
+}
+
 // add keeps a copy, over another of the same entity if so said, and returns the one that is kept. It lets go of those unused for
 // longest when there is no room.
 func (c *copies) add(m *mirrored, over bool) *mirrored {

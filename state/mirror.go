@@ -51,6 +51,7 @@ func (n *Node) startMirror(ctx context.Context, id journal.Partition) *mirror {
 	m := &mirror{
 		part: newPartition(ctx, n, id, nil), replica: replica, copies: newCopies(n),
 		changed: make(chan struct{}), at: replica.End(),
+		heads: heads{number: rand.Uint64()}, // answers to a mirror before this one may come
 	}
 	ctx, m.stop = context.WithCancel(m.part.ctx)
 	m.ended.Go(func() { m.run(ctx) })

@@ -181,6 +181,70 @@ func TestMirrorAnswers(t *testing.T) {
 	}, loose())
 }
 
+// TestCopyThatWasLetGoAnswersNothing has a question wait for a copy that is in use for so long that the mirror makes another one: what it
+// answers has everything that was stored as long ago as it says.
+func TestCopyThatWasLetGoAnswersNothing(t *testing.T) {
+	inFleet(t, 2, state.Config{}, func(t *testing.T, f *fleet) {
+		f.call("loose/1", "ann", "add", `{"By":1}`)
+		answers := make(chan *wire.Envelope, 8)
+		stop, err := f.bus.Listen(bus.Edge("asking"), func(e *wire.Envelope) { answers <- e })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		p := partOf("loose/1")
+		at, _ := f.node(2).Mirror(p.Pool, p.Number)
+		ask := func(number, ms uint64, name, data string) {
+			e := &wire.Envelope{
+				Kind: wire.KindQuery, Category: "loose", ID: "1", Edge: "asking", Link: 99, Conn: conn1, Command: number, Name: name,
+				Data: []byte(data), Claims: []byte(`{"sub":"eve"}`), Flags: wire.Stale, Until: ms,
+			}
+			if err := f.bus.Send("default", at, e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ask(1, 1, "get", "{}") // from now on the mirror knows how old it is
+		synctest.Wait()
+		ask(2, 0, "wait", `{"MS":150}`)
+		time.Sleep(10 * time.Millisecond)
+		f.call("loose/1", "ann", "add", `{"By":1}`)
+		stored := time.Now()
+		time.Sleep(60 * time.Millisecond)
+		ask(3, 1000, "get", "{}")
+		time.Sleep(10 * time.Millisecond)
+		ask(4, 10, "get", "{}")
+		time.Sleep(time.Second)
+		for len(answers) > 0 {
+			e := <-answers
+			if e.Command < 3 {
+				continue
+			}
+			if since := 80 * time.Millisecond; e.Has(wire.Mirrored) && e.Revision < 2 && time.Duration(e.Spent)*time.Microsecond < since {
+				t.Errorf("answer %d is %s and says that it is %d µs old at most, after an event at %v", e.Command, e.Data, e.Spent, stored)
+			}
+		}
+	}, loose())
+}
+
+// TestAnswerToAnEarlierMirror has a mirror be told how far the log went, in answer to a question that one before it has asked.
+func TestAnswerToAnEarlierMirror(t *testing.T) {
+	inFleet(t, 2, state.Config{}, func(t *testing.T, f *fleet) {
+		f.call("loose/1", "ann", "add", `{"By":1}`)
+		f.cluster.Cut(1) // nobody says how far it goes
+		time.Sleep(3 * time.Second)
+		p := partOf("loose/1")
+		go func() {
+			time.Sleep(50 * time.Millisecond)
+			for number := range uint64(3) {
+				_ = f.bus.Send("default", bus.Mirror("n2", p.Pool, p.Number), &wire.Envelope{Kind: wire.KindHeadIs, Number: number + 1, Until: 1})
+			}
+		}()
+		if got := told(f.mirrored(2, wire.KindView, "loose/1", stale(1000))); got != "nothing" {
+			t.Errorf("answer = %q, want that the owner is awaited", got)
+		}
+	}, loose())
+}
+
 func TestMirrorOfWhatMayNotBeOld(t *testing.T) {
 	inFleet(t, 2, state.Config{}, func(t *testing.T, f *fleet) {
 		f.call("sum/1", "ann", "add", `{"By":1}`)
