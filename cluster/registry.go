@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -247,7 +248,7 @@ func (r *Registry) Node(id journal.NodeID) *Node {
 }
 
 func (r *Registry) find(id journal.NodeID) (int, bool) {
-	return slices.BinarySearchFunc(r.Nodes, id, func(n Node, id journal.NodeID) int { return int(int64(n.ID) - int64(id)) })
+	return slices.BinarySearchFunc(r.Nodes, id, func(n Node, id journal.NodeID) int { return cmp.Compare(n.ID, id) })
 }
 
 // Named returns the node of that name, or nil.
