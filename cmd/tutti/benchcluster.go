@@ -150,18 +150,18 @@ func (r *clusterRun) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	troupe, err := r.start(ctx, dir)
+	nodes, err := r.start(ctx, dir)
 	if err != nil {
 		return err
 	}
 	r.config.Progress = func(text string) { fmt.Fprintln(stderr, text) }
 	res, err := proof.Run(ctx, r.config)
-	err = errors.Join(err, troupe.end(ctx))
+	err = errors.Join(err, nodes.end(ctx))
 	if res == nil {
-		return fmt.Errorf("%w\nthe nodes printed last:\n%s", err, troupe.output)
+		return fmt.Errorf("%w\nthe nodes printed last:\n%s", err, nodes.output)
 	}
 	if wrong = len(res.Violations) > 0; wrong {
-		err = errors.Join(err, fmt.Errorf("%d promises broken; again with:\n%s\nthe nodes printed last:\n%s", len(res.Violations), again, troupe.output))
+		err = errors.Join(err, fmt.Errorf("%d promises broken; again with:\n%s\nthe nodes printed last:\n%s", len(res.Violations), again, nodes.output))
 	}
 	if len(res.Changes) > 0 && !r.lenient {
 		err = errors.Join(err, fmt.Errorf("%d leads were lost while all was well", len(res.Changes)))
@@ -204,7 +204,7 @@ func (r *clusterRun) choose() (err error) {
 }
 
 // start starts the nodes.
-func (r *clusterRun) start(ctx context.Context, dir string) (*troupe, error) {
+func (r *clusterRun) start(ctx context.Context, dir string) (*clusterNodes, error) {
 	secret := rand.Text() + rand.Text()
 	signer, err := auth.NewSigner([]byte(secret))
 	if err != nil {
@@ -219,7 +219,7 @@ func (r *clusterRun) start(ctx context.Context, dir string) (*troupe, error) {
 		return nil, fmt.Errorf("make a directory for pictures: %w", err)
 	}
 	r.config.Partitions, r.config.Running = 16, r.nodes
-	t, err := newTroupe(ctx, r.nodes, r.spares, dir, secret, r.config.Network)
+	t, err := newClusterNodes(ctx, r.nodes, r.spares, dir, secret, r.config.Network)
 	if err != nil {
 		return nil, err
 	}

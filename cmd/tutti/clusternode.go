@@ -23,8 +23,8 @@ import (
 	"github.com/tutti-rt/tutti/internal/process"
 )
 
-// troupe is the nodes of a run.
-type troupe struct {
+// clusterNodes is the nodes of a run.
+type clusterNodes struct {
 	nodes  []*clusterNode
 	output *tail
 	logs   []io.Closer
@@ -56,13 +56,13 @@ const (
 // benchHeartbeat is how often nodes of a cluster under test ping clients: a link to a node that stands still is given up soon.
 const benchHeartbeat = time.Second
 
-// newTroupe makes nodes, none of which runs yet. The first founds a cluster where there are others.
-func newTroupe(ctx context.Context, nodes, spares int, dir, secret string, lab *netlab.Lab) (*troupe, error) {
+// newClusterNodes makes nodes, none of which runs yet. The first founds a cluster where there are others.
+func newClusterNodes(ctx context.Context, nodes, spares int, dir, secret string, lab *netlab.Lab) (*clusterNodes, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	t := &troupe{output: &tail{}}
+	t := &clusterNodes{output: &tail{}}
 	clusterSecret, adminToken := rand.Text()+rand.Text(), rand.Text()
 	var peers []string
 	for i := 1; i <= nodes+spares; i++ {
@@ -101,7 +101,7 @@ func newTroupe(ctx context.Context, nodes, spares int, dir, secret string, lab *
 }
 
 // write has what the node prints be kept beside its data, too.
-func (t *troupe) write(n *clusterNode) error {
+func (t *clusterNodes) write(n *clusterNode) error {
 	f, err := os.OpenFile(n.data+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("make a log: %w", err)
@@ -126,7 +126,7 @@ func addressesOf(ctx context.Context, host int, lab *netlab.Lab) (all [4]string,
 }
 
 // end ends all nodes without warning.
-func (t *troupe) end(context.Context) error {
+func (t *clusterNodes) end(context.Context) error {
 	var errs []error
 	for _, n := range t.nodes {
 		if n.node != nil {

@@ -16,15 +16,15 @@ import (
 
 // demoFront is what browsers reach in a demo with several nodes: the page, and whichever node lives behind /v1/.
 type demoFront struct {
-	ensemble   *ensemble
+	cluster    *demoCluster
 	secretFile string
 	proxy      *httputil.ReverseProxy
 	operator   *http.Client
 	log        *slog.Logger
 }
 
-func newDemoFront(t *ensemble, secretFile string, log *slog.Logger) *demoFront {
-	f := &demoFront{ensemble: t, secretFile: secretFile, log: log, operator: &http.Client{Timeout: time.Second}}
+func newDemoFront(t *demoCluster, secretFile string, log *slog.Logger) *demoFront {
+	f := &demoFront{cluster: t, secretFile: secretFile, log: log, operator: &http.Client{Timeout: time.Second}}
 	f.proxy = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: "nodes"})
@@ -51,7 +51,7 @@ func (f *demoFront) register(mux *http.ServeMux, guard func(http.Handler) http.H
 
 // act kills a node, or starts it.
 func (f *demoFront) act(w http.ResponseWriter, r *http.Request) {
-	n := f.ensemble.named(r.PathValue("name"))
+	n := f.cluster.named(r.PathValue("name"))
 	if n == nil {
 		http.Error(w, "no such node", http.StatusNotFound)
 		return
@@ -61,7 +61,7 @@ func (f *demoFront) act(w http.ResponseWriter, r *http.Request) {
 	case "kill":
 		err = n.kill()
 	case "start":
-		err = f.ensemble.startNode(context.WithoutCancel(r.Context()), n, f.secretFile)
+		err = f.cluster.startNode(context.WithoutCancel(r.Context()), n, f.secretFile)
 	default:
 		http.Error(w, "a node can be killed and started", http.StatusNotFound)
 		return
@@ -86,8 +86,8 @@ func (f *demoFront) list(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		f.log.Debug("who leads is not known", "err", err)
 	}
-	all := make([]listed, len(f.ensemble.nodes))
-	for i, n := range f.ensemble.nodes {
+	all := make([]listed, len(f.cluster.nodes))
+	for i, n := range f.cluster.nodes {
 		all[i] = listed{Name: n.Name, Up: n.lives(), Leads: leads[n.Name]}
 		if !all[i].Up {
 			all[i].Leads = 0
@@ -101,7 +101,7 @@ func (f *demoFront) list(w http.ResponseWriter, r *http.Request) {
 // leads asks a node that lives how many partitions each leads.
 func (f *demoFront) leads(ctx context.Context) (map[string]int, error) {
 	err := errors.New("no node lives")
-	for _, n := range f.ensemble.nodes {
+	for _, n := range f.cluster.nodes {
 		if !n.lives() {
 			continue
 		}
@@ -118,7 +118,7 @@ func (f *demoFront) leadsBy(ctx context.Context, n *demoNode) (map[string]int, e
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Authorization", "Bearer "+f.ensemble.adminToken)
+	r.Header.Set("Authorization", "Bearer "+f.cluster.adminToken)
 	response, err := f.operator.Do(r)
 	if err != nil {
 		return nil, err

@@ -27,8 +27,8 @@ const (
 	demoStop = 20 * time.Second
 )
 
-// ensemble is the nodes of a demo with several: processes of this program, each with a directory of its own.
-type ensemble struct {
+// demoCluster is the nodes of a demo with several: processes of this program, each with a directory of its own.
+type demoCluster struct {
 	program    string
 	dir        string
 	adminToken string
@@ -48,13 +48,13 @@ type demoNode struct {
 	running *process.Node
 }
 
-// newEnsemble returns the nodes that the directory has, or makes them: their addresses stay, since each knows the others by them.
-func newEnsemble(ctx context.Context, dir, adminToken string, count int, output io.Writer) (*ensemble, error) {
+// newDemoCluster returns the nodes that the directory has, or makes them: their addresses stay, since each knows the others by them.
+func newDemoCluster(ctx context.Context, dir, adminToken string, count int, output io.Writer) (*demoCluster, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	t := &ensemble{program: program, dir: dir, adminToken: adminToken, output: output}
+	t := &demoCluster{program: program, dir: dir, adminToken: adminToken, output: output}
 	path := filepath.Join(dir, nodesFile)
 	data, err := os.ReadFile(path)
 	switch {
@@ -91,7 +91,7 @@ func newEnsemble(ctx context.Context, dir, adminToken string, count int, output 
 }
 
 // start starts all nodes, the first one first, which the others join.
-func (t *ensemble) start(ctx context.Context, secretFile string) error {
+func (t *demoCluster) start(ctx context.Context, secretFile string) error {
 	for i, n := range t.nodes {
 		if err := t.startNode(ctx, n, secretFile); err != nil {
 			return errors.Join(fmt.Errorf("node %s: %w", t.nodes[i].Name, err), t.stop())
@@ -101,7 +101,7 @@ func (t *ensemble) start(ctx context.Context, secretFile string) error {
 }
 
 // startNode starts one, which does nothing where it runs.
-func (t *ensemble) startNode(ctx context.Context, n *demoNode, secretFile string) error {
+func (t *demoCluster) startNode(ctx context.Context, n *demoNode, secretFile string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.up() {
@@ -155,7 +155,7 @@ func (n *demoNode) lives() bool {
 }
 
 // stop ends all nodes at once.
-func (t *ensemble) stop() error {
+func (t *demoCluster) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), demoStop)
 	defer cancel()
 	errs := make([]error, len(t.nodes))
@@ -174,7 +174,7 @@ func (t *ensemble) stop() error {
 }
 
 // named returns the node of that name, nil if there is none.
-func (t *ensemble) named(name string) *demoNode {
+func (t *demoCluster) named(name string) *demoNode {
 	if i := slices.IndexFunc(t.nodes, func(n *demoNode) bool { return n.Name == name }); i >= 0 {
 		return t.nodes[i]
 	}
@@ -182,7 +182,7 @@ func (t *ensemble) named(name string) *demoNode {
 }
 
 // dial connects to any node that lives.
-func (t *ensemble) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+func (t *demoCluster) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: time.Second}
 	err := errors.New("no node lives")
 	for _, i := range rand.Perm(len(t.nodes)) {

@@ -43,7 +43,7 @@ func (d *demoRun) serveNodes(cmd *cobra.Command) (err error) {
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
-	t, err := newEnsemble(ctx, d.data, rand.Text(), d.nodes, cmd.ErrOrStderr())
+	t, err := newDemoCluster(ctx, d.data, rand.Text(), d.nodes, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
