@@ -22,7 +22,12 @@ export type Update<C> =
   | { readonly type: 'state'; readonly rev: number; readonly state: State<C> }
   | { readonly type: 'event'; readonly event: EventOf<C> };
 
-const patience = 1000; // ms that an acknowledgement waits for the events it follows
+const patience = 1000; // ms that an acknowledgement waits for the events it follows, of which some may be hidden
+
+interface Early {
+  readonly frame: AckFrame;
+  readonly timer: ReturnType<typeof setTimeout>;
+}
 
 /** Stream is what has come of the entity, over all links. */
 export class Stream<C> {
@@ -40,7 +45,7 @@ export class Stream<C> {
 
   readonly #outbox: Outbox;
   readonly #watching: boolean;
-  readonly #early = new Map<number, ReturnType<typeof setTimeout>>(); // acknowledgements that came before their events
+  readonly #early = new Map<number, Early>(); // acknowledgements that came before their events
   readonly #news: (() => void)[] = []; // what to tell once the state is shown
   #measured: Latency | undefined; // what the edge has not been told yet
   #pings = 0;
@@ -89,6 +94,7 @@ export class Stream<C> {
     for (const call of this.#outbox.unanswered(frame.acked)) this.fold.drop(call);
     const state = frame.state as State<C>;
     this.fold.fresh(state);
+    this.#arrived();
     this.#news.push(() => this.updates.push({ type: 'state', rev: frame.rev, state }));
   }
 
@@ -133,7 +139,7 @@ export class Stream<C> {
   }
 
   end(): void {
-    for (const timer of this.#early.values()) clearTimeout(timer);
+    for (const { timer } of this.#early.values()) clearTimeout(timer);
     this.fold.end();
     this.roster.members.end();
     this.latency.end();
@@ -156,6 +162,7 @@ export class Stream<C> {
     this.last = frame.rev;
     try {
       this.fold.event(event);
+      this.#arrived();
     } catch (error) {
       this.refresh();
       throw error;
@@ -172,20 +179,25 @@ export class Stream<C> {
   }
 
   #answer(frame: AckFrame | RejectFrame | AnswerFrame): void {
-    clearTimeout(this.#early.get(frame.id));
+    clearTimeout(this.#early.get(frame.id)?.timer);
     this.#early.delete(frame.id);
     const call = this.#outbox.settle(frame);
     if (call) this.fold.drop(call);
   }
 
-  /** later keeps an acknowledgement back that has overtaken its events: they come on the stream, it again after them. */
+  /** arrived has acknowledgements count whose events have come. The stream may have moved to an edge that was not told of them. */
+  #arrived(): void {
+    for (const { frame } of [...this.#early.values()]) if (frame.rev <= this.last) this.#answer(frame);
+  }
+
+  /** later keeps an acknowledgement back that has overtaken its events. */
   #later(frame: AckFrame): void {
     if (this.#early.has(frame.id)) return;
     const settle = () => {
       this.#answer(frame);
       this.publish();
     };
-    this.#early.set(frame.id, setTimeout(settle, patience));
+    this.#early.set(frame.id, { frame, timer: setTimeout(settle, patience) });
   }
 
   #pong(frame: PongFrame): void {

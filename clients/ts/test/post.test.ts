@@ -19,6 +19,23 @@ test('an acknowledgement that overtakes its event waits for it', async () => {
   expect(desk.state.value?.sum).toBe(7);
 });
 
+test('an acknowledgement counts once its event has come, though the stream does not say it again', async () => {
+  const { http, stream } = await onSSE();
+  const sent = [desk.send('add', { by: 7 }), desk.send('add', { by: 1 })];
+  const states: unknown[] = [];
+  for (const one of sent) one.then(() => states.push(desk.confirmed.value));
+  await settled();
+  http.take('POST').answer({ type: 'ack', id: 1, rev: 1 }, { type: 'ack', id: 2, rev: 2 });
+  await settled();
+  expect(states).toEqual([]);
+  stream.event(own(1, 7, 1));
+  await settled();
+  expect(states).toEqual([{ sum: 7, events: 1 }]);
+  stream.event(welcome({ rev: 2, acked: 2, state: { sum: 8, events: 2 } })); // in place of the event
+  await settled();
+  expect(states[1]).toEqual({ sum: 8, events: 2 });
+});
+
 test('an acknowledgement whose event is hidden does not wait for ever', async () => {
   const { http } = await onSSE();
   const sent = desk.send('hide', undefined, { predict: (s) => ({ ...s, sum: 9 }) });

@@ -58,10 +58,10 @@ if(u.protocol!==ce)return o(new M(426,`the server does not speak ${ce}`,!1));e.h
 new v(`closed with ${w}`,Y,!1):new m(Y))}};return i.tickets&&i.token()?nn(i).then(h=>l(`ticket.${h}`),o):l(i.token()&&`bearer.${i.token()}`),{send(h){r.push(h)===
 1&&queueMicrotask(c)},get busy(){return(t?.bufferedAmount??0)>en},drained:async()=>{},close:a}}async function nn({url:i,token:e,fetch:t}){let n;try{let s=new URL(
 `${i.pathname.slice(0,i.pathname.lastIndexOf("/v1/"))}/v1/tickets`,i);n=await t(s,{method:"POST",headers:F(e()),credentials:"omit",cache:"no-store"})}catch(s){throw new m(
-"no answer to the request for a ticket",!0,s)}if(!n.ok)throw await R(n);return(await n.json()).ticket}var sn={websocket:mt,sse:ut,longpoll:ht},rn=5e3,on=3e4,an=6e5,cn=2e3,ln=[405,406,426],dn=[408,409,425,429],ft=3e4,hn=3,le=class{status;#e;#n;#t;#s;#i;#r;#o;#a=!1;#c;#l;#d=0;#h;#m=!1;#u;#f;#g=0;#k=!1;#y=!1;constructor(e,t,n,s){
+"no answer to the request for a ticket",!0,s)}if(!n.ok)throw await R(n);return(await n.json()).ticket}var sn={websocket:mt,sse:ut,longpoll:ht},rn=5e3,on=3e4,an=6e5,cn=2e3,ln=[405,406,426],dn=[408,409,425,429],ft=3e4,hn=3,le=class{status;#e;#n;#t;#s;#i;#r;#o;#a=!1;#c;#l;#d=0;#h;#u=!1;#m;#f;#g=0;#k=!1;#y=!1;constructor(e,t,n,s){
 this.#e=e,this.#n=t,this.#t=n,this.#s=s,this.#i=new ne(t.backoff),this.status=new S({phase:"connecting",transport:n.present,recovering:!1,error:void 0,retryAt:void 0})}get link(){
 return this.#r?.lived&&this.#r.link}connect(){if(clearTimeout(this.#c),this.#y||this.#r)return;let e=this.#t.present;this.#p({phase:"connecting",transport:e,retryAt:void 0}),
-this.#r=this.#A(e)}wake(){if(this.#r)return this.#r.pulse.check();this.status.value.phase!=="waiting"||this.#m||(this.#i.reset(),this.connect())}look(e){this.#r?.
+this.#r=this.#A(e)}wake(){if(this.#r)return this.#r.pulse.check();this.status.value.phase!=="waiting"||this.#u||(this.#i.reset(),this.connect())}look(e){this.#r?.
 pulse.look(e),e&&this.wake()}use(e){if(this.#t.use(e),this.#x(),!this.#r)return this.wake();this.#r.transport!==e[0]&&(this.#r.lived?this.#M(!0):this.#v(this.#r,
 new m("another transport is wanted"),0))}restart(e){this.#r&&this.#v(this.#r,e,this.#i.next())}async leave(){let e=this.link;e&&(this.#k=!0,this.#x(),e.send('{"\
 type":"leave"}'),await new Promise(t=>{let n=setTimeout(t,cn);e.drained().then(()=>{clearTimeout(n),t()})})),this.close()}close(e){if(!this.#y){this.#y=!0,clearTimeout(
@@ -74,17 +74,17 @@ if(!this.#C(e))break;this.#b(e,s,n)}}catch(s){this.#v(e,s)}this.#e.publish()}#b(
 e,new v(s,r,o,a))}else t.type==="welcome"?this.#O(e,t):t.type==="status"?e===this.#r&&this.#p({recovering:t.state!=="serving"}):e.lived&&this.#e.take(t,n)}#O(e,t){
 let n=e.lived!==void 0;if(e===this.#o){let s=this.#r;this.#r=e,this.#o=void 0,s&&this.#w(s)}n||(e.lived=J(),this.#g=0,this.#t.welcomed(e.transport),this.#s.keep(
 s=>this.link?.send(JSON.stringify({type:"auth",token:s}))),this.#S()),this.#e.welcome(t,!t.known&&e.cursor!==void 0,n),n||e.pulse.welcome(t.heartbeat),this.#p({
-phase:"online",transport:e.transport,error:void 0,recovering:!1})}#x(){let e=this.#o;this.#o=void 0,e&&this.#w(e)}#w(e){e.link&&!e.lived&&(this.#u=J()),e.pulse.
+phase:"online",transport:e.transport,error:void 0,recovering:!1})}#x(){let e=this.#o;this.#o=void 0,e&&this.#w(e)}#w(e){e.link&&!e.lived&&(this.#m=J()),e.pulse.
 stop(),e.link?.close()}#T(e){let t=e.link!==void 0;t||this.#s.forget(),this.#v(e,new m(t?"nothing was heard from the server":"no token has come",!t))}#M(e){this.#a=
 e,this.#o=this.#A(this.#t.best)}#S(){if(clearTimeout(this.#l),this.#r?.transport===this.#t.best){this.#d=0;return}let e=Math.min(on*2**this.#d,an)*(.75+Math.random()/
 2);this.#l=setTimeout(()=>{this.#d++,this.link&&!this.#o&&this.#M(!1)},e)}#v(e,t,n){if(!this.#C(e))return;if(this.#k)return this.close();if(this.#w(e),e===this.#o){
 if(this.#o=void 0,!this.#a)return this.#S();e=this.#r,this.#w(e)}if(this.#s.stop(),clearTimeout(this.#l),this.#r=this.#o,this.#o=void 0,this.#r)return this.#p({
-phase:"connecting",transport:this.#r.transport,error:t,recovering:!1});this.#m=!1;let s=e.lived?.()??0;s>rn&&this.#i.reset();let r=n??this.#P(e,t,s);if(r===void 0)
+phase:"connecting",transport:this.#r.transport,error:t,recovering:!1});this.#u=!1;let s=e.lived?.()??0;s>rn&&this.#i.reset();let r=n??this.#P(e,t,s);if(r===void 0)
 return this.close(t);this.#p({phase:"waiting",error:t,retryAt:Date.now()+r,recovering:!1}),this.#c=setTimeout(()=>this.connect(),r)}#P(e,t,n){if(t instanceof v){
-if(t.code==="replaced"&&this.#u&&this.#u()<ft)return this.#u=void 0,this.#i.next();if(!t.reconnect)return;if(t.code==="token_expired"){if(!this.#s.renewable)return;
-this.#s.expired()}return this.#m=t.after!==void 0,t.after??this.#i.next()}if(t instanceof M&&!ln.includes(t.status)&&(t.byServer||t.status===401)){if(this.#t.answered(),
+if(t.code==="replaced"&&this.#m&&this.#m()<ft)return this.#m=void 0,this.#i.next();if(!t.reconnect)return;if(t.code==="token_expired"){if(!this.#s.renewable)return;
+this.#s.expired()}return this.#u=t.after!==void 0,t.after??this.#i.next()}if(t instanceof M&&!ln.includes(t.status)&&(t.byServer||t.status===401)){if(this.#t.answered(),
 t.status===401){if(!this.#s.renewable||++this.#g>hn)return;this.#s.expired()}else{if(t.status<500&&!dn.includes(t.status))return;if(t.status===409&&!t.code&&e.lived){
-if(this.#f&&this.#f()<ft){this.close(new v("replaced",t.message,!1));return}this.#f=J()}}return this.#m=t.after!==void 0,(t.after??0)+this.#i.next()}return e.lived?
+if(this.#f&&this.#f()<ft){this.close(new v("replaced",t.message,!1));return}this.#f=J()}}return this.#u=t.after!==void 0,(t.after??0)+this.#i.next()}return e.lived?
 (this.#t.ended(n),this.#h??this.#i.next()):(e.transport==="websocket"&&!this.#t.hasFallback&&this.#s.expired(),e.transport!==this.#t.present?this.#i.next():this.#t.
 failed(t instanceof m&&t.unreachable)?0:this.#i.next())}},Ke=i=>new P(i?`closed: ${i.message}`:"closed",{cause:i});var un=256,de=class{conn;#e;#n;#t;#s;constructor(e,t,n){this.#e=n,this.#n=`tutti.conn.${e}`;let[s,r]=Z(n,this.#n)?.split(" ")??[],o=s&&(!t||t===s)?Number(r):0;this.
 conn=t??(o>0&&s?s:mn()),this.#t=o>0?o:t?Date.now()*1e3:1,this.#s=this.#t,this.#i()}take(){let e=this.#t++;return e>=this.#s&&(this.#s=e+un,this.#i()),e}forget(){
@@ -117,17 +117,17 @@ this.fold=new me(e),this.#e=t,this.#n=n;let[,r,o]=/^([\w-]{1,32}):(\d{1,16})$/.e
 epoch=r,this.last=Number(o??0)}get cursor(){return this.epoch===void 0?void 0:`${this.epoch}:${this.last}`}refresh(){this.epoch!==void 0&&(this.epoch="-",this.last=
 0)}attached(){this.clock.reset(),this.#o=void 0}welcome(e){if(e.resumed&&(e.epoch!==this.epoch||e.rev>this.last))throw new m("the link began elsewhere");if(this.
 member=e.member,this.epoch=e.epoch,this.roster.welcome(),e.resumed||(this.last=e.rev,!this.#n))return;for(let n of this.#e.unanswered(e.acked))this.fold.drop(n);
-let t=e.state;this.fold.fresh(t),this.#s.push(()=>this.updates.push({type:"state",rev:e.rev,state:t}))}take(e,t){switch(e.type){case"event":this.#a(e);break;case"\
-ack":t&&this.#n&&e.rev>this.last?this.#d(e):this.#l(e);break;case"reject":case"answer":this.#l(e);break;case"message":this.#c(e);break;case"presence":this.roster.
-take(e);break;case"pong":this.#h(e)}}publish(){this.fold.publish(),this.roster.publish();for(let e of this.#s.splice(0))e()}ping(){let{up:e,down:t}=this.#i??{};
-return this.#i=void 0,this.#o={n:++this.#r,at:W()},JSON.stringify({type:"ping",t:this.#r,up:De(e),down:De(t)})}end(){for(let e of this.#t.values())clearTimeout(
+let t=e.state;this.fold.fresh(t),this.#d(),this.#s.push(()=>this.updates.push({type:"state",rev:e.rev,state:t}))}take(e,t){switch(e.type){case"event":this.#a(e);
+break;case"ack":t&&this.#n&&e.rev>this.last?this.#h(e):this.#l(e);break;case"reject":case"answer":this.#l(e);break;case"message":this.#c(e);break;case"presence":
+this.roster.take(e);break;case"pong":this.#u(e)}}publish(){this.fold.publish(),this.roster.publish();for(let e of this.#s.splice(0))e()}ping(){let{up:e,down:t}=this.#i??
+{};return this.#i=void 0,this.#o={n:++this.#r,at:W()},JSON.stringify({type:"ping",t:this.#r,up:De(e),down:De(t)})}end(){for(let{timer:e}of this.#t.values())clearTimeout(
 e);this.fold.end(),this.roster.members.end(),this.latency.end();for(let e of[this.events,this.messages,this.updates])e.end()}trace(e,{trace:t}){return t&&this.clock.
 trace(e.sentAt,W(),t)}#a(e){let{type:t,prev:n=e.rev-1,...s}=e;if(e.rev<=this.last)return;if(n>this.last)throw new m(`events between ${this.last} and ${e.rev} ar\
-e missing`);let r=e.by===this.member&&e.cmd!==void 0,o={...s,mine:r},a=r?this.#e.find(e.cmd):void 0;a&&this.fold.drop(a),this.last=e.rev;try{this.fold.event(o)}catch(c){
-throw this.refresh(),c}finally{this.#s.push(()=>{this.events.push(o),this.updates.push({type:"event",event:o})})}}#c({type:e,...t}){this.#s.push(()=>this.messages.
-push(t))}#l(e){clearTimeout(this.#t.get(e.id)),this.#t.delete(e.id);let t=this.#e.settle(e);t&&this.fold.drop(t)}#d(e){if(this.#t.has(e.id))return;let t=()=>{this.#l(
-e),this.publish()};this.#t.set(e.id,setTimeout(t,bn))}#h(e){let t=this.#o;!t||e.t!==t.n||(this.#i=this.clock.pong(t.at,W(),e),this.latency.set(this.#i),this.#o=
-void 0)}};var ge=class{#e;#n;#t="first";#s;#i;constructor(e){this.#e=e}get present(){return this.#n??""}get renewable(){return typeof this.#e=="function"}async get(){return this.#n&&
+e missing`);let r=e.by===this.member&&e.cmd!==void 0,o={...s,mine:r},a=r?this.#e.find(e.cmd):void 0;a&&this.fold.drop(a),this.last=e.rev;try{this.fold.event(o),
+this.#d()}catch(c){throw this.refresh(),c}finally{this.#s.push(()=>{this.events.push(o),this.updates.push({type:"event",event:o})})}}#c({type:e,...t}){this.#s.push(
+()=>this.messages.push(t))}#l(e){clearTimeout(this.#t.get(e.id)?.timer),this.#t.delete(e.id);let t=this.#e.settle(e);t&&this.fold.drop(t)}#d(){for(let{frame:e}of[
+...this.#t.values()])e.rev<=this.last&&this.#l(e)}#h(e){if(this.#t.has(e.id))return;let t=()=>{this.#l(e),this.publish()};this.#t.set(e.id,{frame:e,timer:setTimeout(
+t,bn)})}#u(e){let t=this.#o;!t||e.t!==t.n||(this.#i=this.clock.pong(t.at,W(),e),this.latency.set(this.#i),this.#o=void 0)}};var ge=class{#e;#n;#t="first";#s;#i;constructor(e){this.#e=e}get present(){return this.#n??""}get renewable(){return typeof this.#e=="function"}async get(){return this.#n&&
 this.#a(this.#n)<=0&&this.expired(),this.#n??this.#o()}expired(){this.renewable&&this.#n&&(this.#n=void 0,this.#t="expired")}keep(e){this.stop();let t=this.#n;if(!this.
 renewable||!t)return;let n=this.#a(t);n===Number.POSITIVE_INFINITY||n<=0||this.#r(Math.max(n-Math.max(n/10,5e3),1e3),e)}#r(e,t){this.#i=setTimeout(async()=>{let n=this.#i;
 if(e>864e5)return this.keep(t);let s=this.#n;this.#t="expiring";try{let r=await this.#o();if(n!==this.#i)return;r!==s&&t(r),this.keep(t)}catch{n===this.#i&&this.#r(
@@ -184,22 +184,22 @@ n){let c=document.createElement("span");c.className="you",c.textContent="you",o.
 5","#f76b15"],["amber","#ffc53d","#ffc53d"],["lime","#9ad04b","#9ad04b"],["green","#2f9e6a","#2f9e6a"],["teal","#12a594","#12a594"],["sky","#5bc4f0","#5bc4f0"],
 ["blue","#3b6fe0","#3b6fe0"],["indigo","#5b5bd6","#6e6ade"],["violet","#9a5cd0","#9a5cd0"],["pink","#e0559f","#e0559f"],["peach","#ffb8a0","#ffb8a0"],["brown","\
 #a1704b","#a1704b"]],ke=class{#e;#n;#t=d("#canvas");#s=d("#pointers");#i=d("#cross");#r=d("#board-spot");#o=this.#t.getContext("2d",{alpha:!1});#a=new Uint8Array(
-g*g);#c=new Map;#l=new ImageData(g,g);#d=new Uint32Array(this.#l.data.buffer);#h=new Uint32Array(we.length);#m=!1;#u=10;#f=3;#g=null;#k=0;#y=new Map;#p={x:128,y:128};constructor(e,t){
+g*g);#c=new Map;#l=new ImageData(g,g);#d=new Uint32Array(this.#l.data.buffer);#h=new Uint32Array(we.length);#u=!1;#m=10;#f=3;#g=null;#k=0;#y=new Map;#p={x:128,y:128};constructor(e,t){
 this.#e=e,this.#n=t,this.#R(),this.#T(),this.recolor(),e.updates.subscribe(n=>n.type==="state"?this.#C(n.state):this.#E(n.event)),e.messages.subscribe(({name:n,
 by:s,data:r})=>n==="pointer"&&s&&this.#F(s,r)),e.members.subscribe(({list:n})=>{for(let s of this.#y.keys())n.has(s)||this.#$(s)})}recolor(){let e=document.documentElement.
 dataset.theme==="dark";we.forEach(([,t,n],s)=>{let r=Number.parseInt((e?n:t).slice(1),16);this.#h[s]=4278190080|(r&255)<<16|r&65280|r>>16});for(let t=0;t<this.#a.
 length;t++)this.#b(t)}colorAt(e,t){return this.#A(t*g+e)}#A(e){return this.#c.get(e)?.color??this.#a[e]}#C({pixels:e}){this.#a=Uint8Array.from(atob(e??""),t=>t.
-charCodeAt(0));for(let t=0;t<this.#a.length;t++)this.#b(t)}#E({data:e}){let t=e.y*g+e.x;this.#a[t]=e.color,this.#b(t)}#b(e){this.#d[e]=this.#h[this.#A(e)],!this.#m&&
-(this.#m=!0,requestAnimationFrame(()=>{this.#m=!1,this.#o.putImageData(this.#l,0,0)}))}#O(e,t){let n=this.#f/2,s=Math.floor(n);for(let r=-s;r<=s;r++)for(let o=-s;o<=
-s;o++)o*o+r*r<=n*n&&this.#x(e+o,t+r)}#x(e,t){if(e<0||t<0||e>=g||t>=g||this.colorAt(e,t)===this.#u)return;let n=t*g+e,s={color:this.#u};this.#c.set(n,s),this.#b(
-n);let r=()=>{this.#c.get(n)===s&&(this.#c.delete(n),this.#b(n))},o={x:e,y:t,color:this.#u};this.#n.follow(this.#e.send("paint",o,{trace:this.#n.wantsTrace()})).
+charCodeAt(0));for(let t=0;t<this.#a.length;t++)this.#b(t)}#E({data:e}){let t=e.y*g+e.x;this.#a[t]=e.color,this.#b(t)}#b(e){this.#d[e]=this.#h[this.#A(e)],!this.#u&&
+(this.#u=!0,requestAnimationFrame(()=>{this.#u=!1,this.#o.putImageData(this.#l,0,0)}))}#O(e,t){let n=this.#f/2,s=Math.floor(n);for(let r=-s;r<=s;r++)for(let o=-s;o<=
+s;o++)o*o+r*r<=n*n&&this.#x(e+o,t+r)}#x(e,t){if(e<0||t<0||e>=g||t>=g||this.colorAt(e,t)===this.#m)return;let n=t*g+e,s={color:this.#m};this.#c.set(n,s),this.#b(
+n);let r=()=>{this.#c.get(n)===s&&(this.#c.delete(n),this.#b(n))},o={x:e,y:t,color:this.#m};this.#n.follow(this.#e.send("paint",o,{trace:this.#n.wantsTrace()})).
 then(r,r)}#w(e,t){let n=this.#g??{x:e,y:t},s=Math.max(Math.abs(e-n.x),Math.abs(t-n.y),1);for(let r=this.#g?1:0;r<=s;r++)this.#O(Math.round(n.x+(e-n.x)*r/s),Math.
 round(n.y+(t-n.y)*r/s));this.#g={x:e,y:t}}#T(){let e=this.#t;e.addEventListener("pointerdown",t=>{if(t.button!==0)return;e.setPointerCapture(t.pointerId),this.#g=
 null;let n=this.#M(t);this.#w(n.px,n.py)}),e.addEventListener("pointermove",t=>{if(this.#g){let n=t.getCoalescedEvents?.()??[];for(let s of n.length>0?n:[t]){let r=this.#M(
 s);this.#w(r.px,r.py)}}this.#S(this.#M(t))});for(let t of["pointerup","pointercancel"])e.addEventListener(t,()=>this.#g=null);e.addEventListener("pointerleave",
 ()=>this.#e.signal("pointer",null)),e.addEventListener("keydown",t=>this.#v(t)),e.addEventListener("focus",()=>this.#P(!1))}#M(e){let t=this.#t.getBoundingClientRect(),
 n=(e.clientX-t.left)/t.width*g,s=(e.clientY-t.top)/t.height*g;return{x:n,y:s,px:Math.floor(n),py:Math.floor(s)}}#S({x:e,y:t}){let n=performance.now();n-this.#k<
-Sn||(this.#k=n,this.#e.signal("pointer",{x:Math.round(e*10)/10,y:Math.round(t*10)/10,color:this.#u}))}#v(e){let t=e.shiftKey?8:1,s={ArrowLeft:[-t,0],ArrowRight:[
+Sn||(this.#k=n,this.#e.signal("pointer",{x:Math.round(e*10)/10,y:Math.round(t*10)/10,color:this.#m}))}#v(e){let t=e.shiftKey?8:1,s={ArrowLeft:[-t,0],ArrowRight:[
 t,0],ArrowUp:[0,-t],ArrowDown:[0,t]}[e.key];if(s)this.#p.x=Math.min(g-1,Math.max(0,this.#p.x+s[0])),this.#p.y=Math.min(g-1,Math.max(0,this.#p.y+s[1])),this.#S({
 x:this.#p.x+.5,y:this.#p.y+.5});else if(e.key===" "||e.key==="Enter")this.#O(this.#p.x,this.#p.y);else return;e.preventDefault(),this.#P(!0)}#P(e){let{x:t,y:n}=this.#p;
 this.#i.style.setProperty("--x",String((t+.5)/g)),this.#i.style.setProperty("--y",String((n+.5)/g)),e&&(this.#r.textContent=`${t}, ${n}: ${we[this.colorAt(t,n)]?.[0]}`)}#F(e,t){
@@ -208,7 +208,7 @@ if(!t)return this.#$(e);let n=this.#y.get(e)??{element:this.#L(e)};this.#y.set(e
 s=d("#pointer-shape").content.firstElementChild.cloneNode(!0);return s.style.setProperty("--hue",String(B(t))),s.querySelector(".pointer-name").textContent=t,this.#s.
 append(s),s}#$(e){let t=this.#y.get(e);t&&(clearTimeout(t.timer),t.element.remove(),this.#y.delete(e))}#R(){let e=d("#palette");we.forEach(([t,n,s],r)=>{let o=document.
 createElement("label");o.className="swatch",o.title=t;let a=document.createElement("input");Object.assign(a,{type:"radio",name:"color",value:String(r),checked:r===
-this.#u}),a.setAttribute("aria-label",t),a.addEventListener("change",()=>this.#u=r);let c=document.createElement("span");c.style.setProperty("--light",n),c.style.
+this.#m}),a.setAttribute("aria-label",t),a.addEventListener("change",()=>this.#m=r);let c=document.createElement("span");c.style.setProperty("--light",n),c.style.
 setProperty("--dark",s),o.append(a,c),e.append(o)});for(let t of document.querySelectorAll("input[name=brush]"))t.addEventListener("change",()=>this.#f=Number(t.
 value))}},xt=i=>Math.min(1,Math.max(0,Number(i)||0));var Ge=40,En=1e3,Mn=[["up","To the edge"],["edge","Edge"],["bus","Bus"],["mailbox","Mailbox"],["handler","Handler"],["journal","Disk"],["fanout","Fan-out"],["do\
 wn","Back to you"]],xe=class{#e=[];#n=Number.NEGATIVE_INFINITY;#t=Object.fromEntries(["rtt","up","down","edge","state"].map(e=>[e,d(`#hop-${e}`)]));#s=d("#curve\
@@ -283,7 +283,7 @@ this.#e=j(this.#e,e);let t=e;return this.#n&&([t,this.#n]=q(t,this.#n)),this.#t&
 G(this.#e,e))}giveUp(){let e=G(this.text,this.#e);return this.text=this.#e,this.#n=this.#t=null,e}};function $n(i){let e=[],t=[],n=Fn;for(let s of i){let r=n<=0;
 if(typeof s=="string"){let o=r?"":Nn(s,n);D(e,o),D(t,y(o)),D(t,s.slice(o.length)),n=o===s?n-Mt(o)-Et:0}else s>0?(D(e,s),D(t,s)):(D(e,r?-s:s),D(t,r?s:0),n-=Et)}return[
 e,t]}function D(i,e){e!==0&&e!==""&&i.push(e)}function Nn(i,e){let t=Math.min(i.length,e);for(;t>1&&Mt(i.slice(0,t))>e;)t=Math.floor(t*.8);return(i.codePointAt(
-t-1)??0)>65535?i.slice(0,t+1):i.slice(0,t)}var Hn=new TextEncoder,Mt=i=>Hn.encode(JSON.stringify(i)).length;var Lt=500,jn=120,In=800,Dn=300,Wn=2e4,Pe=class{#e;#n;#t=d("#pad-text");#s=d("#pad-status");#i=d("#pad-size");#r;#o=new Oe;#a=0;#c="";#l=null;#d="";#h=null;#m=0;#u=!1;#f=[];#g=[];#k=0;#y=0;#p=0;constructor(e,t){
+t-1)??0)>65535?i.slice(0,t+1):i.slice(0,t)}var Hn=new TextEncoder,Mt=i=>Hn.encode(JSON.stringify(i)).length;var Lt=500,jn=120,In=800,Dn=300,Wn=2e4,Pe=class{#e;#n;#t=d("#pad-text");#s=d("#pad-status");#i=d("#pad-size");#r;#o=new Oe;#a=0;#c="";#l=null;#d="";#h=null;#u=0;#m=!1;#f=[];#g=[];#k=0;#y=0;#p=0;constructor(e,t){
 this.#e=e,this.#n=t,this.#r=new Ae(this.#t,d("#carets"),n=>N(e,n)),this.#M(),e.updates.subscribe(n=>n.type==="state"?this.#A(n.state.text,n.rev):this.#C(n.event)),
 e.messages.subscribe(({name:n,by:s,data:r})=>n==="caret"&&s&&this.#r.put(s,r?.at??-1,this.#o.text)),e.members.subscribe(({list:n})=>this.#r.keep(s=>n.has(s))),e.
 status.subscribe(()=>{this.#b(),this.#R()})}get pending(){return this.#o.pending}#A(e,t){this.#l={text:e,rev:t,events:[]},this.#o.waiting||this.#E()}#C(e){let t=e.
@@ -296,16 +296,16 @@ U(this.#e.status.value)!=="live")return;let e=this.#o.take();if(!e)return;let t=
 verloaded":case"unavailable":case"rate_limited":case"internal":return this.#o.refused(),this.#x(Lt);case"forgotten":case"unknown":return this.#o.refused(),this.#x(
 0);default:this.#w(()=>this.#o.giveUp()),this.#f=[],this.#g=[],this.#n.notify(`The pad refused the edit: ${e.message}`),this.#x(0)}}#x(e){if(this.#l)return this.#E();
 e>0?setTimeout(()=>this.#b(),e):this.#b(),this.#R()}#w(e){let t=e();if(H(t))return t;this.#h=this.#h?I(this.#h,t):t;let n=this.#o.text.length<Wn?0:this.#o.text.
-length/2e3;return n===0?this.#T():this.#m||=setTimeout(()=>this.#T(),n),t}#T(){if(clearTimeout(this.#m),this.#m=0,!this.#h||this.#u)return;let e=this.#t,[t,n,s]=[
+length/2e3;return n===0?this.#T():this.#u||=setTimeout(()=>this.#T(),n),t}#T(){if(clearTimeout(this.#u),this.#u=0,!this.#h||this.#m)return;let e=this.#t,[t,n,s]=[
 this.#h,this.#d,this.#o.text],r=h=>$(s,Le(t,Me(n,h))),[o,a,c,l]=[r(e.selectionStart),r(e.selectionEnd),e.selectionDirection,e.scrollTop];e.value=tt(s),document.
 activeElement===e&&e.setSelectionRange(o,a,c),e.scrollTop=l,this.#d=s,this.#h=null}#M(){let e=this.#t;e.addEventListener("input",t=>!t.isComposing&&this.#S()),e.
-addEventListener("compositionstart",()=>this.#u=!0),e.addEventListener("compositionend",()=>{this.#u=!1,this.#S(),this.#T()}),e.addEventListener("keydown",t=>{if(!(t.
+addEventListener("compositionstart",()=>this.#m=!0),e.addEventListener("compositionend",()=>{this.#m=!1,this.#S(),this.#T()}),e.addEventListener("keydown",t=>{if(!(t.
 ctrlKey||t.metaKey)||t.altKey)return;let n=t.key.toLowerCase();(n==="z"||n==="y")&&(t.preventDefault(),this.#F(n==="y"||t.shiftKey))}),e.addEventListener("befor\
 einput",t=>{t.inputType!=="historyUndo"&&t.inputType!=="historyRedo"||(t.preventDefault(),this.#F(t.inputType==="historyRedo"))}),document.addEventListener("sel\
 ectionchange",()=>document.activeElement===e&&this.#$()),e.addEventListener("blur",()=>this.#e.signal("caret",null))}#S(){let e=this.#t;if(!_n(e.value)){let n=e.
 selectionStart;e.value=e.value.toWellFormed(),e.setSelectionRange(n,n)}let t=G(tt(this.#d),e.value);H(t)||(this.#d=j(this.#d,t),this.#h&&([this.#h,t]=q(this.#h,
 t)),this.#P(et(t,this.#o.text)),this.#g=[],this.#v(t))}#v(e){this.#o.edit(e),this.#r.edited("",e,this.#o.text),this.#b(),this.#R()}#P(e){let t=performance.now(),
-n=t-this.#k<In&&this.#f.length>0;this.#k=t,n?this.#f.push(I(e,this.#f.pop()??[])):this.#f.push(e),this.#f.length>Dn&&this.#f.shift()}#F(e){if(this.#u)return;let t=(e?
+n=t-this.#k<In&&this.#f.length>0;this.#k=t,n?this.#f.push(I(e,this.#f.pop()??[])):this.#f.push(e),this.#f.length>Dn&&this.#f.shift()}#F(e){if(this.#m)return;let t=(e?
 this.#g:this.#f).pop();if(!t)return;this.#T(),(e?this.#f:this.#g).push(et(t,this.#o.text)),this.#k=0,this.#v(t),this.#d=this.#o.text,this.#t.value=tt(this.#d);let n=$(
 this.#o.text,Un(t));this.#t.setSelectionRange(n,n)}#L(e){for(let t of[this.#f,this.#g]){let n=e;for(let s=t.length-1;s>=0;s--)[n,t[s]]=q(n,t[s])}}#$(){clearTimeout(
 this.#p);let e=this.#y+jn-performance.now();if(e>0)return void(this.#p=setTimeout(()=>this.#$(),e));this.#y=performance.now(),!this.#o.pending&&!this.#h&&this.#e.
@@ -313,25 +313,25 @@ signal("caret",{at:Me(this.#o.text,this.#t.selectionEnd)})}#R(){let e=U(this.#e.
 back"]:["sending","Saving"]:["saved","Saved"];this.#s.dataset.state=t,this.#s.textContent!==n&&(this.#s.textContent=n);let s=y(this.#o.text);this.#i.textContent=
 `${s.toLocaleString()} ${s===1?"character":"characters"}`}},tt=i=>i.replaceAll("\r","\u240D"),_n=i=>i.isWellFormed?.()??!0;function Un(i){let e=0,t=0;for(let n of i){
 if(typeof n=="string")e+=y(n);else if(n>0){e+=n;continue}t=e}return t}var Bn=100,At=2e3,qn=2e3,Qn=3500,Kn=new Intl.DateTimeFormat(void 0,{hour:"2-digit",minute:"2-digit"}),Re=class{#e;#n;#t;#s=d("#lines");#i=d("#chat-scroll");#r=d(
-"#line-count");#o=d("#typing");#a=d("#newer");#c=d("#say-left");#l=d("#say");#d=d("#text");#h=d("#say button[name=send]");#m=new Map;#u=new Map;#f=0;#g=0;#k=null;#y=!0;constructor(e,t,n){
+"#line-count");#o=d("#typing");#a=d("#newer");#c=d("#say-left");#l=d("#say");#d=d("#text");#h=d("#say button[name=send]");#u=new Map;#m=new Map;#f=0;#g=0;#k=null;#y=!0;constructor(e,t,n){
 this.#e=e,this.#t=t,this.#n=n,this.#l.addEventListener("submit",s=>{s.preventDefault(),this.#O()}),this.#d.addEventListener("keydown",s=>{s.key!=="Enter"||s.shiftKey||
 s.isComposing||(s.preventDefault(),this.#O())}),this.#d.addEventListener("input",()=>this.#T()),this.#a.addEventListener("click",()=>this.#L()),this.#i.addEventListener(
 "scroll",()=>{this.#y=this.#F(),this.#y&&(this.#a.hidden=!0)}),new ResizeObserver(()=>this.#y&&this.#L()).observe(this.#i),e.updates.subscribe(s=>s.type==="stat\
-e"?this.#p(s.state):this.#A(s.event)),e.messages.subscribe(({name:s,by:r})=>s==="typing"&&r&&this.#M(r))}#p(e){let t=[...this.#m.keys()];this.#s.setAttribute("a\
+e"?this.#p(s.state):this.#A(s.event)),e.messages.subscribe(({name:s,by:r})=>s==="typing"&&r&&this.#M(r))}#p(e){let t=[...this.#u.keys()];this.#s.setAttribute("a\
 ria-busy","true"),this.#s.replaceChildren(),this.#k=null;for(let n of e.lines??[])this.#E(n,null);this.#s.append(...t),this.#s.removeAttribute("aria-busy"),this.#P(
-e.count),this.#L()}#A({data:e,at:t,by:n,mine:s}){for(s&&this.#C(e.text),this.#E(e,t,this.#m.keys().next().value);this.#s.children.length>Bn+this.#m.size;)this.#s.
-firstElementChild?.remove();this.#P(this.#g+1),n&&this.#S(n),this.#y||s?this.#L():this.#a.hidden=!1}#C(e){for(let[t,n]of this.#m)if(n===e)return this.#m.delete(
+e.count),this.#L()}#A({data:e,at:t,by:n,mine:s}){for(s&&this.#C(e.text),this.#E(e,t,this.#u.keys().next().value);this.#s.children.length>Bn+this.#u.size;)this.#s.
+firstElementChild?.remove();this.#P(this.#g+1),n&&this.#S(n),this.#y||s?this.#L():this.#a.hidden=!1}#C(e){for(let[t,n]of this.#u)if(n===e)return this.#u.delete(
 t),t.remove()}#E({who:e,text:t},n,s=null){let r=this.#b(e,t,n,e===this.#k);this.#k=e,this.#s.insertBefore(r,s)}#b(e,t,n,s){let r=document.createElement("li");r.
 className="line",r.classList.toggle("own",e===this.#t.sub()),r.classList.toggle("again",s);let o=be({name:e}),a=document.createElement("span");a.className="line\
 -who",a.textContent=e;let c=document.createElement("span");if(c.className="line-text",c.textContent=t,n){let l=document.createElement("time"),h=new Date(n);l.dateTime=
 h.toISOString(),l.textContent=Kn.format(h),a.append(l),c.title=h.toLocaleString()}return r.append(o,a,c),r}#O(){let e=this.#d.value.trim().toWellFormed?.()??this.#d.
 value.trim();!e||[...e].length>At||(this.#d.value="",this.#T(),this.#f=0,this.#x(e))}#x(e){let t=this.#n.follow(this.#e.send("say",{text:e},{trace:this.#n.wantsTrace()})),
-n=this.#b(this.#t.sub(),e,null,!1);n.classList.add("waiting"),this.#m.set(n,e),this.#s.append(n),this.#L(),t.then(()=>{this.#m.delete(n)&&n.remove()},s=>{this.#m.
+n=this.#b(this.#t.sub(),e,null,!1);n.classList.add("waiting"),this.#u.set(n,e),this.#s.append(n),this.#L(),t.then(()=>{this.#u.delete(n)&&n.remove()},s=>{this.#u.
 delete(n),this.#w(n,e,s)})}#w(e,t,n){e.classList.replace("waiting","failed");let s=document.createElement("button");s.type="button",s.className="again-button",s.
 textContent="Not sent. Try again",s.title=n.message,s.addEventListener("click",()=>{e.remove(),this.#x(t)}),e.append(s)}#T(){let e=At-[...this.#d.value.trim()].
 length;this.#c.textContent=e<200?String(e):"",this.#c.classList.toggle("over",e<0),this.#h.disabled=this.#d.value.trim()===""||e<0,this.#d.style.height="auto",this.#d.
 style.height=`${Math.min(this.#d.scrollHeight,140)}px`;let t=Date.now();this.#d.value&&t-this.#f>qn&&(this.#f=t,this.#e.signal("typing",{}))}#M(e){clearTimeout(
-this.#u.get(e)),this.#u.set(e,setTimeout(()=>this.#S(e),Qn)),this.#v()}#S(e){clearTimeout(this.#u.get(e)),this.#u.delete(e)&&this.#v()}#v(){let e=[...this.#u.keys()].
+this.#m.get(e)),this.#m.set(e,setTimeout(()=>this.#S(e),Qn)),this.#v()}#S(e){clearTimeout(this.#m.get(e)),this.#m.delete(e)&&this.#v()}#v(){let e=[...this.#m.keys()].
 map(n=>N(this.#e,n).name),t=e.length>2?`${e.length} people are`:e.length===2?`${e.join(" and ")} are`:e.length===1?`${e[0]} is`:"";this.#o.textContent=t&&`${t} \
 typing`,this.#o.classList.toggle("on",t!=="")}#P(e){this.#g=e,this.#r.textContent=`${e.toLocaleString()} ${e===1?"line":"lines"}`}#F(){let e=this.#i;return e.scrollHeight-
 e.scrollTop-e.clientHeight<60}#L(){this.#y=!0,this.#i.scrollTop=this.#i.scrollHeight,this.#a.hidden=!0}};var Fe=class{#e=new BroadcastChannel("tutti.streams");constructor(e){this.#e.onmessage=e}take(){this.#e.postMessage("taken")}};var nt=6e3,He=new URLSearchParams(location.search).get("room")||"lobby",A=new Se,je=await kt(A.fetch),$e=new xe,L=new Te,Ot=0,O={follow(i){return L.follow(i).then(
