@@ -80,6 +80,14 @@ func (e *entity) see(audience string) {
 	l.ledger.visible[audience] = e.lastSeen(audience)
 }
 
+// shownTo returns the revision of the last event that the audience, which is one of those seen, sees.
+func (e *entity) shownTo(audience string) uint64 {
+	if !e.cat.hides {
+		return e.live.mark.Revision
+	}
+	return e.live.ledger.visible[audience]
+}
+
 // seeWatched does so for the audiences that watch, of an entity that was passivated meanwhile.
 func (e *entity) seeWatched() {
 	if e.here == nil {

@@ -89,6 +89,22 @@ func TestAttachedAgainOutOfOrder(t *testing.T) {
 	}, lobbies())
 }
 
+// TestAttachedAgainBehindWhatIsHidden: an edge is told up to where its audience has events, and not of others that it would miss.
+func TestAttachedAgainBehindWhatIsHidden(t *testing.T) {
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		a := w.attach("lobby", "1", "ann", conn1, made(5))
+		epoch := a.welcome().Epoch
+		a.command(1, "line", `{"Line":"x"}`)
+		a.command(2, "line", `{"Line":"secret"}`)
+		want(t, a.frames(), `event 2 lined {"Line":"x"}`, `ack 1 at 2 `, `ack 2 at 3 `)
+		a = w.attach("lobby", "1", "ann", conn1, again(epoch, 2, ""), made(5))
+		want(t, a.frames(), `resumed 2 until 2 acked 2`)
+		w.restart()
+		a = w.attach("lobby", "1", "ann", conn1, again(epoch, 2, ""), made(5))
+		want(t, a.frames(), `resumed 2 until 2 acked 2`)
+	}, lobbies())
+}
+
 // TestAttachedAgainTooFarBehind gets a fresh state, and so does a link at an entity whose events have another epoch by now.
 func TestAttachedAgainTooFarBehind(t *testing.T) {
 	inWorld(t, state.Config{}, func(t *testing.T, w *world) {

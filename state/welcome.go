@@ -23,6 +23,9 @@ func (e *entity) welcome(l *link, env *wire.Envelope) {
 		head-env.Revision <= uint64(e.cat.opt.BacklogEvents) && (!env.Has(wire.Reattach) || e.fill(l, env.Revision)):
 		w.Flags |= wire.Resumed
 		w.Revision = env.Revision
+		if env.Has(wire.Reattach) {
+			w.Until = e.shownTo(l.member.audience) // of what is later the edge has not missed anything
+		}
 	case e.large():
 		if !env.Has(wire.HasCursor) && e.live.shadow.lend(w, &e.cat.opt) {
 			break
