@@ -36,12 +36,30 @@ func moveAll(r *bustest.Router) {
 // TestLostDetach has an owner not hear that links have gone: it is told again, when the loss is noticed, or it can be told.
 func TestLostDetach(t *testing.T) {
 	onMoving(t, nil, func(t *testing.T, p *platform, m *moving, open func(int, string) *fakeClient) {
-		a, b, c := open(1, ""), open(2, ""), open(3, "")
+		a, b, c, d := open(1, ""), open(2, ""), open(3, ""), open(4, "")
 		if a.kind == polls {
 			return // the link of a fake's poll stays
 		}
+		if n := p.owner.linksOf(); n != 4 {
+			t.Fatalf("the owner has %d links, want 4", n)
+		}
+		// The owner has lost count of a link, and cannot be told of another attachment in its place.
+		loseAll(m.Router, bus.ErrFull)
+		p.owner.mu.Lock()
+		n := p.owner.entity("room", "1")
+		for _, l := range n.links {
+			if l.conn == d.conn {
+				p.owner.send(n, l.edge, &wire.Envelope{Kind: wire.KindTerminate, Link: l.link, Code: wire.EndUnavailable, Flags: wire.Reconnect | wire.Reattach})
+			}
+		}
+		p.owner.mu.Unlock()
+		time.Sleep(500 * time.Millisecond)
+		d.socket.Hangup()
+		synctest.Wait()
+		m.find()
+		time.Sleep(3 * time.Second)
 		if n := p.owner.linksOf(); n != 3 {
-			t.Fatalf("the owner has %d links, want 3", n)
+			t.Errorf("the owner has %d links after one that it had lost count of has gone, want 3", n)
 		}
 		loseAll(m.Router, nil)
 		a.socket.Hangup()
@@ -67,7 +85,6 @@ func TestLostDetach(t *testing.T) {
 		// The owner has lost count of a link, and its edge waits for an owner when its client goes.
 		loseAll(m.Router, bus.ErrFull)
 		p.owner.mu.Lock()
-		n := p.owner.entity("room", "1")
 		for _, l := range n.links {
 			p.owner.send(n, l.edge, &wire.Envelope{Kind: wire.KindTerminate, Link: l.link, Code: wire.EndUnavailable, Flags: wire.Reconnect | wire.Reattach})
 		}

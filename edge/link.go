@@ -312,10 +312,21 @@ func (l *link) detach(leave bool) {
 	}
 	l.sendMu.Lock()
 	defer l.sendMu.Unlock()
+	l.hub.mu.Lock()
+	held := l.tenure.held
+	l.hub.mu.Unlock()
 	l.address(e)
-	l.sent++
-	e.Number, e.Sent = l.sent, l.edge.wall(time.Now()).UnixMicro()
-	r.depart(l.hub.lane, l.hub.owner, e, !l.away.Load())
+	e.Sent = l.edge.wall(time.Now()).UnixMicro()
+	if held != 0 && held != l.number {
+		again := *e
+		again.Link = held
+		r.depart(l.hub.lane, l.hub.owner, &again, !l.away.Load())
+	}
+	if l.sent > 0 { // else it was not attached
+		l.sent++
+		e.Number = l.sent
+		r.depart(l.hub.lane, l.hub.owner, e, !l.away.Load())
+	}
 }
 
 // part says to the owner that the connection is gone for good, while the link still takes its last frames.

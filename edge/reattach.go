@@ -131,6 +131,7 @@ func (h *hub) returned(l *link, e *wire.Envelope) (quiet bool) {
 	if l.tenure == nil {
 		return false
 	}
+	l.tenure.held = l.number
 	if h.edge.recovery.back(l) {
 		h.status(l, wire.StatusServing)
 	}

@@ -23,6 +23,8 @@ type tenure struct {
 	wait   wait
 	room   chan struct{} // closed when there may be room for more, or the link ends; nil: nobody waits for it
 
+	held uint64 // number under which an owner has welcomed the link last, and may have it still; 0: none. Guarded by hub.mu
+
 	// Guarded by recovery.mu.
 	since    int64 // since when the link has been without an owner; while it is in an absence
 	attached int64 // when it was attached anew, without a welcome since; 0: it is not attached
