@@ -1,7 +1,6 @@
 package clustersim_test
 
 import (
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -11,45 +10,56 @@ import (
 // disk is what a process sees of its machine's disk.
 type disk struct {
 	vfs.FS
-	delay atomic.Int64 // how much longer each sync of a log takes
-	lying *atomic.Bool // syncs do nothing and say that they did; nil: never
+	delay atomic.Int64                  // how much longer each write takes
+	held  atomic.Pointer[chan struct{}] // closed when a disk that stands still goes on; nil: it does not
+	lying *atomic.Bool                  // syncs do nothing and say that they did; nil: never
 }
 
 type file struct {
 	vfs.File
 	disk *disk
-	log  bool
 }
 
-func (d *disk) wrap(name string) func(vfs.File, error) (vfs.File, error) {
-	return func(f vfs.File, err error) (vfs.File, error) {
-		if err != nil {
-			return nil, err
-		}
-		return &file{File: f, disk: d, log: strings.HasSuffix(name, ".log")}, nil
+// hold has the disk stand still until it is let go.
+func (d *disk) hold() { d.held.CompareAndSwap(nil, new(make(chan struct{}))) }
+
+func (d *disk) letGo() {
+	if held := d.held.Swap(nil); held != nil {
+		close(*held)
 	}
+}
+
+// wait is what the journal does before it writes. Files do not wait themselves: Pebble syncs some with a lock held, and in a bubble time does
+// not pass for those who wait for a lock.
+func (d *disk) wait() {
+	if held := d.held.Load(); held != nil {
+		<-*held
+	}
+	time.Sleep(time.Duration(d.delay.Load()))
+}
+
+func (d *disk) wrap(f vfs.File, err error) (vfs.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &file{File: f, disk: d}, nil
 }
 
 func (d *disk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return d.wrap(name)(d.FS.Create(name, c))
+	return d.wrap(d.FS.Create(name, c))
 }
 
 func (d *disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
-	return d.wrap(name)(d.FS.OpenReadWrite(name, c, opts...))
+	return d.wrap(d.FS.OpenReadWrite(name, c, opts...))
 }
 
 func (d *disk) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return d.wrap(newname)(d.FS.ReuseForWrite(oldname, newname, c))
+	return d.wrap(d.FS.ReuseForWrite(oldname, newname, c))
 }
 
-func (d *disk) OpenDir(name string) (vfs.File, error) { return d.wrap(name)(d.FS.OpenDir(name)) }
+func (d *disk) OpenDir(name string) (vfs.File, error) { return d.wrap(d.FS.OpenDir(name)) }
 
-// sync waits only where nobody waits for a lock meanwhile: in a bubble time does not pass for those who do. Logs are synced without a lock, as
-// long as none is full, for which a slow disk's memtables are large.
 func (f *file) sync(below func() error) error {
-	if f.log {
-		time.Sleep(time.Duration(f.disk.delay.Load()))
-	}
 	if f.lies() {
 		return nil
 	}

@@ -60,7 +60,7 @@ func (m *machine) start() (*process, error) {
 	log := m.world.log.With("node", m.name)
 	var err error
 	p.journal, err = diskjournal.Open(directory, diskjournal.Config{
-		Logger: log, FS: p.disk, ID: journalID, CacheBytes: 1 << 20, MemTableBytes: m.world.memTable, IndexBytes: 4 << 10,
+		Logger: log, FS: p.disk, BeforeWrite: p.disk.wait, ID: journalID, CacheBytes: 1 << 20, MemTableBytes: m.world.memTable, IndexBytes: 4 << 10,
 		Cluster: &diskjournal.Cluster{
 			Node:  journal.NodeID(m.number),
 			Peers: &peers{net: m.world.net, self: p, streams: make(map[journal.NodeID]*stream)},
@@ -168,6 +168,7 @@ func (p *process) crash() {
 	p.world.net.leave(p.number, p)
 	p.world.clients.Break(p.name)
 	p.disk.delay.Store(0)
+	p.disk.letGo()
 	p.world.ghosts.Go(func() { // nobody hears of it any more
 		p.shut(func() {})
 		p.close()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,6 +37,9 @@ func logLevel() slog.Level {
 	return slog.LevelInfo
 }
 
+// lateAfter is when a seed counts as one that will not end.
+const lateAfter = time.Minute
+
 // TestSeeds runs one seed after the other, as many at once as there are cores.
 func TestSeeds(t *testing.T) {
 	if *oneSeed != 0 {
@@ -57,6 +61,12 @@ func TestSeeds(t *testing.T) {
 					return
 				}
 				t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+					// In a bubble time stands still while anybody waits for a lock.
+					late := time.AfterFunc(lateAfter, func() {
+						debug.SetTraceback("all")
+						panic(fmt.Sprintf("seed %d does not end", seed))
+					})
+					defer late.Stop()
 					total.add(simulate(t, seed, nil).judge(t))
 				})
 			}
@@ -101,11 +111,6 @@ func simulate(t *testing.T, seed uint64, change func(w *world) []step) (w *world
 		steps := plan(rng, nodes)
 		if change != nil {
 			steps = change(w)
-		}
-		for i := range steps {
-			if steps[i].kind == slow || steps[i].kind == stop {
-				w.memTable = 32 << 20
-			}
 		}
 		w.play(steps)
 		w.took = w.recorder.Now()

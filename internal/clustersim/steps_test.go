@@ -130,9 +130,14 @@ func (w *world) happen(ctx context.Context, s *step, rng *rand.Rand) {
 	case move:
 		w.move(ctx, s.part, rng)
 	case stop:
-		m.slow(s.last)
+		p := m.process()
+		if p != nil {
+			p.disk.hold()
+		}
 		w.during(s, func() { w.net.held[s.node] = true }, func() { delete(w.net.held, s.node) }, true)
-		m.slow(0)
+		if p != nil {
+			p.disk.letGo()
+		}
 	default:
 		w.weather(s, rng)
 	}

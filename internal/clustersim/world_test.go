@@ -174,10 +174,20 @@ func (m *machine) drain() {
 	}
 }
 
-// slow has each sync of the node's disk take that much longer.
+// slow has each write to the node's disk take that much longer.
 func (m *machine) slow(delay time.Duration) {
 	if p := m.process(); p != nil {
 		p.disk.delay.Store(int64(delay))
+	}
+}
+
+// well ends what is wrong with the node, but for the network between nodes.
+func (m *machine) well() {
+	m.world.clients.Heal(outside, m.name)
+	m.skew.Store(0)
+	m.slow(0)
+	if p := m.process(); p != nil {
+		p.disk.letGo()
 	}
 }
 
@@ -185,9 +195,7 @@ func (m *machine) slow(delay time.Duration) {
 func (w *world) heal() error {
 	w.net.heal()
 	for _, m := range w.machines {
-		w.clients.Heal(outside, m.name)
-		m.slow(0)
-		m.skew.Store(0)
+		m.well()
 		if err := m.up(); err != nil {
 			return err
 		}
@@ -201,9 +209,7 @@ func (w *world) end() {
 	w.net.heal()
 	var all sync.WaitGroup
 	for _, m := range w.machines {
-		w.clients.Heal(outside, m.name)
-		m.slow(0)
-		m.skew.Store(0)
+		m.well()
 		if p := m.process(); p != nil {
 			all.Go(func() { p.shut(func() {}) })
 		}

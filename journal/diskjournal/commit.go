@@ -51,6 +51,9 @@ func (j *Journal) write(all []*storing) error {
 }
 
 func (j *Journal) writeOnce(all []*storing, size int) error {
+	if wait := j.config.BeforeWrite; wait != nil {
+		wait()
+	}
 	b := j.store.db.NewBatchWithSize(size)
 	defer b.Close()
 	entries := 0

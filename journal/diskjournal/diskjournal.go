@@ -21,6 +21,8 @@ type Config struct {
 	Logger *slog.Logger
 	// FS is the file system that the directory is in. Nil: the machine's. What it gives must keep what was synced.
 	FS vfs.FS
+	// BeforeWrite is called before each synced write of the logs, with no lock held: tests have slow disks wait here. Nil: nothing is.
+	BeforeWrite func()
 	// CacheBytes is the memory for blocks read from disk (default 64 MiB).
 	CacheBytes int64
 	// MemTableBytes is how much is gathered in memory before it becomes a sorted file (default 32 MiB).
