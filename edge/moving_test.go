@@ -115,8 +115,21 @@ func TestOwnerEndsAlone(t *testing.T) {
 	})
 }
 
-// end has the owner say to a link that it has ended.
-func (m *moving) end(p *platform, conn string) {
+// TestWelcomeAfterTheEnd has an owner that has lost count say so before it welcomes the link.
+func TestWelcomeAfterTheEnd(t *testing.T) {
+	onMoving(t, nil, func(t *testing.T, p *platform, m *moving, open func(int, string) *fakeClient) {
+		a := open(1, "")
+		m.end(p, conn(1), &wire.Envelope{Kind: wire.KindWelcome, Flags: wire.Reattach | wire.Resumed, Epoch: "e1"})
+		time.Sleep(200 * time.Millisecond)
+		p.owner.publish("room", "1", 1, `"seen"`)
+		a.want(t, `"seen"`)
+		a.say(p, 1, `"said"`)
+		a.want(t, `"said"`, `"ack","id":1,"rev":2`)
+	})
+}
+
+// end has the owner say to a link that it has ended, and what else it said.
+func (m *moving) end(p *platform, conn string, more ...*wire.Envelope) {
 	p.owner.mu.Lock()
 	defer p.owner.mu.Unlock()
 	n := p.owner.entity("room", "1")
@@ -127,6 +140,10 @@ func (m *moving) end(p *platform, conn string) {
 			p.owner.send(n, a.edge, &wire.Envelope{
 				Kind: wire.KindTerminate, Link: a.link, Code: wire.EndUnavailable, Flags: wire.Reconnect | wire.Reattach,
 			})
+			for _, e := range more {
+				e.Link = a.link
+				p.owner.send(n, a.edge, e)
+			}
 		}
 	}
 }

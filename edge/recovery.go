@@ -248,7 +248,8 @@ func (r *recovery) enter(l *link) {
 	}
 }
 
-// back notes that the link has an owner, and reports whether its client was told that it had none.
+// back notes that the link has an owner, and reports whether its client was told that it had none. A link that has been lost since it
+// was attached is attached once more all the same: the owner does not have what was sent behind that.
 func (r *recovery) back(l *link) (told bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -257,7 +258,7 @@ func (r *recovery) back(l *link) (told bool) {
 		return false
 	}
 	a.back = true
-	if _, ok := a.links[l]; !ok {
+	if _, ok := a.links[l]; !ok || l.away.Load() {
 		return false
 	}
 	r.remove(a, l)
