@@ -15,6 +15,7 @@ func (e *entity) attach(m *message) {
 	l := &link{
 		key: linkKey{env.Edge, env.Link}, addr: bus.Edge(env.Edge),
 		watch: env.Has(wire.Watch), presence: env.Has(wire.Watch | wire.Presence), sender: env.Has(wire.Sender), made: env.At,
+		attempt: env.Command,
 	}
 	if l.sender {
 		l.watch, l.presence = false, false
@@ -53,8 +54,12 @@ func (e *entity) attach(m *message) {
 		e.refuse(l, wire.Reconnect, wire.EndReplaced, "a later link of this connection has come before")
 		return
 	}
-	if env.Has(wire.Reattach) && here.hasLater(id, l) || here.hasAgain(id, l) {
-		e.refuse(l, 0, wire.EndReplaced, "another link of this connection has come")
+	if again := here.hasAgain(id, l); again || env.Has(wire.Reattach) && here.hasLater(id, l) {
+		flags := wire.Reconnect // clocks may be wrong about which came last
+		if again {
+			flags = 0
+		}
+		e.refuse(l, flags, wire.EndReplaced, "another link of this connection has come")
 		return
 	}
 	fresh, err := e.newMember(id, claims)

@@ -52,6 +52,7 @@ type link struct {
 	presence bool
 	sender   bool
 	made     int64        // when its client came, Unix ms, the edge's clock
+	attempt  uint64       // as its client counts them; 0: it does not
 	own      *turn.Claims // of a sender's token; nil: those of the member
 	// awaited says that the link's first welcome is being made. What its client sends meanwhile is
 	// set aside, so that the welcome comes first.

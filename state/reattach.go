@@ -25,9 +25,15 @@ type recovery struct {
 // count returns how many members clients are told are here.
 func (a *attendance) count() int { return max(a.seen, a.recovery.count) }
 
-// hasLater reports whether the member has a link that was made after l.
+// hasLater reports whether the member has a link that was made after l: as its client counts them, or, where it does not, by the clocks of
+// their edges.
 func (a *attendance) hasLater(member string, l *link) bool {
-	return !l.sender && a.has(member, l, func(other *link) bool { return other.made > l.made })
+	return !l.sender && a.has(member, l, func(other *link) bool {
+		if l.attempt != other.attempt && l.attempt != 0 && other.attempt != 0 {
+			return other.attempt > l.attempt
+		}
+		return other.made > l.made
+	})
 }
 
 // hasAgain reports whether the member has the link l under the number that its edge has given it since: what comes by way of an owner before

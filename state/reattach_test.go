@@ -72,6 +72,26 @@ func TestAttachedAgainTwice(t *testing.T) {
 	}, lobbies())
 }
 
+// TestAttachedAgainByClocksThatDiffer has two links of one client attached again, the earlier one by an edge whose clock is ahead: the one
+// that its client has made last stays.
+func TestAttachedAgainByClocksThatDiffer(t *testing.T) {
+	attempt := func(n uint64) func(*wire.Envelope) { return func(e *wire.Envelope) { e.Command = n } }
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		epoch := w.attach("lobby", "1", "ann", conn1, made(5)).welcome().Epoch
+		w.restart()
+		first := w.attach("lobby", "1", "ann", conn1, again(epoch, 1, ""), made(9), attempt(7))
+		want(t, first.frames(), `resumed 1 until 1 acked 0`)
+		second := w.attach("lobby", "1", "ann", conn1, again(epoch, 1, ""), made(5), attempt(8))
+		want(t, second.frames(), `resumed 1 until 1 acked 0`)
+		want(t, first.frames(), `terminate replaced`)
+
+		late := w.attach("lobby", "1", "ann", conn1, again(epoch, 1, ""), made(9), attempt(7))
+		if got := late.frames(); len(got) != 1 || !strings.HasPrefix(got[0], `terminate replaced`) {
+			t.Errorf("the earlier link was told %q, want that it is replaced", got)
+		}
+	}, lobbies())
+}
+
 // TestAttachedAgainOutOfOrder attaches a link again twice, and the first of both comes last, as by way of an owner before: the second stays.
 func TestAttachedAgainOutOfOrder(t *testing.T) {
 	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
