@@ -64,7 +64,7 @@ func (m *mirror) take(ctx context.Context, env *wire.Envelope) {
 		m.pass(cat, env)
 		return
 	}
-	m.ended.Go(func() {
+	m.answers.Go(func() {
 		defer m.asking.Add(-1)
 		answer := m.answer(ctx, cat, env)
 		if answer == nil {

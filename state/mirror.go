@@ -22,8 +22,9 @@ type mirror struct {
 	copies  *copies
 	stop    context.CancelFunc
 	ended   sync.WaitGroup
-	silence func()      // ends listening
-	address bus.Address // where the mirror listens; empty: nowhere
+	answers sync.WaitGroup // goroutines of questions
+	silence func()         // ends listening
+	address bus.Address    // where the mirror listens; empty: nowhere
 
 	asking atomic.Int32 // questions under way
 
@@ -62,7 +63,8 @@ func (n *Node) startMirror(ctx context.Context, id journal.Partition) *mirror {
 	return m
 }
 
-// end ends the mirror and returns its copies.
+// end ends the mirror and returns its copies. Queries under way are not waited for, since the partition is led here: whoever takes a copy
+// finds it in use.
 func (m *mirror) end() *copies {
 	if m == nil {
 		return nil
@@ -75,7 +77,23 @@ func (m *mirror) end() *copies {
 	m.stop()
 	m.ended.Wait()
 	m.part.stop()
+	n.leaving.Go(m.finishAnswers)
 	return m.copies
+}
+
+// finishAnswers waits for queries under way, but not for long. A handler that never returns cannot be ended; its goroutine is left behind.
+func (m *mirror) finishAnswers() {
+	done := make(chan struct{})
+	go func() { // ends with the last of them
+		m.answers.Wait()
+		close(done)
+	}()
+	limit := time.NewTimer(abandonAfter)
+	defer limit.Stop()
+	select {
+	case <-done:
+	case <-limit.C:
+	}
 }
 
 // run follows the log until ctx is done.

@@ -273,6 +273,22 @@ func TestSlowQueryHoldsUpNoMirror(t *testing.T) {
 	}, loose())
 }
 
+// TestSlowQueryHoldsUpNoOwner has a node come to own a partition while its mirror is being asked something that takes a minute.
+func TestSlowQueryHoldsUpNoOwner(t *testing.T) {
+	inFleet(t, 2, state.Config{}, func(t *testing.T, f *fleet) {
+		f.call("loose/1", "ann", "add", `{"By":1}`)
+		if got := told(f.mirrored(2, wire.KindQuery, "loose/1", naming("wait", `{"MS":60000}`), stale(0))); got != "nothing" {
+			t.Fatalf("answer = %q", got)
+		}
+		f.lead("loose/1", 2)
+		f.call("loose/1", "ann", "add", `{"By":1}`)
+		if got := f.look("loose/1", "ann"); got != `2 {"n":2}` {
+			t.Errorf("view at the next owner = %q, want it at once", got)
+		}
+		time.Sleep(time.Minute)
+	}, loose())
+}
+
 func TestMirrorsAreBounded(t *testing.T) {
 	const budget = 1 << 20
 	inFleet(t, 2, state.Config{MemoryBudget: budget}, func(t *testing.T, f *fleet) {
