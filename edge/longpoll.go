@@ -34,6 +34,9 @@ const (
 	pollOwed = 5 * time.Second
 	// pollWrite is how long an answer may take.
 	pollWrite = time.Minute
+	// pollAstray is how long a poll that goes on at another edge waits for more than its welcome. Where balancers spread polls
+	// over edges, they would else follow each other without a pause.
+	pollAstray = time.Second
 )
 
 // poll is one request of a long poll, with its link.
@@ -42,6 +45,7 @@ type poll struct {
 	socket *pulled
 	hold   *hold
 	begun  bool // the link is this poll's own
+	astray bool // the poll before was at another edge, as far as is known here
 }
 
 func (t longPoll) serve(x *exchange) *problem {
@@ -73,6 +77,7 @@ func (q *poll) resume(claims tutti.Claims) (bool, *problem) {
 	if s != nil && q.late(s) && s.link.sub.name == claims.Subject {
 		return false, refuse(http.StatusConflict, "a later request of this connection has come before")
 	}
+	q.astray = s == nil || s.link.replaced() || q.elsewhere(s)
 	if s == nil || q.welcome || q.attempt != s.attempt || s.link.replaced() || s.link.sub.name != claims.Subject || s.link.watch != q.watch || s.link.presence != q.presence {
 		return false, nil
 	}
@@ -83,7 +88,7 @@ func (q *poll) resume(claims tutti.Claims) (bool, *problem) {
 	if h == nil {
 		return false, nil
 	}
-	if !same(s.given, q.cursor) || q.number != 0 && q.number == s.answered {
+	if !same(s.given, q.cursor) || q.number != 0 && q.number == s.answered || q.astray {
 		s.letGo(h)
 		return false, nil // an answer may have been lost, and with it what no cursor tells
 	}
@@ -103,6 +108,12 @@ func (q *poll) late(s *pulled) bool {
 		return q.attempt != 0 && q.attempt < s.attempt
 	}
 	return q.number != 0 && q.number < s.latest.Load()
+}
+
+// elsewhere reports whether polls of the client have gone to other edges since: the owner has replaced the link, even if that has not
+// been heard of here.
+func (q *poll) elsewhere(s *pulled) bool {
+	return q.number > s.latest.Load()+1
 }
 
 // same reports whether two cursors are the same; nil: none.
@@ -209,7 +220,7 @@ func (q *poll) wait() *problem {
 	for {
 		frames, why := q.socket.take(q.r.Context(), q.hold, limit.C)
 		if q.begun && len(frames) > 0 {
-			frames = q.rest(frames)
+			frames = q.more(q.rest(frames))
 		}
 		switch {
 		case len(frames) > 0 && !l.finished && !l.revKnown:
@@ -244,6 +255,28 @@ func (q *poll) rest(frames [][]byte) [][]byte {
 	end, limit := time.Now().Add(wait), time.NewTimer(wait)
 	defer limit.Stop()
 	for l.waiting.Load() != 0 && !l.finished && total(frames) < maxTake && time.Now().Before(end) {
+		more, why := q.socket.take(q.r.Context(), q.hold, limit.C)
+		frames = append(frames, more...)
+		if why != takenFrames {
+			break // what has been taken is answered nevertheless
+		}
+	}
+	return frames
+}
+
+// more waits for something else than the welcome of a poll that goes on from one at another edge, and has missed nothing.
+func (q *poll) more(frames [][]byte) [][]byte {
+	l, few := q.socket.link, 1
+	if q.presence {
+		few = 2 // who is here
+	}
+	missed := q.cursor == nil || !l.revKnown || l.revEpoch != q.cursor.Epoch || l.rev != q.cursor.Revision
+	if q.number == 0 || q.welcome || !q.astray || missed || len(frames) > few || l.finished {
+		return frames
+	}
+	limit := time.NewTimer(min(pollAstray, q.patience))
+	defer limit.Stop()
+	for len(frames) <= few && !l.finished {
 		more, why := q.socket.take(q.r.Context(), q.hold, limit.C)
 		frames = append(frames, more...)
 		if why != takenFrames {

@@ -98,3 +98,42 @@ func TestPollGoesOnFromACursor(t *testing.T) {
 		}
 	})
 }
+
+// TestPollsAstray: polls that a balancer spreads over edges. One that comes back to an edge whose link has been replaced meanwhile
+// begins another, before anybody has said so; and one that has missed nothing waits for a moment before it has nothing but its welcome.
+func TestPollsAstray(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, p *platform, _ dialer) {
+		p.owner.publish("room", "1", 1, "1")
+		poll := func(query string) (string, time.Duration) {
+			begun := time.Now()
+			resp := p.pipeGet(t, "conn="+conn(1)+"&attempt=5"+query, "ann", "Accept: application/json\r\nPrefer: wait=20")
+			body, _ := io.ReadAll(resp.Body)
+			return string(body), time.Since(begun)
+		}
+		expect := func(query string, took time.Duration, parts ...string) {
+			t.Helper()
+			got, spent := poll(query)
+			for _, part := range append(parts, `[{"type":"welcome",`) {
+				if !strings.Contains(got, part) {
+					t.Errorf("%s is answered %s, want %s", query, got, part)
+				}
+			}
+			if spent != took {
+				t.Errorf("%s is answered after %s, want %s", query, spent, took)
+			}
+		}
+		expect("&welcome=1", 0)
+		expect("&poll=3&cursor=e1:1", time.Second) // 1 and 2 were elsewhere
+		if n := len(p.owner.received(wire.KindAttach)); n != 2 {
+			t.Errorf("%d attachments, want one for each poll", n)
+		}
+		p.owner.publish("room", "1", 1, "2")
+		expect("&poll=6&cursor=e1:1", 0, `"rev":2`) // what was missed is told at once
+		go func() {
+			time.Sleep(300 * time.Millisecond)
+			p.owner.publish("room", "1", 1, "3")
+		}()
+		expect("&poll=9&cursor=e1:2", 300*time.Millisecond, `"rev":3`) // and so is what comes
+		expect("&poll=9&cursor=e1:2", 0, `"rev":3`)                    // an answer that was lost
+	})
+}

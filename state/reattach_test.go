@@ -92,6 +92,23 @@ func TestAttachedAgainByClocksThatDiffer(t *testing.T) {
 	}, lobbies())
 }
 
+// TestAttachedAgainWhilePollsMove attaches the link of an earlier poll anew, when the same client polls at another edge already: it is told
+// to come back, should it ask there once more.
+func TestAttachedAgainWhilePollsMove(t *testing.T) {
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		attempt := func(n uint64) func(*wire.Envelope) {
+			return func(e *wire.Envelope) { e.Command = n }
+		}
+		epoch := w.attach("lobby", "1", "ann", conn1, attempt(7), made(5)).welcome().Epoch
+		w.attach("lobby", "1", "ann", conn1, attempt(7), made(6), func(e *wire.Envelope) { e.Edge = "e2" })
+		old := w.attach("lobby", "1", "ann", conn1, again(epoch, 1, ""), attempt(7), made(5))
+		synctest.Wait()
+		if got := old.got[len(old.got)-1]; got.Code != wire.EndReplaced || !got.Has(wire.Reconnect) {
+			t.Errorf("%q with reconnect %t, want replaced with true", got.Code, got.Has(wire.Reconnect))
+		}
+	}, lobbies())
+}
+
 // TestAttachedAgainOutOfOrder attaches a link again twice, and the first of both comes last, as by way of an owner before: the second stays.
 func TestAttachedAgainOutOfOrder(t *testing.T) {
 	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
