@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// A request that nobody has got, since nobody could be dialed, is made again: where several edges share a name or a balancer, one
-// that has just gone takes no link with it that another one serves.
+// A request that nobody has got, since nobody could be dialed, is made again, and so is one that an edge refuses because it stops. Where
+// several edges share a name or a balancer, one that goes takes no link with it that another one serves.
 const (
-	dialTries = 4
-	dialPause = 20 * time.Millisecond // about; twice as long each time
+	tries    = 5
+	tryPause = 20 * time.Millisecond // about; twice as long each time
 )
 
 // do makes a request of a link, with that body.
@@ -31,13 +31,21 @@ func (p *poster) do(ctx context.Context, method, url string, body []byte, header
 			r.GetBody = nil // a POST that failed is not sent again: what became of it is not known
 		}
 		response, err := p.http.Do(r)
-		if err == nil || try+1 == dialTries || reached(err) {
+		if try+1 == tries || err == nil && !elsewhere(response) || err != nil && reached(err) {
 			return response, err
 		}
 		select {
-		case <-time.After(dialPause<<try/2 + rand.N(dialPause<<try)):
+		case <-time.After(tryPause<<try/2 + rand.N(tryPause<<try)):
 		case <-ctx.Done():
-			return nil, err
+			return response, err
+		}
+		if response != nil {
+			_ = response.Body.Close() // what it says is not asked for
 		}
 	}
+}
+
+// elsewhere reports whether an edge has done nothing and another one may be asked at once.
+func elsewhere(r *http.Response) bool {
+	return r.StatusCode == http.StatusServiceUnavailable && r.Header.Get("Retry-After") == "0"
 }

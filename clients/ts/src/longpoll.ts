@@ -2,6 +2,7 @@ import { Lost, refusal } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
 import { bearer, type Dial, type Hears, type Link } from './link.ts';
 import { plainLink } from './post.ts';
+import { request } from './request.ts';
 
 const wait = 25; // s that the server holds an answer back
 
@@ -33,7 +34,7 @@ export function openLongPoll(dial: Dial, hears: Hears): Link {
 /** poll returns an answer of the server with status 200 or 204. Whoever waits too long for it stops it. */
 async function poll({ token, fetch }: Dial, url: URL, signal: AbortSignal): Promise<Response> {
   const headers = { ...bearer(token()), accept: 'application/json', prefer: `wait=${wait}` };
-  const response = await fetch(url, { headers, signal, credentials: 'omit', cache: 'no-store' });
+  const response = await request(fetch, url, { headers, signal, credentials: 'omit', cache: 'no-store' });
   const json = response.headers.get('content-type')?.startsWith('application/json');
   if (response.status !== 204 && !(response.ok && json)) throw await refusal(response);
   return response;

@@ -1,6 +1,7 @@
 import { Lost, type Refused, refusal } from './errors.ts';
 import { parseFrames } from './frames.ts';
 import { batches, bearer, type Dial, type Hears, type Link } from './link.ts';
+import { request } from './request.ts';
 
 const busyLines = 1000;
 const longest = 35_000; // ms without a sign of an answer; the server answers within 30 s
@@ -80,7 +81,7 @@ class Post {
     let timer = setTimeout(overdue, longest);
     let tooLarge: Refused | undefined;
     try {
-      const response = await fetch(this.#url, {
+      const response = await request(fetch, this.#url, {
         method: 'POST',
         headers: { ...bearer(token()), 'content-type': 'application/x-ndjson', accept: 'application/x-ndjson' },
         body,

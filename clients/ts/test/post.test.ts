@@ -46,6 +46,20 @@ test('an acknowledgement whose event is hidden does not wait for ever', async ()
   expect(desk.state.value?.sum).toBe(0);
 });
 
+test('a POST that an edge refuses because it stops is made again, and the link stays', async () => {
+  const { http, stream } = await onSSE();
+  const sent = desk.send('add', { by: 1 });
+  for (let n = 0; n < 4; n++) {
+    await vi.advanceTimersByTimeAsync(400);
+    http.take('POST').problem(503, { 'retry-after': '0' });
+  }
+  await vi.advanceTimersByTimeAsync(400);
+  http.take('POST').answer({ type: 'ack', id: 1, rev: 1 });
+  stream.event(own(1, 1, 1));
+  expect(await sent).toMatchObject({ rev: 1 });
+  expect(stream.aborted).toBe(false);
+});
+
 test('a POST that fails costs the link, and what it said is said again', async () => {
   const { http, stream } = await onSSE();
   const sent = desk.send('add', { by: 1 });
