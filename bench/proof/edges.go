@@ -14,9 +14,6 @@ const anyEdge = "http://any.edge"
 // edgeTime is how long an edge may take to accept a connection before the next one is tried.
 const edgeTime = 500 * time.Millisecond
 
-// strayEvery is which of the further requests of a link, polls and posts, goes to another edge.
-const strayEvery = 8
-
 // ways takes the requests of a client to the edges: each link to the next, and so one in some of its further requests.
 type ways struct {
 	*run
@@ -68,7 +65,7 @@ func (w *ways) next(link string) int {
 	if link != "" && link != w.link {
 		w.link, w.requests = link, 0
 	}
-	if w.requests%strayEvery == 0 {
+	if w.requests%w.config.Stray == 0 {
 		w.at++
 	}
 	return w.at

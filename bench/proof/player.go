@@ -61,7 +61,7 @@ func (p *player) enter(ctx context.Context, life int) *client.Client {
 	c, err := client.Open(ctx, client.EntityURL(anyEdge, p.category, p.ids[p.at]), client.Config{
 		Token: token, Transports: []client.Transport{p.config.Transports[p.rng.IntN(len(p.config.Transports))]},
 		HTTPClient:  p.through(edge),
-		DialTimeout: time.Second, Backoff: client.Backoff{Min: 20 * time.Millisecond, Max: 300 * time.Millisecond},
+		DialTimeout: time.Second,
 	})
 	if err != nil && ctx.Err() == nil {
 		p.trouble(p.entity(), "a client can connect", err.Error())

@@ -55,6 +55,8 @@ type Config struct {
 	EachEven bool          // and before each step
 	Rate     float64       // commands and queries/s of all together
 	Senders  int           // that keep the nodes busy besides
+	// Stray is which of the further requests of a link, polls and posts, goes to another edge (default 8; 1: every one).
+	Stray int
 	// Transports are what clients choose from (default: all).
 	Transports []client.Transport
 	Chapter    time.Duration // how long entities are used (default 20 s)
@@ -98,6 +100,9 @@ func Run(ctx context.Context, config Config) (*Result, error) {
 	}
 	if config.Limit == 0 {
 		config.Limit = 20 * time.Second
+	}
+	if config.Stray == 0 {
+		config.Stray = 8
 	}
 	if len(config.Transports) == 0 {
 		config.Transports = client.AllTransports()

@@ -36,7 +36,7 @@ func (s *sender) send(ctx context.Context) {
 	}
 	c, err := client.Open(ctx, client.EntityURL(anyEdge, histories.Counter, entity), client.Config{
 		Token: token, Transports: []client.Transport{client.WebSocket}, HTTPClient: s.through(s.number), SendOnly: true,
-		DialTimeout: time.Second, Backoff: client.Backoff{Min: 20 * time.Millisecond, Max: 300 * time.Millisecond},
+		DialTimeout: time.Second,
 	})
 	if err != nil {
 		if ctx.Err() == nil {

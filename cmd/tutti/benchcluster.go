@@ -68,6 +68,7 @@ func benchClusterCommand() *cobra.Command {
 	f.Float64Var(&r.config.Rate, "rate", 1500, "commands and queries/s of all clients together")
 	f.IntVar(&r.config.Senders, "senders", 0, "further clients that keep the nodes busy: each always has 16 commands under way, which are not judged")
 	f.StringSliceVar(&r.transports, "transports", nil, "what clients choose from: websocket, sse, longpoll (default: all)")
+	f.IntVar(&r.config.Stray, "stray", 8, "which of the requests of a link that polls and posts goes to another edge, as where balancers spread them; 1: every one")
 	f.BoolVar(&r.config.Even, "even", true, "wait until the leads are spread over the nodes, before the quiet")
 	f.BoolVar(&r.config.EachEven, "each-even", false, "and before each fault (default with --tries)")
 	f.BoolVar(&r.lenient, "lenient", false, "leads that are lost in the quiet are told, and are no error")
@@ -97,6 +98,9 @@ func (r *clusterRun) check() error {
 	if r.config.Senders < 0 || r.config.Senders > 1000 {
 		errs = append(errs, errors.New("--senders: 0 to 1000"))
 	}
+	if r.config.Stray < 1 {
+		errs = append(errs, errors.New("--stray: 1 or more"))
+	}
 	for _, name := range r.transports {
 		if !slices.Contains(client.AllTransports(), client.Transport(name)) {
 			errs = append(errs, fmt.Errorf("--transports: %q is none of %v", name, client.AllTransports()))
@@ -104,6 +108,18 @@ func (r *clusterRun) check() error {
 		r.config.Transports = append(r.config.Transports, client.Transport(name))
 	}
 	return errors.Join(errs...)
+}
+
+// transportNames returns what clients choose from.
+func (r *clusterRun) transportNames() []string {
+	if len(r.transports) > 0 {
+		return r.transports
+	}
+	var all []string
+	for _, t := range client.AllTransports() {
+		all = append(all, string(t))
+	}
+	return all
 }
 
 func (r *clusterRun) run(cmd *cobra.Command) (err error) {
@@ -135,8 +151,8 @@ func (r *clusterRun) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	again := fmt.Sprintf("tutti bench cluster --nodes %d --spares %d --seed %d --rate %g --senders %d --quiet %s --even=%v --each-even=%v --loopback=%v --schedule '%s'",
-		r.nodes, r.spares, r.config.Seed, r.config.Rate, r.config.Senders, r.config.Quiet, r.config.Even, r.config.EachEven, r.config.Network == nil, r.config.Schedule)
+	again := fmt.Sprintf("tutti bench cluster --nodes %d --spares %d --seed %d --rate %g --senders %d --stray %d --transports %s --quiet %s --even=%v --each-even=%v --loopback=%v --schedule '%s'",
+		r.nodes, r.spares, r.config.Seed, r.config.Rate, r.config.Senders, r.config.Stray, strings.Join(r.transportNames(), ","), r.config.Quiet, r.config.Even, r.config.EachEven, r.config.Network == nil, r.config.Schedule)
 	fmt.Fprintf(stderr, "seed %d, data in %s, again with:\n%s\n", r.config.Seed, dir, again)
 	wrong := false
 	defer func() {
