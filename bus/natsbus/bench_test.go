@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,7 +29,13 @@ func BenchmarkLanes(b *testing.B) {
 // floodBytes is how much is sent in a second.
 const floodBytes = 20 << 20
 
+// nodeHeap is about what a node that does nothing has in memory.
+const nodeHeap = 64 << 20
+
 func benchmarkLanes(b *testing.B, flood string, size int) {
+	// Garbage is collected as often as in a node, which holds more than this test does.
+	ballast := make([]byte, nodeHeap)
+	defer runtime.KeepAlive(ballast)
 	servers := cluster(b, 2, "default", "bulk")
 	here, there := open(b, natsbus.Config{Server: servers[0]}), open(b, natsbus.Config{Server: servers[1]})
 	defer listen(b, there, "ping", func(e *wire.Envelope) { _ = there.Send("default", "pong", e) })()
