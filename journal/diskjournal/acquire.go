@@ -95,3 +95,6 @@ func (j *Journal) giveUp() <-chan struct{} {
 
 // firstBase is the index after which new logs begin. Since it is not 0, who has nothing of a log is given a checkpoint first.
 const firstBase = 1
+
+// firstElection is that of new logs, before anybody has stood.
+const firstElection = 1

@@ -34,13 +34,15 @@ func (j *Journal) serve(ctx context.Context, w io.Writer, q bulkRequest) error {
 	if err := j.ready(ctx); err != nil {
 		return err
 	}
-	part := j.partition(q.partition)
-	known := false
-	err := j.ask(ctx, func() { known = part.group != nil && part.group.rn != nil && part.group.log.applied >= q.to })
+	part := j.known(q.partition)
+	there := false
+	err := j.ask(ctx, func() {
+		there = part != nil && part.group != nil && part.group.rn != nil && part.group.log.applied >= q.to
+	})
 	if err != nil {
 		return err
 	}
-	if !known {
+	if !there {
 		return journal.ErrNoReplica
 	}
 	s := &serving{j: j, part: part, w: bufio.NewWriterSize(paced{ctx, j.bulk, w}, pacedBytes)}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -34,26 +33,37 @@ func (g *group) announced(m *pb.Message) {
 	if g.fetching {
 		return
 	}
-	at := m.GetSnapshot().GetMetadata()
-	if g.log.last > 0 && at.GetIndex() > g.log.last && slices.Contains(at.GetConfState().GetLearners(), g.id) {
-		g.drop() // it was left out, and is to come back: what it has counts for nobody
+	if g.log.last > 0 {
+		g.hasLog(m)
 		return
 	}
+	at := m.GetSnapshot().GetMetadata()
 	c := g.copied
 	job := func(ctx context.Context) {
 		c, err := g.copy(ctx, journal.NodeID(m.GetFrom()), at.GetIndex(), c)
 		_ = g.j.post(func() { g.fetched(m, c, err) })
 	}
-	if g.log.last == 0 {
-		// Whoever has a log gets all from the leader's. That it cannot be read is the leader's to report.
-		select {
-		case g.j.jobs <- job:
-			g.fetching = true
-			return
-		default: // many are being fetched
-		}
+	select {
+	case g.j.jobs <- job:
+		g.fetching = true
+	default: // many are being fetched
+		g.noCopyAt = g.ticks + g.j.config.electionTicks()
 	}
-	g.noCopyAt = g.ticks + g.j.config.electionTicks()
+}
+
+// hasLog tells a leader that has announced a checkpoint up to where this replica has what is committed: it goes on from there. The
+// announcement may have crossed with the word that the one before was fetched; and who has a log never drops it, since the leader may
+// have heard of it by now, and would not send again what it knows to be here.
+func (g *group) hasLog(m *pb.Message) {
+	g.noCopyAt = g.ticks + g.j.config.electionTicks() // it may have heard that already, and waits still
+	at := g.log.applied
+	election, err := g.log.Term(at)
+	if err != nil {
+		return
+	}
+	g.step(&pb.Message{
+		Type: pb.MsgApp.Enum(), From: m.From, To: m.To, Term: m.Term, Index: new(at), LogTerm: new(election), Commit: new(at),
+	})
 }
 
 // fetched goes on with Raft's snapshot once what it announced is here.
@@ -69,8 +79,8 @@ func (g *group) fetched(m *pb.Message, c copied, err error) {
 		return
 	}
 	g.guard(func() { g.step(m) })
-	g.touch()
-	if g.rn != nil && !g.rn.HasReady() {
+	g.ready() // what comes next finds the log
+	if g.rn != nil && g.log.last == 0 {
 		g.noCopyAt = g.ticks + g.j.config.electionTicks() // another one leads now
 	}
 }
@@ -105,6 +115,7 @@ func (g *group) restored(at *pb.SnapshotMetadata) []byte {
 	g.noCopyAt = 0
 	l := &g.log
 	l.base, l.baseElection, l.last, l.lastElection = at.GetIndex(), at.GetTerm(), at.GetIndex(), at.GetTerm()
+	l.floor = firstBase
 	l.entries, l.bytes, l.applied = nil, 0, at.GetIndex()
 	g.made.Base, g.made.BaseElection = l.base, l.baseElection
 	g.configure(at.GetIndex(), at.GetConfState())
@@ -120,7 +131,7 @@ func (g *group) restored(at *pb.SnapshotMetadata) []byte {
 // copy fetches the log up to an index from a node, on from c.
 func (g *group) copy(ctx context.Context, from journal.NodeID, last uint64, c copied) (copied, error) {
 	j, name := g.j, g.part.name
-	if c.next > last {
+	if c.next > last+1 {
 		return c, errors.New("more is here than was announced")
 	}
 	// From now on there is something here that is not a replica.

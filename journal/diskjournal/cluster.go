@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/tutti-rt/tutti/journal"
@@ -192,17 +193,28 @@ func (j *Journal) post(f func()) error {
 	return nil
 }
 
-// ask has the loop call f, and waits until it has.
+// ask has the loop call f, and waits until it has. When ask returns an error f has not been called, and is not any more.
 func (j *Journal) ask(ctx context.Context, f func()) error {
 	done := make(chan struct{})
-	if err := j.post(func() { defer close(done); f() }); err != nil {
+	var taken atomic.Bool // by the loop, or by whoever waits no more
+	err := j.post(func() {
+		defer close(done)
+		if taken.CompareAndSwap(false, true) {
+			f()
+		}
+	})
+	if err != nil {
 		return err
 	}
 	select {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		if taken.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+		<-done // it is being called
+		return nil
 	}
 }
 
@@ -223,6 +235,7 @@ func (g *group) tick() {
 		}
 		g.ticks++
 		g.late()
+		g.handingLate()
 		if g.handing == 0 && len(g.waiting) > 0 {
 			g.retry()
 		}

@@ -98,6 +98,7 @@ type Journal struct {
 	isStarted bool
 	groups    []*group
 	moved     map[journal.Partition][]uint64 // who has partitions that were here
+	dropping  map[journal.Partition]int      // replicas whose removal is not stored yet
 	outgoing  map[uint64]*outgoing
 	shared    map[uint64]int // bytes of snapshots sent to each node in this tick
 	touched   []*group
@@ -150,6 +151,7 @@ func open(fs vfs.FS, dir string, c Config) (_ *Journal, err error) {
 		started:    make(chan struct{}),
 		jobs:       make(chan func(context.Context), 4),
 		moved:      make(map[journal.Partition][]uint64),
+		dropping:   make(map[journal.Partition]int),
 		shared:     make(map[uint64]int),
 		outgoing:   make(map[uint64]*outgoing),
 	}

@@ -74,7 +74,10 @@ func (j *Journal) newGroup(part *partition, id uint64, made codec.Group, state c
 	g := &group{j: j, part: part, id: id, made: made}
 	g.log = groupLog{
 		j: j, name: part.name, base: made.Base, baseElection: made.BaseElection,
-		last: made.Base, lastElection: made.BaseElection, applied: made.Base, state: state, conf: confState(made),
+		last: made.Base, lastElection: made.BaseElection, applied: made.Base, state: state, conf: confState(made), floor: made.Base,
+	}
+	if made.BaseElection > firstElection { // it began with a checkpoint, which has all entries
+		g.log.floor = firstBase
 	}
 	return g
 }
@@ -213,15 +216,15 @@ func (g *group) step(m *pb.Message) {
 // store hands what must be durable to the committer.
 func (g *group) store(m *pb.Message) {
 	s := &storing{g: g, responses: m.GetResponses(), entries: m.GetEntries()}
-	if len(s.entries) > 0 {
+	if m.GetSnapshot() != nil {
+		s.made, s.copied = g.restored(m.GetSnapshot().GetMetadata()), true
+	}
+	if len(s.entries) > 0 { // they follow the snapshot, where there is one
 		s.cut = s.entries[0].GetIndex() <= g.log.last
 		g.log.add(s.entries)
 		if g.leading {
 			g.last = g.log.last
 		}
-	}
-	if m.GetSnapshot() != nil {
-		s.made, s.copied = g.restored(m.GetSnapshot().GetMetadata()), true
 	}
 	if m.GetTerm() != 0 {
 		now := codec.State{Election: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
@@ -249,6 +252,9 @@ func (g *group) encodeMade() []byte {
 
 // stored tells Raft that something is durable.
 func (g *group) stored(s *storing) {
+	if s.drop {
+		g.j.dropped(g.part.name)
+	}
 	g.guard(func() {
 		for _, r := range s.responses {
 			if r.GetTo() == g.id {

@@ -15,8 +15,11 @@ import (
 type groupLog struct {
 	j    *Journal
 	name journal.Partition
-	// base is the index after which the log begins for Raft, and baseElection the election of what is there.
+	// base is the index after which the log began here, and baseElection the election of what is there.
 	base, baseElection uint64
+	// floor is the index after which entries are read for Raft: base, or, where there are the entries of a checkpoint, what was its
+	// maker's. A leader that began with a checkpoint has what others lack of it.
+	floor              uint64
 	entries            []*pb.Entry // up to last, without gaps
 	bytes              int         // of those
 	last, lastElection uint64
@@ -107,7 +110,7 @@ func (l *groupLog) InitialState() (*pb.HardState, *pb.ConfState, error) {
 //
 // What cannot be read is said to be compacted, which has a follower get a checkpoint: Raft panics at all other errors.
 func (l *groupLog) Entries(lo, hi, most uint64) ([]*pb.Entry, error) {
-	if lo <= l.base {
+	if lo <= l.floor {
 		return nil, raft.ErrCompacted
 	}
 	var found []*pb.Entry
@@ -182,8 +185,10 @@ func (l *groupLog) Term(i uint64) (uint64, error) {
 		return l.lastElection, nil
 	case i == l.base:
 		return l.baseElection, nil
-	case i < l.base:
+	case i < l.floor:
 		return 0, raft.ErrCompacted
+	case i == l.floor:
+		return firstElection, nil
 	case i > l.last:
 		return 0, raft.ErrUnavailable
 	}
@@ -199,7 +204,7 @@ func (l *groupLog) Term(i uint64) (uint64, error) {
 func (l *groupLog) LastIndex() (uint64, error) { return l.last, nil }
 
 // FirstIndex returns the index of the first entry.
-func (l *groupLog) FirstIndex() (uint64, error) { return l.base + 1, nil }
+func (l *groupLog) FirstIndex() (uint64, error) { return l.floor + 1, nil }
 
 // Snapshot returns a pointer to what this replica has applied: whoever gets it fetches that.
 func (l *groupLog) Snapshot() (*pb.Snapshot, error) {

@@ -109,7 +109,7 @@ func TestUnfinishedCheckpoint(t *testing.T) {
 		l := acquire(t, n.node(1), part)
 		appendN(t, l, 400)
 		fs := vfs.NewCrashableMem()
-		peers := &brokenFetch{member: &member{net: n, id: 2, fs: fs, ways: make(map[journal.NodeID]chan []byte), carry: new(sync.WaitGroup)}, after: 20_000}
+		peers := &brokenFetch{member: &member{net: n, id: 2, fs: fs, ways: make(map[journal.NodeID]chan sent), carry: new(sync.WaitGroup)}, after: 20_000}
 		n.nodes[2] = peers.member
 		c := small
 		c.Cluster = &diskjournal.Cluster{Node: 2, Peers: peers}

@@ -73,7 +73,7 @@ func (g *group) handTo(to uint64, begun bool) (done, begunNow bool, err error) {
 	if g.handing == 0 {
 		g.handing, g.handingSince = to, g.ticks
 	}
-	if g.ticks-g.handingSince > 2*g.j.config.electionTicks() {
+	if g.ticks-g.handingSince > g.handingLimit() {
 		return false, begun, errBehind
 	}
 	if len(g.proposed) > 0 {
@@ -84,6 +84,16 @@ func (g *group) handTo(to uint64, begun bool) (done, begunNow bool, err error) {
 		g.touch()
 	}
 	return false, true, nil
+}
+
+// handingLimit is how many ticks a hand-over may take.
+func (g *group) handingLimit() int { return 2 * g.j.config.electionTicks() }
+
+// handingLate ends a hand-over that nobody goes on with: until it ends nothing is proposed.
+func (g *group) handingLate() {
+	if g.handing != 0 && g.ticks-g.handingSince > 2*g.handingLimit() {
+		g.keep(g.handing)
+	}
 }
 
 // keepsUp reports whether a voter was heard of and has nearly all of the log: Raft takes no proposals while it hands over to another.

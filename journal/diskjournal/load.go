@@ -53,9 +53,7 @@ func (j *Journal) load(ctx context.Context, part *partition) (*group, error) {
 	part.mu.Lock()
 	part.end, part.hash, part.indexed, part.tail = l.at.Offset, l.at.Hash, indexed.Offset, l.tail
 	part.mu.Unlock()
-	j.mu.Lock()
-	j.behind += l.tail.bytes
-	j.mu.Unlock()
+	j.grown(l.tail.bytes)
 	return g, g.start()
 }
 
@@ -124,8 +122,8 @@ func (j *Journal) member(made *codec.Group, state *codec.State) (uint64, error) 
 
 // makeGroup returns a new group of one, whose log begins after base.
 func (j *Journal) makeGroup(part *partition, base uint64) *group {
-	made := codec.Group{Base: base, BaseElection: 1, Voters: []uint64{j.node()}, Alone: !j.clustered()}
-	g := j.newGroup(part, j.node(), made, codec.State{Election: 1, Commit: base})
+	made := codec.Group{Base: base, BaseElection: firstElection, Voters: []uint64{j.node()}, Alone: !j.clustered()}
+	g := j.newGroup(part, j.node(), made, codec.State{Election: firstElection, Commit: base})
 	g.unsaved, g.unmade = true, true
 	return g
 }

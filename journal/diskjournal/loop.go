@@ -3,6 +3,7 @@ package diskjournal
 import (
 	"fmt"
 	"runtime"
+	"slices"
 )
 
 // The loop is the goroutine that owns all groups. It exists while there is something to do: whoever brings it something
@@ -175,7 +176,7 @@ func (j *Journal) take(p *proposal) {
 		if err := p.part.lost(); err != nil {
 			p.finish(err)
 		} else {
-			p.part.early = append(p.part.early, p)
+			p.part.early = append(slices.DeleteFunc(p.part.early, (*proposal).isLeft), p)
 		}
 		return
 	}

@@ -29,8 +29,9 @@ type network struct {
 	mu    sync.Mutex
 	nodes map[journal.NodeID]*member
 	cut   map[[2]journal.NodeID]bool
-	loss  float64       // of frames
-	delay time.Duration // at most, of each frame
+	late  map[[2]journal.NodeID]time.Duration // of each frame
+	loss  float64                             // of frames
+	delay time.Duration                       // at most, of each frame
 	rng   *rand.Rand
 }
 
@@ -43,8 +44,15 @@ type member struct {
 	j     *diskjournal.Journal
 	end   context.CancelFunc
 	ended chan struct{}
-	ways  map[journal.NodeID]chan []byte
+	ways  map[journal.NodeID]chan sent
 	carry *sync.WaitGroup // those who carry frames from this node
+	held  chan struct{}   // while it is not nil, whoever sends from this node waits for it to be closed
+}
+
+// sent is a frame on its way.
+type sent struct {
+	frame []byte
+	at    time.Time
 }
 
 func newNetwork(t testing.TB, nodes int, tick time.Duration, c diskjournal.Config) *network {
@@ -55,6 +63,7 @@ func newNetworkOn(t testing.TB, disk string, nodes int, tick time.Duration, c di
 	n := &network{
 		t: t, config: c, tick: tick, disk: disk, rng: rand.New(rand.NewPCG(1, 2)),
 		nodes: make(map[journal.NodeID]*member), cut: make(map[[2]journal.NodeID]bool),
+		late: make(map[[2]journal.NodeID]time.Duration),
 	}
 	for i := range nodes {
 		n.add(journal.NodeID(i + 1))
@@ -95,7 +104,7 @@ func (m *member) open() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m.net.mu.Lock()
-	m.j, m.end, m.ended, m.ways = j, cancel, make(chan struct{}), make(map[journal.NodeID]chan []byte)
+	m.j, m.end, m.ended, m.ways = j, cancel, make(chan struct{}), make(map[journal.NodeID]chan sent)
 	m.carry = new(sync.WaitGroup)
 	m.net.mu.Unlock()
 	go func() {
@@ -173,26 +182,36 @@ func (n *network) isolate(id journal.NodeID, off bool) {
 func (m *member) Send(to journal.NodeID, frame []byte) bool {
 	n := m.net
 	n.mu.Lock()
+	held := m.held
+	n.mu.Unlock()
+	if held != nil {
+		<-held
+	}
+	n.mu.Lock()
 	defer n.mu.Unlock()
 	if m.ways == nil || n.cut[[2]journal.NodeID{m.id, to}] || n.loss > 0 && n.rng.Float64() < n.loss {
 		return true // lost on its way
 	}
 	w := m.ways[to]
 	if w == nil {
-		w = make(chan []byte, 1024)
+		w = make(chan sent, 1024)
 		m.ways[to] = w
 		m.carry.Go(func() { n.carry(m.id, to, w) })
 	}
 	select {
-	case w <- frame:
+	case w <- sent{frame, time.Now()}:
 		return true
 	default:
 		return false
 	}
 }
 
-func (n *network) carry(from, to journal.NodeID, frames <-chan []byte) {
+func (n *network) carry(from, to journal.NodeID, frames <-chan sent) {
 	for f := range frames {
+		n.mu.Lock()
+		late := n.late[[2]journal.NodeID{from, to}]
+		n.mu.Unlock()
+		time.Sleep(time.Until(f.at.Add(late)))
 		n.mu.Lock()
 		var j *diskjournal.Journal
 		if m := n.nodes[to]; m != nil && !n.cut[[2]journal.NodeID{from, to}] {
@@ -205,7 +224,7 @@ func (n *network) carry(from, to journal.NodeID, frames <-chan []byte) {
 		n.mu.Unlock()
 		time.Sleep(delay)
 		if j != nil {
-			j.Deliver(from, f)
+			j.Deliver(from, f.frame)
 		}
 	}
 }

@@ -44,6 +44,13 @@ type partition struct {
 // staleMax bounds the keys of wakes that are remembered for removal. More are found again.
 const staleMax = 1024
 
+// known returns p if somebody has asked for it, else nil.
+func (j *Journal) known(p journal.Partition) *partition {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.partitions[p]
+}
+
 // partition returns p, loaded or not.
 func (j *Journal) partition(p journal.Partition) *partition {
 	j.mu.Lock()

@@ -152,9 +152,7 @@ func (j *Journal) delivery(from uint64, items []item, size int) {
 
 // receive takes one item.
 func (j *Journal) receive(from uint64, i *item) {
-	j.mu.Lock()
-	part := j.partitions[i.partition]
-	j.mu.Unlock()
+	part := j.known(i.partition)
 	var g *group
 	if part != nil {
 		g = part.group
@@ -164,7 +162,7 @@ func (j *Journal) receive(from uint64, i *item) {
 		return
 	}
 	if g == nil {
-		if i.kind != itemMessage || !makesReplica(i.message) || part != nil && part.lost() != nil {
+		if i.kind != itemMessage || !makesReplica(i.message) || j.dropping[i.partition] > 0 || part != nil && part.lost() != nil {
 			return
 		}
 		part = j.partition(i.partition)

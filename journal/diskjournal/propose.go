@@ -3,6 +3,7 @@ package diskjournal
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"go.etcd.io/raft/v3"
@@ -46,6 +47,13 @@ func (p *proposal) leave() bool {
 	return !p.begun
 }
 
+// isLeft reports whether nobody waits for p.
+func (p *proposal) isLeft() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left
+}
+
 // propose puts p at the end of the log, if this is the leader and p the newest owner's.
 func (g *group) propose(p *proposal) {
 	if g.rn != nil && g.rn.HasReady() {
@@ -61,7 +69,7 @@ func (g *group) propose(p *proposal) {
 	case p.left:
 		p.finish(journal.ErrFenced) // nobody hears it
 	case p.term == 0 && !g.leading:
-		g.acquiring = append(g.acquiring, p)
+		g.acquiring = append(slices.DeleteFunc(g.acquiring, (*proposal).isLeft), p)
 	case p.term != 0 && (!g.leading || p.term != g.owner):
 		p.finish(journal.ErrFenced)
 	case len(g.waiting) > 0 || g.handing != 0:

@@ -172,7 +172,15 @@ func members(c *pb.ConfState) []uint64 {
 	return slices.Compact(all)
 }
 
-// drop ends the replica, and has all that is stored of it removed.
+// dropped says that what was stored of a replica is removed.
+func (j *Journal) dropped(p journal.Partition) {
+	if j.dropping[p]--; j.dropping[p] <= 0 {
+		delete(j.dropping, p)
+	}
+}
+
+// drop ends the replica, and has all that is stored of it removed. Until it is, none is made anew: what a checkpoint brings is not written
+// by the committer, and would be removed with it.
 func (g *group) drop() {
 	j, p := g.j, g.part
 	g.stop(journal.ErrNoReplica, journal.ErrNoReplica)
@@ -181,6 +189,7 @@ func (g *group) drop() {
 	j.mu.Lock()
 	delete(j.partitions, p.name)
 	j.mu.Unlock()
+	j.dropping[p.name]++
 	j.storing = append(j.storing, &storing{g: g, drop: true})
 	j.changed(p.name)
 }
