@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -35,12 +36,19 @@ func (s Schedule) String() string {
 	return strings.Join(all, "; ")
 }
 
-// Check returns what is wrong with a schedule for that many nodes.
-func (s Schedule) Check(nodes int, network bool) error {
+// Check returns what is wrong with a schedule for that many nodes, and so many that join one after the other.
+func (s Schedule) Check(nodes, spares int, network bool) error {
 	for i := range s {
 		if err := s[i].check(nodes, network); err != nil {
 			return err
 		}
+		if s[i].Kind != Join {
+			continue
+		}
+		if spares == 0 || s[i].Nodes[0] != nodes+1 {
+			return fmt.Errorf("%w: %s: of %d spare nodes the next to join is n%d", ErrStep, s[i], spares, nodes+1)
+		}
+		nodes, spares = nodes+1, spares-1
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func TestScheduleIsText(t *testing.T) {
 			return proof.Choose(rand.New(rand.NewPCG(seed, 0)), nodes, network, 10*time.Minute, time.Second, nil)
 		}
 		s := choose()
-		if err := s.Check(nodes, network); err != nil || len(s) < 5 {
+		if err := s.Check(nodes, 0, network); err != nil || len(s) < 5 {
 			t.Fatalf("Check = %v of %v", err, s)
 		}
 		again, err := proof.ParseSchedule(s.String())
@@ -52,7 +52,7 @@ func TestTries(t *testing.T) {
 		"after 1s kill n1 for 1.5s", "after 1s cut-pair n1 n2 for 2.25s", "after 1s kill n2 for 1.5s", "after 1s cut-pair n2 n3 for 2.25s",
 		"after 1s kill n3 for 1.5s", "after 1s cut-pair n3 n1 for 2.25s", "after 1s kill n1 for 1.5s", "after 1s cut-pair n1 n2 for 2.25s",
 	}
-	if !slices.Equal(got, want) || s.Check(3, true) != nil {
+	if !slices.Equal(got, want) || s.Check(3, 0, true) != nil {
 		t.Errorf("Tries = %q, want %q", got, want)
 	}
 }
@@ -64,10 +64,29 @@ func TestNoSuchStep(t *testing.T) {
 	} {
 		s, err := proof.ParseSchedule("after 1s kill n1 for 1s;" + text)
 		if err == nil {
-			err = s.Check(3, false)
+			err = s.Check(3, 0, false)
 		}
 		if !errors.Is(err, proof.ErrStep) {
 			t.Errorf("%q: %v, want %v", text, err, proof.ErrStep)
+		}
+	}
+}
+
+// TestSpares: spare nodes join in their order, and fail once they are there.
+func TestSpares(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"join n4; kill n4 for 1s; join n5": true,
+		"kill n4 for 1s; join n4":          false,
+		"join n5":                          false,
+		"join n4; join n5; join n6":        false,
+		"join n4; join n4":                 false,
+	} {
+		s, err := proof.ParseSchedule(text)
+		if err == nil {
+			err = s.Check(3, 2, true)
+		}
+		if ok != (err == nil) || !ok && !errors.Is(err, proof.ErrStep) {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

@@ -200,7 +200,7 @@ func (r *clusterRun) choose() (err error) {
 		if r.config.Schedule, err = proof.ParseSchedule(r.schedule); err != nil {
 			return fmt.Errorf("--schedule: %w", err)
 		}
-		return r.config.Schedule.Check(r.nodes, network)
+		return r.config.Schedule.Check(r.nodes, r.spares, network)
 	}
 	var kinds []proof.Kind
 	for _, k := range r.kinds {
