@@ -73,19 +73,21 @@ func TestSeeds(t *testing.T) {
 		})
 	}
 	workers.Wait()
-	t.Logf("%d seeds in %s: %s", next.Load()-*first, time.Since(began).Round(time.Second), total.String())
+	t.Logf("%d seeds from %d on in %s: %s", total.seeds, *first, time.Since(began).Round(time.Second), total.String())
 }
 
 // totals is what all seeds came to.
 type totals struct {
 	mu sync.Mutex
 	histories.Counts
-	time time.Duration
+	seeds int
+	time  time.Duration
 }
 
 func (a *totals) add(c histories.Counts, d time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.seeds++
 	a.time += d
 	a.Entities += c.Entities
 	a.Acked += c.Acked
