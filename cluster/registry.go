@@ -266,6 +266,15 @@ func (r *Registry) Place(voters map[journal.Partition][]journal.NodeID) (map[jou
 	return r.Layout.PlaceFrom(r.Nodes, r.Partitions(), voters)
 }
 
+// ReplicasWithout returns how many replicas each partition of a pool is to have without a node.
+func (r *Registry) ReplicasWithout(id journal.NodeID, pool string) int {
+	c, err := r.Layout.candidates(r.without(id, nil).Nodes, pool)
+	if err != nil {
+		return 0
+	}
+	return c.replicas
+}
+
 // Public returns r without what nobody needs to know besides the entity.
 func (r *Registry) Public() Registry {
 	p := *r

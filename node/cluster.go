@@ -149,16 +149,17 @@ func clusterNodeCommand(name, short string) *cobra.Command {
 
 func clusterRemoveCommand() *cobra.Command {
 	var o operator
-	var force bool
+	var fewer, force bool
 	cmd := &cobra.Command{
 		Use: "remove NODE", Short: "Take a node out of the cluster for good", Args: cobra.ExactArgs(1),
 		Long: "Take a node out of the cluster for good, whether it runs or not. Its replicas are made anew on others, and its directory is nobody's any more. A node that " +
-			"runs is drained first; one without which a partition would have no majority is not removed.",
+			"runs is drained first; one without which a partition would have no majority, or fewer replicas, as when two nodes of three are left, is not removed.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.order(cmd, "remove", map[string]any{"node": args[0], "force": force})
+			return o.order(cmd, "remove", map[string]any{"node": args[0], "fewer": fewer, "force": force})
 		},
 	}
 	o.register(cmd)
+	cmd.Flags().BoolVar(&fewer, "fewer", false, "remove it although partitions have fewer replicas without it")
 	cmd.Flags().BoolVar(&force, "force", false, "remove it although partitions may be lost with it")
 	return cmd
 }

@@ -38,7 +38,7 @@ func (d *director) replace(ctx context.Context, s Step) error {
 	} else {
 		d.stop(ctx, n, at)
 	}
-	removed, err := d.operate(ctx, at, "remove", fmt.Sprintf(`{"node":"n%d"}`, at))
+	removed, err := d.operate(ctx, at, "remove", fmt.Sprintf(`{"node":"n%d","fewer":true}`, at))
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,7 @@ func (m *Member) operate(f func(ctx context.Context, body []byte) error) http.Ha
 // named is whom a request is about.
 type named struct {
 	Node  string `json:"node"`
+	Fewer bool   `json:"fewer,omitempty"` // remove a node although partitions have fewer replicas then
 	Force bool   `json:"force,omitempty"` // remove a node although that may lose something
 }
 
@@ -77,7 +78,7 @@ func (m *Member) remove(ctx context.Context, body []byte) error {
 		if there == nil {
 			return refuse(cluster.CodeUnknownNode, "the cluster has no node %s", n.Node)
 		}
-		if err := s.spares(there.ID); err != nil {
+		if err := s.spares(there.ID, n.Fewer); err != nil {
 			return err
 		}
 	}

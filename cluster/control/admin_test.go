@@ -98,6 +98,25 @@ func TestOperator(t *testing.T) {
 	})
 }
 
+// TestRemoveLeavesFewer: one of three is not removed before whoever asks has said that one replica of everything will do.
+func TestRemoveLeavesFewer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 7)
+		w.begin("a", "b", "c")
+		w.settle(3 * time.Minute)
+		w.nodes["c"].kill()
+		time.Sleep(time.Minute)
+		a := w.nodes["a"]
+		code, _, text := a.operate("POST", "/remove", `{"node":"c"}`)
+		if code != http.StatusConflict || !strings.Contains(text, "has 3 replicas, and the nodes that are left would hold 1") {
+			t.Errorf("removing one of three = %d %s, want it refused", code, text)
+		}
+		if code, s, text := a.operate("POST", "/remove", `{"node":"c","fewer":true}`); code != http.StatusOK || len(s.Nodes) != 2 {
+			t.Errorf("removing one of three although it leaves fewer replicas = %d %s", code, text)
+		}
+	})
+}
+
 // TestFollower: an edge alone learns of nodes that come, is seen while it runs, and leaves nothing.
 func TestFollower(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -144,13 +144,19 @@ func (s *survey) nameOf(id journal.NodeID) string {
 	return fmt.Sprintf("(removed %d)", id)
 }
 
-// spares returns why a node cannot be removed without harm, as far as the nodes tell.
-func (s *survey) spares(id journal.NodeID) error {
+// spares returns why a node cannot be removed without harm, as far as the nodes tell. That partitions have fewer replicas then is none if
+// that may be.
+func (s *survey) spares(id journal.NodeID, fewer bool) error {
 	n := s.registry.Node(id)
 	if n == nil {
 		return refuse(cluster.CodeUnknownNode, "the cluster has no such node")
 	}
 	held := 0
+	without := make(map[string]int)
+	for i := range s.registry.Pools {
+		without[s.registry.Pools[i].Name] = s.registry.ReplicasWithout(id, s.registry.Pools[i].Name)
+	}
+	var poorer error
 	for _, p := range s.registry.Partitions() {
 		pool, seen := s.registry.Pool(p.Pool), s.partitions[p]
 		switch {
@@ -173,9 +179,16 @@ func (s *survey) spares(id journal.NodeID) error {
 		if up <= len(seen.Voters)/2 {
 			return refuse(CodeBusy, "%s would be without a majority: %d of its %d replicas would be up", p, up, len(seen.Voters))
 		}
+		if then := without[p.Pool]; then < len(seen.Voters)-1 && poorer == nil { // one that comes or goes makes them even for a moment
+			poorer = refuse(CodeBusy, "%s has %s, and the nodes that are left would hold %d of it: have another node join first, or say that fewer will do",
+				p, plural(len(seen.Voters), "replica"), then)
+		}
 	}
 	if held > 0 && s.isUp(id) {
 		return refuse(CodeBusy, "it runs and has %s: drain it and wait until it has none, for which others have to be able to take them, or stop it", plural(held, "replica"))
+	}
+	if !fewer {
+		return poorer
 	}
 	return nil
 }
