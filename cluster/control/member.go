@@ -100,7 +100,8 @@ type Member struct {
 	heard  heard
 	poke   chan struct{} // holds one when the driver is to look
 	unmade chan struct{} // holds one when a pool may have to be made here
-	looked int           // where the next node to ask stands; keep's
+	looked int           // where the next node to ask stands; keep's, as is
+	twice  int           // how often in a row others were connected with another process that is this node
 
 	mu    sync.Mutex
 	up    map[journal.NodeID]time.Time // since when a connection stands
@@ -183,7 +184,7 @@ func (m *Member) membersOnly(s service) service {
 }
 
 // Run takes part in the cluster until ctx is done. It returns ErrStale once the cluster has removed the node, ErrOutdated once
-// it has started from another copy of its directory, and a *Refusal when it
+// it has started from another copy of its directory, ErrTwice when another process is the node, and a *Refusal when it
 // does not take the node as it is. The bus has to carry envelopes, and the mesh to run, at the same time; so has the state node,
 // which owns nothing before Run has founded the cluster.
 func (m *Member) Run(ctx context.Context) error {

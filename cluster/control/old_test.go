@@ -140,3 +140,31 @@ func TestTwice(t *testing.T) {
 		w.settle(3 * time.Minute)
 	})
 }
+
+// TestTwiceAtOnce: of two copies of a directory that start at the same moment, the one that the others do not let in ends.
+func TestTwiceAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 11)
+		w.begin("a", "b", "c")
+		w.settle(3 * time.Minute)
+		c, copied := w.nodes["c"], w.node("c2", "eu")
+		c.kill()
+		copied.node.Name, copied.apart = "c", true
+		copied.become(c.identity())
+		for _, n := range []*simNode{copied, c} {
+			if err := n.start(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		select {
+		case <-copied.ended:
+			if !errors.Is(copied.err, control.ErrTwice) || !strings.Contains(copied.err.Error(), `node 3 "c"`) {
+				t.Errorf("Run = %v, want ErrTwice and which node", copied.err)
+			}
+		default:
+			t.Error("a second process runs that is the node")
+		}
+		w.settle(3 * time.Minute)
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/tutti-rt/tutti/bus/localbus"
 	"github.com/tutti-rt/tutti/cluster"
 	"github.com/tutti-rt/tutti/cluster/control"
 	"github.com/tutti-rt/tutti/journal"
@@ -18,6 +19,7 @@ type simNode struct {
 	node    cluster.Node
 	dir     string
 	seeds   []string
+	apart   bool // the others let it in nowhere
 	id      *control.Identity
 	member  *control.Member
 	journal *simJournal
@@ -55,8 +57,12 @@ func (n *simNode) start() error {
 		return err
 	}
 	n.id, n.journal = id, &simJournal{w: n.w, n: n, id: id.Node()}
+	its := n.w.bus
+	if n.apart {
+		its = localbus.New()
+	}
 	member, err := control.New(control.Config{
-		Identity: id, Node: n.node, Journal: n.journal, Bus: n.w.bus, Mesh: n, Pools: n.w.pools, Logger: n.w.log.With("on", n.node.Name),
+		Identity: id, Node: n.node, Journal: n.journal, Bus: its, Mesh: n, Pools: n.w.pools, Logger: n.w.log.With("on", n.node.Name),
 		Changed: func(cluster.Registry) {
 			n.w.mu.Lock()
 			defer n.w.mu.Unlock()
@@ -95,12 +101,12 @@ func (w *world) down(n *simNode) {
 	n.up, n.downAt = false, time.Now()
 	var others []*simNode
 	for _, o := range w.nodes {
-		if o != n && o.up && o.peers[n.id.Node()] != "" {
+		if o != n && o.up && !n.apart && o.peers[n.id.Node()] != "" {
 			others = append(others, o)
 		}
 	}
 	for _, g := range w.groups {
-		if g.leader == n.id.Node() {
+		if g.leader == n.id.Node() && !n.apart {
 			g.leader = 0
 		}
 	}
@@ -115,7 +121,7 @@ func (w *world) down(n *simNode) {
 // at returns the node of an ID that runs. The caller holds w.mu.
 func (w *world) at(id journal.NodeID) *simNode {
 	for _, n := range w.nodes {
-		if n.up && n.id.Node() == id {
+		if n.up && !n.apart && n.id.Node() == id {
 			return n
 		}
 	}
@@ -130,7 +136,7 @@ func (n *simNode) SetPeer(id journal.NodeID, address string) {
 	known := n.peers[id] != ""
 	n.peers[id] = address
 	o := n.w.at(id)
-	both := !known && o != nil && o.peers[n.id.Node()] != ""
+	both := !known && o != nil && !n.apart && o.peers[n.id.Node()] != ""
 	n.w.mu.Unlock()
 	if both {
 		go func() { n.member.Reached(id, true); o.member.Reached(n.id.Node(), true) }()
@@ -154,7 +160,7 @@ func (n *simNode) RemovePeer(id journal.NodeID) {
 // linked returns the other end of a connection, or nil. The caller holds w.mu.
 func (n *simNode) linked(id journal.NodeID) *simNode {
 	o := n.w.at(id)
-	if o == nil || !n.up || n.peers[id] == "" || o.peers[n.id.Node()] == "" {
+	if o == nil || !n.up || n.apart || n.peers[id] == "" || o.peers[n.id.Node()] == "" {
 		return nil
 	}
 	return o

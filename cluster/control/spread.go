@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -95,7 +96,7 @@ func (m *Member) keep(ctx context.Context) error {
 			close(o.done)
 		case <-m.heard.news:
 			from, _ := m.heard.take()
-			err = m.fetch(ctx, func(ctx context.Context, service string, request []byte) ([]byte, error) {
+			_, err = m.fetch(ctx, func(ctx context.Context, service string, request []byte) ([]byte, error) {
 				return m.Mesh.Call(ctx, from, service, request)
 			})
 		case <-tell.C:
@@ -111,21 +112,26 @@ func (m *Member) keep(ctx context.Context) error {
 	}
 }
 
-// fetch adopts the registry of another node. A failure is nothing: the news comes again.
-func (m *Member) fetch(ctx context.Context, call caller) error {
+// fetch adopts the registry of another node, and reports whether that is connected with a process that is this node. A failure is nothing:
+// the news comes again.
+func (m *Member) fetch(ctx context.Context, call caller) (connected bool, err error) {
 	_, known := m.Identity.Registry()
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	var got news
-	if err := ask(ctx, call, serviceRegistry, wanted{Have: known}, &got); err != nil {
+	if err := ask(ctx, call, serviceRegistry, wanted{Have: known, Node: m.id}, &got); err != nil {
 		m.log.Debug("registry not fetched", "err", err)
-		return nil
+		return false, nil
 	}
-	return m.adopt(offer{registry: got.Registry, revision: got.Revision})
+	return got.Up, m.adopt(offer{registry: got.Registry, revision: got.Revision})
 }
 
+// twiceLooks is after how many looks in a row at nodes that are connected with this one, and are not reached, it ends.
+const twiceLooks = 3
+
 // lookAround asks a node that is not reached, another one each time, since it may be this one that was removed: then the others
-// refuse its connections and still say who is a member.
+// refuse its connections and still say who is a member. So they do while another process is this node, as when two copies of a directory are
+// started at once: the one that nobody lets in ends.
 func (m *Member) lookAround(ctx context.Context) error {
 	r, _ := m.Identity.Registry()
 	for i := range r.Nodes {
@@ -136,10 +142,19 @@ func (m *Member) lookAround(ctx context.Context) error {
 		m.looked = (m.looked + i + 1) % len(r.Nodes)
 		ctx, cancel := context.WithTimeout(ctx, lookTime)
 		defer cancel()
-		return m.fetch(ctx, func(ctx context.Context, service string, request []byte) ([]byte, error) {
+		other, err := m.fetch(ctx, func(ctx context.Context, service string, request []byte) ([]byte, error) {
 			return m.Mesh.CallAt(ctx, n.Address, service, request)
 		})
+		if _, up := m.upSince(n.ID); !other || up {
+			m.twice = 0
+			return err
+		}
+		if m.twice++; err == nil && m.twice == twiceLooks {
+			err = fmt.Errorf("%w: node %d is connected with node %d %q", ErrTwice, n.ID, m.id, m.Identity.Name())
+		}
+		return err
 	}
+	m.twice = 0
 	return nil
 }
 
