@@ -12,7 +12,7 @@ import (
 	"github.com/tutti-rt/tutti/journal/internal/codec"
 )
 
-// acquired is the first byte of the entry that a new owner waits for. No batch begins with it.
+// acquired is the first byte of the entry that a new owner waits for, unless that is the leader's first. No batch begins with it.
 const acquired = 0x01
 
 // proposal is an append, or the acquisition of a partition, on its way into the log.
@@ -72,11 +72,28 @@ func (g *group) propose(p *proposal) {
 		g.acquiring = append(slices.DeleteFunc(g.acquiring, (*proposal).isLeft), p)
 	case p.term != 0 && (!g.leading || p.term != g.owner):
 		p.finish(journal.ErrFenced)
+	case p.term == 0 && g.firstIsFree():
+		g.takeFirst(p)
 	case len(g.waiting) > 0 || g.handing != 0:
 		g.waiting = append(g.waiting, p)
 	default:
 		g.put(p)
 	}
+}
+
+// firstIsFree reports whether the entry with which this leader has begun can be an acquisition: it is on its way, and nobody has acquired the
+// partition since. Another entry behind it would be stored only after it, since a new leader waits for each follower's first answer; one that
+// is alone writes both at once.
+func (g *group) firstIsFree() bool {
+	return !g.alone() && g.owner == 0 && g.handing == 0 && g.log.applied < g.first && len(g.proposed) == 0
+}
+
+// takeFirst makes p the acquisition whose entry is this leader's first. The caller holds p's mutex.
+func (g *group) takeFirst(p *proposal) {
+	p.begun, p.at, p.election = true, g.first, g.election
+	g.proposed = append(g.proposed, p)
+	g.owner = p.at
+	g.part.own(p.at)
 }
 
 // put is propose for what may be proposed now. The caller holds p's mutex.

@@ -283,6 +283,57 @@ func TestHandOver(t *testing.T) {
 	})
 }
 
+// TestNextOwnerWaitsForOneEntry: whoever waits for the lead owns the partition with the leader's first entry, and fences that owner as
+// any other.
+func TestNextOwnerWaitsForOneEntry(t *testing.T) {
+	simulated(t, 3, func(t *testing.T, n *network) {
+		n.create(part, 1, 2, 3)
+		l := acquire(t, n.node(1), part)
+		last, err := l.Append(t.Context(), oneRecord(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		owned := make(chan journal.Log)
+		for range 2 {
+			go func() { owned <- acquire(t, n.node(3), part) }()
+		}
+		time.Sleep(time.Second)
+		if err := n.node(1).j.HandOver(t.Context(), part, 3); err != nil {
+			t.Fatal(err)
+		}
+		first, second := <-owned, <-owned
+		var fenced int
+		for _, l := range []journal.Log{first, second} {
+			at, err := l.Append(t.Context(), oneRecord(2))
+			switch {
+			case errors.Is(err, journal.ErrFenced):
+				fenced++
+			case err != nil:
+				t.Error(err)
+			case at != last+3:
+				t.Errorf("the next owner's first batch is at %d after %d, want two entries between", at, last)
+			}
+		}
+		if fenced != 1 {
+			t.Errorf("%d of two owners of one node are fenced, want one", fenced)
+		}
+		again := acquire(t, n.node(3), part)
+		appendN(t, again, 5)
+		terms := make(map[uint64]bool)
+		batches, err := collect(again.Read(t.Context(), 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range batches {
+			terms[b.Term] = true
+		}
+		if len(terms) != 3 {
+			t.Errorf("batches of three owners have the terms %v", terms)
+		}
+		n.node(1).has(t, part, 5)
+	})
+}
+
 // TestSnapshotsReachOtherReplicas saves a snapshot at the owner, and looks for it elsewhere.
 func TestSnapshotsReachOtherReplicas(t *testing.T) {
 	simulated(t, 3, func(t *testing.T, n *network) {
