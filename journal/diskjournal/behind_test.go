@@ -100,3 +100,27 @@ func TestHandOverGivenUp(t *testing.T) {
 		}
 	})
 }
+
+// TestConfirmWithoutTime has the journal's time end while a majority is asked that does not answer: nobody would end the question.
+func TestConfirmWithoutTime(t *testing.T) {
+	simulated(t, 3, func(t *testing.T, n *network) {
+		n.create(part, 1, 2, 3)
+		l := acquire(t, n.node(1), part)
+		n.isolate(1, true)
+		confirmed := make(chan error, 1)
+		go func() { confirmed <- l.Confirm(t.Context()) }()
+		time.Sleep(time.Millisecond)
+		n.node(1).end()
+		for range 2 {
+			select {
+			case err := <-confirmed:
+				if !errors.Is(err, journal.ErrUnavailable) {
+					t.Errorf("Confirm = %v, want ErrUnavailable", err)
+				}
+			case <-time.After(time.Minute):
+				t.Error("Confirm has not returned")
+			}
+			confirmed <- l.Confirm(t.Context())
+		}
+	})
+}

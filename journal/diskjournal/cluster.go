@@ -102,6 +102,7 @@ func (j *Journal) Run(ctx context.Context) error {
 	if err := j.openAll(ctx); err != nil {
 		return fmt.Errorf("run journal in %s: %w", j.dir, err)
 	}
+	defer func() { _ = j.post(j.still) }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ticker := time.NewTicker(j.config.Cluster.Tick)
@@ -163,6 +164,15 @@ func (j *Journal) start() {
 	if !j.isStarted {
 		j.isStarted = true
 		close(j.started)
+	}
+	j.isTicking = true
+}
+
+// still ends those who wait for a majority: nobody tells them any more that it is too late.
+func (j *Journal) still() {
+	j.isTicking = false
+	for _, g := range j.groups {
+		g.unconfirmed(journal.ErrUnavailable)
 	}
 }
 

@@ -40,6 +40,10 @@ func (l *Log) confirm(ctx context.Context) error {
 			c.done <- journal.ErrFenced
 			return
 		}
+		if !l.j.isTicking {
+			c.done <- journal.ErrUnavailable
+			return
+		}
 		g.confirming = append(g.confirming, c)
 		g.touch()
 	})

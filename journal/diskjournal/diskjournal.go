@@ -96,6 +96,7 @@ type Journal struct {
 
 	// What follows belongs to the loop.
 	isStarted bool
+	isTicking bool // Run runs
 	groups    []*group
 	moved     map[journal.Partition][]uint64 // who has partitions that were here
 	dropping  map[journal.Partition]int      // replicas whose removal is not stored yet
