@@ -167,7 +167,7 @@ func (p *Call) abandon(err error) error {
 		return err
 	}
 	if _, waiting := p.c.calls[p.frame.ID]; waiting {
-		p.c.close(p)
+		p.c.remove(p)
 		p.settle(Ack{}, err)
 	}
 	return err
@@ -193,7 +193,7 @@ func (c *Client) answered(f *wire.ServerFrame) {
 	c.mu.Lock()
 	p, ok := c.calls[f.ID]
 	if ok {
-		c.close(p)
+		c.remove(p)
 	}
 	c.mu.Unlock()
 	if ok { // otherwise it is an answer to a query that was asked again
@@ -220,7 +220,7 @@ func (c *Client) untaken(id uint64, why *Refused) {
 	c.mu.Lock()
 	p, ok := c.calls[id]
 	if ok {
-		c.close(p)
+		c.remove(p)
 	}
 	c.mu.Unlock()
 	switch {
@@ -244,7 +244,7 @@ func (c *Client) resend(l *link, forgotten bool) (failed []*Call) {
 		p.told.again()
 		switch {
 		case p.frame.Type == wire.TypeCommand && p.sent && forgotten, p.frame.Type == wire.TypeQuery && p.abandoned:
-			c.close(p)
+			c.remove(p)
 			failed = append(failed, p)
 		case p.frame.Type == wire.TypeCommand:
 			p.again = p.sent

@@ -197,6 +197,24 @@ func TestAnswerOfWhatWasSeen(t *testing.T) {
 	})
 }
 
+// TestTracedAnswerOfAPost: where the time went counts from the answer that counts.
+func TestTracedAnswerOfAPost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		c, _ := s.open(sse(), welcome(5, "{}"))
+		s.countedPosts(`{"type":"ack","id":1,"rev":5,"trace":{"edge":1,"bus":2,"mailbox":3,"handler":4,"journal":5,"fanout":6,"at":7}}`)
+		p, err := c.Start(t.Context(), client.Command{Name: "say", Data: "a", Trace: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		got, err := outcome(t, p)
+		if err != nil || got.Latency.Journal != 5*time.Microsecond || got.Hops == nil {
+			t.Errorf("Wait = %+v, %v", got, err)
+		}
+	})
+}
+
 // TestAnswerOfAnotherEpoch: what was told of an entity that has lost its history since, says nothing.
 func TestAnswerOfAnotherEpoch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -57,19 +57,23 @@ func (c *Client) saw(revision uint64) {
 // heard settles the calls whose answers depend on nothing that is still to come. Whoever changes what the client has seen, or been told,
 // calls it afterwards.
 func (c *Client) heard() {
+	var ready []*Call
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	seen := c.seen.Load()
 	for _, p := range c.calls {
 		if p.told != nil && p.told.frame.Revision <= seen {
-			c.close(p)
-			p.answer(&p.told.frame)
+			c.remove(p)
+			ready = append(ready, p)
 		}
+	}
+	c.mu.Unlock()
+	for _, p := range ready {
+		p.answer(&p.told.frame)
 	}
 }
 
-// close takes p out of those without an answer. c.mu is held.
-func (c *Client) close(p *Call) {
+// remove takes p out of those without an answer. c.mu is held.
+func (c *Client) remove(p *Call) {
 	delete(c.calls, p.frame.ID)
 	if p.told != nil {
 		c.unheard.Add(-1)
