@@ -141,6 +141,7 @@ func TestUnknownNodesOwnNothing(t *testing.T) {
 		var owner tape
 		n.own("a", room, owner.take)
 		b.Hear(&wire.Envelope{Kind: wire.KindOwners, From: "x", Number: 1, Data: wire.AppendOwned(nil, wire.Owned{Pool: "room", Partition: 3, Term: 99})})
+		b.Hear(&wire.Envelope{Kind: wire.KindOwners, From: "y", Number: 1}) // which is true
 		_ = n.send("b", room, 1)
 		owner.want(t, "the owner", 1)
 		if s := b.Stats(); s.Garbage != 1 || s.Nodes != 1 {

@@ -95,6 +95,7 @@ func (b *Bus) hear(e *wire.Envelope) {
 	case ok && e.Kind == wire.KindOwners && b.cfg.Knows(e.From):
 		b.count.heard.Add(1)
 		ok = b.learn(e)
+	case ok && e.Kind == wire.KindOwners && len(e.Data) == 0: // a node that may own nothing, as one with the edge role alone, owns nothing
 	default:
 		ok = false
 	}
