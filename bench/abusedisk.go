@@ -108,7 +108,7 @@ func abuseFailingSync(ctx context.Context, e *AbuseEnv) ([]Figure, error) {
 	defer stop()
 	sending.add(func() error {
 		for enough.Err() == nil { // each to its end, so that what was acknowledged is known
-			if err := h.expect(ctx, "", "work", `{"ballast":"some bytes"}`); err != nil {
+			if err := h.serve(ctx, "work", `{"ballast":"some bytes"}`); err != nil {
 				return err
 			}
 		}
@@ -198,7 +198,7 @@ func (e *AbuseEnv) fill(ctx context.Context) (enough func(), wait func() error, 
 		filling.add(func() error {
 			defer h.close()
 			for filled.Err() == nil { // see abuseFailingSync
-				if err := h.expect(ctx, "", "work", data); err != nil {
+				if err := h.serve(ctx, "work", data); err != nil {
 					return err
 				}
 			}

@@ -88,6 +88,18 @@ func (h *hazard) expect(ctx context.Context, want, name, data string) error {
 	return nil
 }
 
+// serve is expect for a node that may be about to end: a command that nobody has got may be rejected as unavailable.
+func (h *hazard) serve(ctx context.Context, name, data string) error {
+	code, err := h.command(ctx, name, data)
+	if err == nil && code != "" && code != wire.CodeUnavailable {
+		err = fmt.Errorf("it was answered %q", code)
+	}
+	if err != nil {
+		return fmt.Errorf("command %s of hazard/%s: %w", name, h.id, err)
+	}
+	return nil
+}
+
 // query asks once.
 func (h *hazard) query(ctx context.Context, name string) (wire.ServerFrame, error) {
 	h.issued++
