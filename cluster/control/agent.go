@@ -197,6 +197,9 @@ func (a *agent) reconfigure(_ context.Context, _ journal.NodeID, request []byte)
 		return nil, refuse(CodeBusy, "another change of %s ends", o.Partition)
 	case running >= maxChanges:
 		return nil, refuse(CodeBusy, "%d changes are under way", running)
+	case !slices.Contains(o.Voters, a.member.id):
+		// Decided before the lead came here: another one leads first, so that nobody waits for an election.
+		return nil, refuse(CodeBadRequest, "node %d leads %s, and would leave it", a.member.id, o.Partition)
 	}
 	a.begin(o, &s)
 	return struct{}{}, nil

@@ -2,8 +2,10 @@ package control_test
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/tutti-rt/tutti/cluster"
 	"github.com/tutti-rt/tutti/cluster/control"
+	"github.com/tutti-rt/tutti/journal"
 )
 
 // TestGarbage: what another node says that makes no sense changes nothing and ends nothing.
@@ -49,6 +52,33 @@ func TestGarbage(t *testing.T) {
 		time.Sleep(time.Minute)
 		if after, now := a.id.Registry(); now != revision || len(after.Nodes) != len(before.Nodes) {
 			t.Errorf("the registry is at revision %d, was at %d", now, revision)
+		}
+		w.settle(time.Minute)
+	})
+}
+
+// TestLeaderStays: who leads a partition is not taken from its voters, whoever decided so when another one led.
+func TestLeaderStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 8)
+		w.begin("a", "b", "c")
+		w.settle(3 * time.Minute)
+		w.mu.Lock()
+		leader, group := w.at(w.groups[registryAt].leader), w.groups[registryAt]
+		id := leader.id.Node()
+		others := slices.DeleteFunc(slices.Clone(group.voters), func(v journal.NodeID) bool { return v == id })
+		w.mu.Unlock()
+		request, err := json.Marshal(map[string]any{"partition": registryAt, "revision": 9999, "voters": others})
+		if err != nil {
+			t.Fatal(err)
+		}
+		members, _ := leader.member.Services()
+		var out buffer
+		if err := members["cluster.reconfigure"](t.Context(), id, request, &out); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(out.data), "would leave it") {
+			t.Errorf("the leader answers %s", out.data)
 		}
 		w.settle(time.Minute)
 	})

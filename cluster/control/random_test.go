@@ -139,11 +139,11 @@ func (h *history) start(n *simNode) {
 func (h *history) remove() {
 	n := h.any()
 	h.mu.Lock()
-	id := n.id.Node()
+	id, members := n.id.Node(), h.known()
 	for _, g := range h.groups {
 		up := 0
 		for _, v := range g.voters {
-			if v != id && h.isUp(v) {
+			if v != id && h.isUp(v) && members.Node(v) != nil { // one that was removed ends once it hears of it
 				up++
 			}
 		}

@@ -20,14 +20,14 @@ type simNode struct {
 	dir     string
 	seeds   []string
 	apart   bool // the others let it in nowhere
-	id      *control.Identity
-	member  *control.Member
 	journal *simJournal
 	cancel  context.CancelFunc
 	ended   chan struct{}
 	err     error // of Run
 
 	// The world's mutex guards what follows.
+	id      *control.Identity
+	member  *control.Member // of the process that runs, or ran last
 	up      bool
 	downAt  time.Time
 	peers   map[journal.NodeID]string
@@ -56,7 +56,7 @@ func (n *simNode) start() error {
 		cancel()
 		return err
 	}
-	n.id, n.journal = id, &simJournal{w: n.w, n: n, id: id.Node()}
+	n.journal = &simJournal{w: n.w, n: n, id: id.Node()}
 	its := n.w.bus
 	if n.apart {
 		its = localbus.New()
@@ -74,7 +74,8 @@ func (n *simNode) start() error {
 		return err
 	}
 	n.w.mu.Lock()
-	n.member, n.cancel, n.ended, n.peers, n.up = member, cancel, make(chan struct{}), make(map[journal.NodeID]string), true
+	n.id, n.member, n.peers, n.up = id, member, make(map[journal.NodeID]string), true
+	n.cancel, n.ended = cancel, make(chan struct{})
 	n.w.mu.Unlock()
 	go func() {
 		defer close(n.ended)
@@ -97,23 +98,23 @@ func (n *simNode) kill() {
 // down has the others lose their connections with a node.
 func (w *world) down(n *simNode) {
 	w.mu.Lock()
-	was := n.up
+	was, id := n.up, n.id.Node()
 	n.up, n.downAt = false, time.Now()
-	var others []*simNode
+	var others []*control.Member
 	for _, o := range w.nodes {
-		if o != n && o.up && !n.apart && o.peers[n.id.Node()] != "" {
-			others = append(others, o)
+		if o != n && o.up && !n.apart && o.peers[id] != "" {
+			others = append(others, o.member)
 		}
 	}
 	for _, g := range w.groups {
-		if g.leader == n.id.Node() && !n.apart {
+		if g.leader == id && !n.apart {
 			g.leader = 0
 		}
 	}
 	w.mu.Unlock()
 	if was {
 		for _, o := range others {
-			o.member.Reached(n.id.Node(), false)
+			o.Reached(id, false)
 		}
 	}
 }
@@ -136,11 +137,10 @@ func (n *simNode) SetPeer(id journal.NodeID, address string) {
 	known := n.peers[id] != ""
 	n.peers[id] = address
 	o := n.w.at(id)
-	both := !known && o != nil && !n.apart && o.peers[n.id.Node()] != ""
-	n.w.mu.Unlock()
-	if both {
-		go func() { n.member.Reached(id, true); o.member.Reached(n.id.Node(), true) }()
+	if !known && o != nil && !n.apart && o.peers[n.id.Node()] != "" {
+		n.tell(o, id, true)
 	}
+	n.w.mu.Unlock()
 }
 
 // RemovePeer ends a connection.
@@ -148,60 +148,69 @@ func (n *simNode) RemovePeer(id journal.NodeID) {
 	n.w.mu.Lock()
 	o := n.w.at(id)
 	delete(n.peers, id)
+	n.tell(o, id, false)
 	n.w.mu.Unlock()
+}
+
+// tell says to both ends of a connection whether it stands: n, and o, which has the ID, or is nil. The caller holds w.mu.
+func (n *simNode) tell(o *simNode, id journal.NodeID, up bool) {
+	here, its := n.member, n.id.Node()
+	var there *control.Member
+	if o != nil {
+		there = o.member
+	}
 	go func() {
-		n.member.Reached(id, false)
-		if o != nil {
-			o.member.Reached(n.id.Node(), false)
+		here.Reached(id, up)
+		if there != nil {
+			there.Reached(its, up)
 		}
 	}()
 }
 
-// linked returns the other end of a connection, or nil. The caller holds w.mu.
-func (n *simNode) linked(id journal.NodeID) *simNode {
+// linked returns who is at the other end of a connection, or nil, and the ID of this end.
+func (n *simNode) linked(id journal.NodeID) (there *control.Member, its journal.NodeID) {
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	its = n.id.Node()
 	o := n.w.at(id)
-	if o == nil || !n.up || n.apart || n.peers[id] == "" || o.peers[n.id.Node()] == "" {
-		return nil
+	if o == nil || !n.up || n.apart || n.peers[id] == "" || o.peers[its] == "" {
+		return nil, its
 	}
-	return o
+	return o.member, its
 }
 
 func (n *simNode) Send(to journal.NodeID, _ uint8, data []byte) bool {
-	n.w.mu.Lock()
-	o := n.linked(to)
-	n.w.mu.Unlock()
-	if o == nil {
+	there, its := n.linked(to)
+	if there == nil {
 		return false
 	}
-	go func() { time.Sleep(time.Millisecond); o.member.Hear(n.id.Node(), data) }()
+	go func() { time.Sleep(time.Millisecond); there.Hear(its, data) }()
 	return true
 }
 
 func (n *simNode) Call(ctx context.Context, to journal.NodeID, service string, request []byte) ([]byte, error) {
-	n.w.mu.Lock()
-	o := n.linked(to)
-	n.w.mu.Unlock()
-	return n.call(ctx, o, n.id.Node(), service, request)
+	there, its := n.linked(to)
+	return call(ctx, there, its, service, request)
 }
 
 func (n *simNode) CallAt(ctx context.Context, address, service string, request []byte) ([]byte, error) {
 	n.w.mu.Lock()
-	var o *simNode
+	var there *control.Member
 	for _, other := range n.w.nodes {
 		if other.up && other.node.Address == address {
-			o = other
+			there = other.member
 		}
 	}
 	n.w.mu.Unlock()
-	return n.call(ctx, o, 0, service, request)
+	return call(ctx, there, 0, service, request)
 }
 
-func (n *simNode) call(ctx context.Context, o *simNode, from journal.NodeID, service string, request []byte) ([]byte, error) {
+func call(ctx context.Context, there *control.Member, from journal.NodeID, service string, request []byte) ([]byte, error) {
 	time.Sleep(time.Millisecond)
-	if o == nil {
+	if there == nil {
 		return nil, errors.New("no connection")
 	}
-	members, anyone := o.member.Services()
+	members, anyone := there.Services()
 	serve := anyone[service]
 	if serve == nil && from != 0 {
 		serve = members[service]
