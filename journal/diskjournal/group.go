@@ -3,6 +3,7 @@ package diskjournal
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -59,6 +60,7 @@ type group struct {
 	expulsion  expulsion
 	ticks      int  // since the replica was started
 	standing   bool // it will stand in a moment
+	voteUntil  int  // the tick until which a vote that it has given may be on its way
 
 	// Those who ask whether they still own the partition: those for whom the others are being asked, and those who came since.
 	asked, confirming []*confirming
@@ -215,7 +217,10 @@ func (g *group) step(m *pb.Message) {
 
 // store hands what must be durable to the committer.
 func (g *group) store(m *pb.Message) {
-	s := &storing{g: g, responses: m.GetResponses(), entries: m.GetEntries()}
+	s := &storing{g: g, responses: g.answerNow(m.GetResponses()), entries: m.GetEntries()}
+	if slices.ContainsFunc(s.responses, isVote) {
+		g.voted()
+	}
 	if m.GetSnapshot() != nil {
 		s.made, s.copied = g.restored(m.GetSnapshot().GetMetadata()), true
 	}
@@ -250,6 +255,31 @@ func (g *group) encodeMade() []byte {
 	return codec.AppendGroup(nil, partitionKey(keyPartition, g.part.name), &g.made)
 }
 
+// answerNow sends what need not wait until something is durable, and returns the rest.
+func (g *group) answerNow(responses []*pb.Message) []*pb.Message {
+	if !slices.ContainsFunc(responses, asksOnly) {
+		return responses
+	}
+	var later []*pb.Message
+	for _, r := range responses {
+		if asksOnly(r) {
+			g.answer(r)
+		} else {
+			later = append(later, r)
+		}
+	}
+	return later
+}
+
+// answer takes a response to where it is to go.
+func (g *group) answer(r *pb.Message) {
+	if r.GetTo() == g.id {
+		g.step(r)
+	} else {
+		g.j.send(g, r)
+	}
+}
+
 // stored tells Raft that something is durable.
 func (g *group) stored(s *storing) {
 	if s.drop {
@@ -257,11 +287,7 @@ func (g *group) stored(s *storing) {
 	}
 	g.guard(func() {
 		for _, r := range s.responses {
-			if r.GetTo() == g.id {
-				g.step(r)
-			} else {
-				g.j.send(g, r)
-			}
+			g.answer(r)
 		}
 	})
 	g.touch()
@@ -270,6 +296,7 @@ func (g *group) stored(s *storing) {
 // elected looks who leads now.
 func (g *group) elected(s *raft.SoftState) {
 	g.lead = s.Lead
+	g.stands(s.RaftState)
 	leads := s.RaftState == raft.StateLeader
 	if g.leading && (!leads || g.rn.BasicStatus().GetTerm() != g.election) {
 		g.leading = false

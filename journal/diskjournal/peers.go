@@ -2,9 +2,7 @@ package diskjournal
 
 import (
 	"errors"
-	"math/rand/v2"
 	"slices"
-	"time"
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -242,6 +240,7 @@ func (g *group) message(from uint64, m *pb.Message) {
 		return
 	}
 	g.step(m)
+	g.refused(m)
 }
 
 // forgot takes note that the leader has heard from this node that it has more: somebody else has its name, or its disk is an old one. As
@@ -273,35 +272,6 @@ func (j *Journal) Down(node journal.NodeID) {
 			}
 		})
 	}
-}
-
-// orphaned has the replica stand soon if the node given leads it.
-func (g *group) orphaned(node uint64) {
-	if g.lead != node || g.leading || g.rn == nil || !slices.Contains(g.log.conf.GetVoters(), g.id) {
-		return
-	}
-	g.guard(func() { _ = g.rn.ForgetLeader() })
-	g.touch()
-	g.standSoon(2 * g.j.config.electionTicks())
-}
-
-// standSoon has the replica stand after a moment that differs from one to the other, and again while there is no leader.
-func (g *group) standSoon(tries int) {
-	if g.standing || tries == 0 {
-		return
-	}
-	g.standing = true
-	time.AfterFunc(5*time.Millisecond+rand.N(50*time.Millisecond), func() {
-		_ = g.j.post(func() {
-			g.standing = false
-			if g.rn == nil || g.lead != raft.None || g.forgetful() {
-				return
-			}
-			g.guard(func() { _ = g.rn.Campaign() })
-			g.touch()
-			g.standSoon(tries - 1)
-		})
-	})
 }
 
 var errNoCluster = errors.New("the journal has no Cluster")
