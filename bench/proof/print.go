@@ -40,14 +40,9 @@ func (r *Result) Print(to io.Writer) error {
 	if r.Pauses.Count > 0 {
 		line("handed over", "pause %s", r.Pauses)
 	}
-	j := &r.Judged
-	line("acknowledged commands", "%d, each stored once", j.Acked)
-	line("rejected", "%d, none stored", j.Rejected)
-	line("not answered", "%d, of which %d are stored, once", j.Unknown, j.Carried)
-	line("events", "%d of %d entities; %d shown, each in its place", j.Events, j.Entities, j.Shown)
-	line("states shown", "%d, and %d answers: each the fold of the events", j.States, j.Answers)
-	line("transfers", "%d, each taken or returned once", j.Sent)
-	line("one at a time", "%d entities; undecided %d", r.Linear[histories.Linearizable], r.Linear[histories.Undecided])
+	if !r.Interrupted {
+		r.printJudged(line)
+	}
 	for _, l := range r.Late {
 		line("late", "%s", l)
 	}
@@ -60,8 +55,23 @@ func (r *Result) Print(to io.Writer) error {
 	for _, v := range r.Violations {
 		line("BROKEN", "%s", v)
 	}
-	if len(r.Violations) == 0 {
+	switch {
+	case r.Interrupted:
+		line("INTERRUPTED", "what was measured until then is above, nothing is judged")
+	case len(r.Violations) == 0:
 		line("verified", "everything above")
 	}
 	return w.Flush()
+}
+
+// printJudged writes what clients were told, as the judge has counted it.
+func (r *Result) printJudged(line func(name, format string, args ...any)) {
+	j := &r.Judged
+	line("acknowledged commands", "%d, each stored once", j.Acked)
+	line("rejected", "%d, none stored", j.Rejected)
+	line("not answered", "%d, of which %d are stored, once", j.Unknown, j.Carried)
+	line("events", "%d of %d entities; %d shown, each in its place", j.Events, j.Entities, j.Shown)
+	line("states shown", "%d, and %d answers: each the fold of the events", j.States, j.Answers)
+	line("transfers", "%d, each taken or returned once", j.Sent)
+	line("one at a time", "%d entities; undecided %d", r.Linear[histories.Linearizable], r.Linear[histories.Undecided])
 }

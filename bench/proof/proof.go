@@ -93,7 +93,8 @@ type fault struct {
 	led        []int // partitions that the nodes led just before
 }
 
-// Run loads the cluster, takes the steps, and judges. The result has what was broken; an error means that the run could not be carried out.
+// Run loads the cluster, takes the steps, and judges. The result has what was broken. An error means that the run could not be carried out to its end;
+// the result, if there is one, then has what was measured until that, and judges nothing.
 func Run(ctx context.Context, config Config) (*Result, error) {
 	if config.Chapter == 0 {
 		config.Chapter = 20 * time.Second
@@ -108,21 +109,21 @@ func Run(ctx context.Context, config Config) (*Result, error) {
 		config.Transports = client.AllTransports()
 	}
 	r := newRun(&config)
-	if err := r.play(ctx); err != nil {
-		return nil, err
+	err := r.play(ctx)
+	var pauses Pauses
+	if err == nil {
+		pauses = r.handedOver(ctx)
+		r.tell("last looks")
+		err = r.lastLooks(ctx)
 	}
-	pauses := r.handedOver(ctx)
-	r.tell("last looks")
-	if err := r.lastLooks(ctx); err != nil {
-		return nil, err
+	if err == nil {
+		r.tell("judgement")
 	}
-	r.tell("judgement")
-	res, err := r.result()
-	if err != nil {
-		return nil, err
+	res, failed := r.result(err != nil)
+	if err = errors.Join(err, failed); res != nil {
+		res.Pauses = pauses
 	}
-	res.Pauses = pauses
-	return res, nil
+	return res, err
 }
 
 func newRun(config *Config) *run {

@@ -16,6 +16,8 @@ type Result struct {
 	Nodes    int     `json:"nodes"`
 	Seconds  float64 `json:"seconds"`
 	Schedule string  `json:"schedule"`
+	// Interrupted says that the run ended before its schedule: what was measured until then is here, and nothing is judged.
+	Interrupted bool `json:"interrupted,omitempty"`
 
 	// FirstAck is how long it took from each fault until the first acknowledgement, in each partition that the victim led, of a command
 	// that was sent after the fault.
@@ -65,22 +67,35 @@ func spansOf(all []time.Duration) Spans {
 	return Spans{len(all), at(0.5), at(0.99), all[len(all)-1].Microseconds()}
 }
 
-// result judges and measures.
-func (r *run) result() (*Result, error) {
+// result measures and, unless the run was interrupted, judges.
+func (r *run) result(interrupted bool) (*Result, error) {
 	all := r.recorder.Histories()
 	res := &Result{
 		Seed: r.config.Seed, Nodes: len(r.config.Nodes), Seconds: r.recorder.Now().Seconds(), Schedule: r.config.Schedule.String(),
 		FirstAck: make(map[Kind]Spans), Pause: make(map[Kind]Spans), Meanwhile: make(map[Kind]Spans), Linear: make(map[histories.Verdict]int),
-		Clients: int(r.numbers.Load()), Violations: r.troubles, Watched: r.watch.asked > 0,
+		Clients: int(r.numbers.Load()), Violations: r.troubles, Watched: r.watch.asked > 0, Interrupted: interrupted,
 		Load: float64(r.load.acked.Load()) / r.recorder.Now().Seconds(), Refused: r.load.refused.Load(),
 	}
+	for _, h := range all {
+		res.Ops += len(h.Ops)
+	}
+	if !interrupted {
+		if err := r.judge(res, all); err != nil {
+			return nil, err
+		}
+	}
+	r.measure(res, all)
+	return res, nil
+}
+
+// judge finds what cannot have been.
+func (r *run) judge(res *Result, all []*histories.History) error {
 	j := histories.NewJudge()
 	for _, h := range all {
 		j.Hear(h)
-		res.Ops += len(h.Ops)
 		verdict, err := h.Linear(r.config.Limit, r.picture(h))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		res.Linear[verdict]++
 		if verdict == histories.Impossible {
@@ -93,8 +108,7 @@ func (r *run) result() (*Result, error) {
 	j.Close()
 	res.Judged = j.Counts
 	res.Violations = append(res.Violations, j.Violations...)
-	r.measure(res, all)
-	return res, nil
+	return nil
 }
 
 // ack is an acknowledged command.
@@ -117,6 +131,9 @@ func (r *run) measure(res *Result, all []*histories.History) {
 			first, pause, commands := around(acks[p], f.begin, end)
 			took[kind] = append(took[kind], commands...)
 			pauses[kind] = append(pauses[kind], pause)
+			if first < 0 && res.Interrupted {
+				continue
+			}
 			if first < 0 {
 				res.Never++
 				res.Violations = append(res.Violations, histories.Violation{

@@ -173,8 +173,11 @@ func (r *clusterRun) run(cmd *cobra.Command) (err error) {
 	r.config.Progress = func(text string) { fmt.Fprintln(stderr, text) }
 	res, err := proof.Run(ctx, r.config)
 	err = errors.Join(err, nodes.end(ctx))
+	if err != nil {
+		err = fmt.Errorf("%w\nthe nodes printed last:\n%s", err, nodes.output)
+	}
 	if res == nil {
-		return fmt.Errorf("%w\nthe nodes printed last:\n%s", err, nodes.output)
+		return err
 	}
 	if wrong = len(res.Violations) > 0; wrong {
 		err = errors.Join(err, fmt.Errorf("%d promises broken; again with:\n%s\nthe nodes printed last:\n%s", len(res.Violations), again, nodes.output))
