@@ -37,14 +37,17 @@ type table struct {
 	full    context.CancelFunc
 }
 
-// play plays until ctx is done.
+// play plays until ctx is done, and returns when everybody has gone. Whoever waits for an answer when a chapter is over does not hold up the next one: the
+// partition would seem to stand still.
 func (s *seat) play(ctx context.Context) {
+	var leaving sync.WaitGroup
+	defer leaving.Wait()
 	for chapter := 0; ctx.Err() == nil; chapter++ {
 		t := s.newTable(chapter)
 		s.mu.Lock()
 		s.played = append(s.played, t)
 		s.mu.Unlock()
-		t.play(ctx)
+		t.play(ctx, &leaving)
 	}
 }
 
@@ -67,20 +70,23 @@ func (s *seat) newTable(chapter int) *table {
 	return t
 }
 
-// play has the clients come, and waits until they have gone.
-func (t *table) play(ctx context.Context) {
+// play has the clients come, and returns when the chapter is over; leaving waits until they have gone.
+func (t *table) play(ctx context.Context, leaving *sync.WaitGroup) {
 	var full context.Context
 	full, t.full = context.WithCancel(ctx)
-	defer t.full()
 	length := t.config.Chapter * time.Duration(8+t.number%5+t.chapter%3) / 14 // not all of them end at once
 	chapter, cancel := context.WithTimeout(full, length)
-	defer cancel()
 	var playing sync.WaitGroup
 	for i := range t.clients {
 		p := &player{table: t, place: i, at: i % len(t.ids), rng: t.random(uint64(t.number)<<40 | uint64(t.chapter)<<16 | uint64(i))}
 		playing.Go(func() { p.live(chapter, ctx) })
 	}
-	playing.Wait()
+	leaving.Go(func() {
+		playing.Wait()
+		cancel()
+		t.full()
+	})
+	<-chapter.Done()
 }
 
 // reached takes note of how many events an entity has.
