@@ -78,9 +78,11 @@ type run struct {
 	numbers  atomic.Int64 // of clients
 	load     load
 	calm     time.Duration // when the quiet began
+	stopped  time.Duration // when players were told to go
 
 	mu       sync.Mutex
-	running  int // nodes from the first on that have been started
+	cut      bool // the run ends before its time: what goes wrong then is nobody's fault
+	running  int  // nodes from the first on that have been started
 	faults   []fault
 	played   []*table
 	troubles []histories.Violation
@@ -109,6 +111,7 @@ func Run(ctx context.Context, config Config) (*Result, error) {
 		config.Transports = client.AllTransports()
 	}
 	r := newRun(&config)
+	defer context.AfterFunc(ctx, r.interrupt)()
 	err := r.play(ctx)
 	var pauses Pauses
 	if err == nil {
@@ -155,6 +158,10 @@ func (r *run) play(ctx context.Context) error {
 	if err == nil {
 		err = wait(ctx, calmTime)
 	}
+	if err != nil {
+		r.interrupt()
+	}
+	r.stopped = r.recorder.Now()
 	stop()
 	r.tell("answers")
 	players.Wait()
@@ -227,12 +234,19 @@ func (r *run) tell(text string) {
 func (r *run) trouble(entity, broken, told string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.troubles) < mostTroubles {
+	if len(r.troubles) < mostTroubles && !r.cut {
 		r.troubles = append(r.troubles, histories.Violation{Entity: entity, Broken: broken, Told: told})
 	}
 }
 
 const mostTroubles = 100
+
+// interrupt has nothing be noted any more.
+func (r *run) interrupt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cut = true
+}
 
 // nodes returns those that have been started.
 func (r *run) nodes() []Node {

@@ -123,7 +123,7 @@ func (r *run) measure(res *Result, all []*histories.History) {
 	firsts, pauses, took := make(map[Kind][]time.Duration), make(map[Kind][]time.Duration), make(map[Kind][]time.Duration)
 	for i := range r.faults {
 		f := &r.faults[i]
-		kind, end := f.step.Kind, f.end+calmTime
+		kind, end := f.step.Kind, min(f.end+calmTime, r.stopped)
 		if i+1 < len(r.faults) {
 			end = min(end, r.faults[i+1].begin)
 		}
@@ -194,7 +194,10 @@ func around(acks []ack, begin, end time.Duration) (first, pause time.Duration, t
 
 // quiet looks at the time before the first fault.
 func (r *run) quiet(res *Result, acks [][]ack) {
-	until := r.calm + r.config.Quiet
+	if r.calm == 0 {
+		return // it was not reached
+	}
+	until := min(r.calm+r.config.Quiet, r.stopped)
 	if len(r.faults) > 0 {
 		until = r.faults[0].begin
 	}

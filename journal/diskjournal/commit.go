@@ -21,6 +21,7 @@ type storing struct {
 	copied    bool         // a checkpoint is whole
 	drop      bool         // all that is stored of the partition goes
 	responses []*pb.Message
+	votes     bool // one of those is a vote
 }
 
 func (s *storing) bytes() int {

@@ -58,9 +58,9 @@ type group struct {
 	complainAt int    // the tick from which on it is said again that the replica has lost something
 	heardAt    int    // the tick at which another node was heard of
 	expulsion  expulsion
-	ticks      int  // since the replica was started
-	standing   bool // it will stand in a moment
-	voteUntil  int  // the tick until which a vote that it has given may be on its way
+	ticks      int // since the replica was started
+	standing   standing
+	unstored   int // what was handed to the committer, and is not known to be durable
 
 	// Those who ask whether they still own the partition: those for whom the others are being asked, and those who came since.
 	asked, confirming []*confirming
@@ -217,9 +217,10 @@ func (g *group) step(m *pb.Message) {
 
 // store hands what must be durable to the committer.
 func (g *group) store(m *pb.Message) {
-	s := &storing{g: g, responses: g.answerNow(m.GetResponses()), entries: m.GetEntries()}
-	if slices.ContainsFunc(s.responses, isVote) {
-		g.voted()
+	durable := g.unstored == 0 && len(m.GetEntries()) == 0 && m.GetSnapshot() == nil // all of the log is
+	s := &storing{g: g, responses: g.answerEarly(m.GetResponses(), durable), entries: m.GetEntries()}
+	if s.votes = slices.ContainsFunc(s.responses, isVote); s.votes {
+		g.votes()
 	}
 	if m.GetSnapshot() != nil {
 		s.made, s.copied = g.restored(m.GetSnapshot().GetMetadata()), true
@@ -248,27 +249,12 @@ func (g *group) store(m *pb.Message) {
 			s.made, g.unmade = g.encodeMade(), false
 		}
 	}
+	g.unstored++
 	g.j.storing = append(g.j.storing, s)
 }
 
 func (g *group) encodeMade() []byte {
 	return codec.AppendGroup(nil, partitionKey(keyPartition, g.part.name), &g.made)
-}
-
-// answerNow sends what need not wait until something is durable, and returns the rest.
-func (g *group) answerNow(responses []*pb.Message) []*pb.Message {
-	if !slices.ContainsFunc(responses, asksOnly) {
-		return responses
-	}
-	var later []*pb.Message
-	for _, r := range responses {
-		if asksOnly(r) {
-			g.answer(r)
-		} else {
-			later = append(later, r)
-		}
-	}
-	return later
 }
 
 // answer takes a response to where it is to go.
@@ -284,6 +270,11 @@ func (g *group) answer(r *pb.Message) {
 func (g *group) stored(s *storing) {
 	if s.drop {
 		g.j.dropped(g.part.name)
+	} else {
+		g.unstored--
+	}
+	if s.votes {
+		g.standing.votes--
 	}
 	g.guard(func() {
 		for _, r := range s.responses {

@@ -240,7 +240,7 @@ func (g *group) message(from uint64, m *pb.Message) {
 		return
 	}
 	g.step(m)
-	g.refused(m)
+	g.answers(from, m)
 }
 
 // forgot takes note that the leader has heard from this node that it has more: somebody else has its name, or its disk is an old one. As

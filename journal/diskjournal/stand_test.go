@@ -18,17 +18,22 @@ import (
 // the first append of each next owner: two who stand at once are not to wait for another whole election, nor one to give up votes that are
 // on their way.
 func TestNextLeaderOnBusyDisks(t *testing.T) {
+	kill := func(n *network) { n.node(1).close(true) }
+	cut := func(n *network) { n.isolate(1, true) }
 	for name, c := range map[string]struct {
+		nodes        int
 		lose         func(n *network)
 		median, most time.Duration
 	}{
-		"killed": {func(n *network) { n.node(1).close(true) }, 450 * time.Millisecond, 700 * time.Millisecond},
-		"cut":    {func(n *network) { n.isolate(1, true) }, 700 * time.Millisecond, time.Second},
+		"killed":      {3, kill, 450 * time.Millisecond, 700 * time.Millisecond},
+		"killed of 5": {5, kill, 450 * time.Millisecond, 700 * time.Millisecond},
+		"cut":         {3, cut, 660 * time.Millisecond, 1300 * time.Millisecond},
+		"cut of 5":    {5, cut, 660 * time.Millisecond, 1300 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var took []time.Duration
 			for range 12 {
-				synctest.Test(t, func(t *testing.T) { took = append(took, nextLeaders(t, c.lose)...) })
+				synctest.Test(t, func(t *testing.T) { took = append(took, nextLeaders(t, c.nodes, c.lose)...) })
 			}
 			slices.Sort(took)
 			median, most := took[len(took)/2], took[len(took)-1]
@@ -41,8 +46,8 @@ func TestNextLeaderOnBusyDisks(t *testing.T) {
 }
 
 // nextLeaders returns how long after the loss of node 1 each of the partitions that it has led takes an append elsewhere.
-func nextLeaders(t *testing.T, lose func(n *network)) []time.Duration {
-	n := newNetwork(t, 3, 0, diskjournal.Config{
+func nextLeaders(t *testing.T, replicas int, lose func(n *network)) []time.Duration {
+	n := newNetwork(t, replicas, 0, diskjournal.Config{
 		MemTableBytes: 1 << 20, BeforeWrite: func() { time.Sleep(20*time.Millisecond + rand.N(40*time.Millisecond)) },
 	})
 	defer n.close()
@@ -53,7 +58,10 @@ func nextLeaders(t *testing.T, lose func(n *network)) []time.Duration {
 	led := make([]journal.Partition, 8)
 	for i := range 12 {
 		p := journal.Partition{Pool: "default", Number: i}
-		nodes := []journal.NodeID{1, 2, 3}
+		var nodes []journal.NodeID
+		for _, m := range n.all() {
+			nodes = append(nodes, m.id)
+		}
 		if i < len(led) {
 			led[i] = p
 		} else {
@@ -83,18 +91,19 @@ func nextLeaders(t *testing.T, lose func(n *network)) []time.Duration {
 	return took
 }
 
-// firstAppend has whoever of nodes 2 and 3 leads first append to p.
+// firstAppend has whoever leads first of all nodes but node 1 append to p.
 func firstAppend(t *testing.T, n *network, p journal.Partition) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	owners := make(chan journal.Log, 2)
-	for _, id := range []journal.NodeID{2, 3} {
+	all := n.all()[1:]
+	owners := make(chan journal.Log, len(all))
+	for _, m := range all {
 		go func() {
-			l, err := n.node(id).j.Acquire(ctx, p)
+			l, err := m.j.Acquire(ctx, p)
 			if err == nil {
 				owners <- l
 			} else if !errors.Is(err, context.Canceled) {
-				t.Errorf("Acquire on node %d = %v", id, err)
+				t.Errorf("Acquire on node %d = %v", m.id, err)
 			}
 		}()
 	}
