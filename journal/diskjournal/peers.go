@@ -266,7 +266,7 @@ func (g *group) forgetful() bool { return g.promised > g.log.last }
 func (j *Journal) Down(node journal.NodeID) {
 	if j.clustered() {
 		_ = j.post(func() {
-			for _, g := range j.groups {
+			for _, g := range slices.Clone(j.groups) {
 				g.unreachable(uint64(node))
 				g.orphaned(uint64(node))
 			}

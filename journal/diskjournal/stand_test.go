@@ -32,7 +32,7 @@ func TestNextLeaderOnBusyDisks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var took []time.Duration
-			for range 12 {
+			for range 6 {
 				synctest.Test(t, func(t *testing.T) { took = append(took, nextLeaders(t, c.nodes, c.lose)...) })
 			}
 			slices.Sort(took)
