@@ -1,8 +1,8 @@
 package clustersim_test
 
 import (
+	"regexp"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,27 +14,28 @@ import (
 
 // TestLiesAreFound simulates clusters with something that is not as it has to be: what clients are told shows it.
 func TestLiesAreFound(t *testing.T) {
+	const most = 20 // how much of a lie shows depends on the order of goroutines too
 	for _, lie := range []struct {
 		name   string
-		broken string // one of the promises that are
+		broken *regexp.Regexp // promises, one of which is
 		change func(w *world) []step
 	}{
-		{"disks that lose what they have synced", "what was acknowledged is not lost", lyingDisks},
-		{"queries that any mirror answers", "what is asked later is answered with no less", staleQueries},
+		{"disks that lose what they have synced", regexp.MustCompile("what was acknowledged is not lost"), lyingDisks},
+		{"queries that any mirror answers", regexp.MustCompile("what is asked later is answered with no less|a view of a session has what was seen before"), staleQueries},
 	} {
 		t.Run(lie.name, func(t *testing.T) {
 			t.Parallel()
 			var all []string
-			for seed := uint64(1); seed <= 5; seed++ {
+			for seed := uint64(1); seed <= most; seed++ {
 				_, found := simulate(t, seed, lie.change).violations()
-				if slices.ContainsFunc(found, func(v histories.Violation) bool { return strings.Contains(v.Broken, lie.broken) }) {
+				if slices.ContainsFunc(found, func(v histories.Violation) bool { return lie.broken.MatchString(v.Broken) }) {
 					return
 				}
 				for _, v := range found {
 					all = append(all, v.Broken)
 				}
 			}
-			t.Errorf("what was found in 5 seeds is %q, want %q among it", all, lie.broken)
+			t.Errorf("what was found in %d seeds is %q, want %s among it", most, all, lie.broken)
 		})
 	}
 }
