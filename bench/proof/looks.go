@@ -25,43 +25,71 @@ func (r *run) lastLooks(ctx context.Context) error {
 			return err
 		}
 	}
+	// What an account has sent is in the stream of another: none is read before all are at rest.
+	r.looks(ctx, 0, func(t *table) bool { return t.category == histories.Account }, (*table).settled)
+	r.looks(ctx, 1_000_000, func(*table) bool { return true }, (*table).look)
+	return ctx.Err()
+}
+
+// looks takes a look at each entity of some tables, by clients that are numbered from first on.
+func (r *run) looks(ctx context.Context, first int, some func(*table) bool, look func(t *table, ctx context.Context, i, number int) error) {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, looksAtOnce)
-	looks := 0
+	number := first
 	for _, t := range r.played {
 		for i := range t.ids {
-			looks++
-			number := looks
+			if !some(t) {
+				continue
+			}
+			number++
+			number := number
 			slots <- struct{}{}
 			wg.Go(func() {
 				defer func() { <-slots }()
-				if err := t.look(ctx, i, number); err != nil && ctx.Err() == nil {
+				if err := look(t, ctx, i, number); err != nil && ctx.Err() == nil {
 					r.trouble(t.category+"/"+t.ids[i], "the stream of an entity can be read from its beginning", err.Error())
 				}
 			})
 		}
 	}
 	wg.Wait()
-	return ctx.Err()
+}
+
+// settled waits until an account is at rest.
+func (t *table) settled(ctx context.Context, i, number int) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	c, err := t.open(ctx, i, number)
+	if c == nil || err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = t.rest(ctx, c)
+	return err
+}
+
+// open returns a client that is to be shown all of an entity; nil if nobody has ever been shown it.
+func (t *table) open(ctx context.Context, i, number int) (*client.Client, error) {
+	epoch := t.epochs[i].Load()
+	if epoch == nil {
+		return nil, nil
+	}
+	token, err := t.config.Token(fmt.Sprintf("looker-%d", number))
+	if err != nil {
+		return nil, err
+	}
+	return client.Open(ctx, client.EntityURL(anyEdge, t.category, t.ids[i]), client.Config{
+		Token: token, Transports: []client.Transport{client.WebSocket}, HTTPClient: t.through(number), DialTimeout: 5 * time.Second,
+		Cursor: wire.Cursor{Epoch: *epoch},
+	})
 }
 
 // look reads the stream of one entity. Accounts have to be at rest.
 func (t *table) look(ctx context.Context, i, number int) error {
-	epoch := t.epochs[i].Load()
-	if epoch == nil {
-		return nil // nobody has ever been shown it
-	}
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	token, err := t.config.Token(fmt.Sprintf("looker-%d", number))
-	if err != nil {
-		return err
-	}
-	c, err := client.Open(ctx, client.EntityURL(anyEdge, t.category, t.ids[i]), client.Config{
-		Token: token, Transports: []client.Transport{client.WebSocket}, HTTPClient: t.through(number), DialTimeout: 5 * time.Second,
-		Cursor: wire.Cursor{Epoch: *epoch},
-	})
-	if err != nil {
+	c, err := t.open(ctx, i, number)
+	if c == nil || err != nil {
 		return err
 	}
 	defer c.Close()
