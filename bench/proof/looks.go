@@ -26,27 +26,27 @@ func (r *run) lastLooks(ctx context.Context) error {
 		}
 	}
 	// What an account has sent is in the stream of another: none is read before all are at rest.
-	r.looks(ctx, 0, func(t *table) bool { return t.category == histories.Account }, (*table).settled)
-	r.looks(ctx, 1_000_000, func(*table) bool { return true }, (*table).look)
+	r.looks(ctx, false)
+	r.looks(ctx, true)
 	return ctx.Err()
 }
 
-// looks takes a look at each entity of some tables, by clients that are numbered from first on.
-func (r *run) looks(ctx context.Context, first int, some func(*table) bool, look func(t *table, ctx context.Context, i, number int) error) {
+// looks has every stream judged, or waits until all accounts are at rest.
+func (r *run) looks(ctx context.Context, judged bool) {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, looksAtOnce)
-	number := first
+	looks := 0
 	for _, t := range r.played {
+		if !judged && t.category != histories.Account {
+			continue
+		}
 		for i := range t.ids {
-			if !some(t) {
-				continue
-			}
-			number++
-			number := number
+			looks++
+			number := looks
 			slots <- struct{}{}
 			wg.Go(func() {
 				defer func() { <-slots }()
-				if err := look(t, ctx, i, number); err != nil && ctx.Err() == nil {
+				if err := t.look(ctx, i, number, judged); err != nil && ctx.Err() == nil {
 					r.trouble(t.category+"/"+t.ids[i], "the stream of an entity can be read from its beginning", err.Error())
 				}
 			})
@@ -55,41 +55,23 @@ func (r *run) looks(ctx context.Context, first int, some func(*table) bool, look
 	wg.Wait()
 }
 
-// settled waits until an account is at rest.
-func (t *table) settled(ctx context.Context, i, number int) error {
-	ctx, cancel := context.WithTimeout(ctx, settleTime)
-	defer cancel()
-	c, err := t.open(ctx, i, number)
-	if c == nil || err != nil {
-		return err
-	}
-	defer c.Close()
-	_, err = t.rest(ctx, c)
-	return err
-}
-
-// open returns a client that is to be shown all of an entity; nil if nobody has ever been shown it.
-func (t *table) open(ctx context.Context, i, number int) (*client.Client, error) {
+// look waits until an entity is at rest, which accounts have to come to, and has its stream judged if that is wanted.
+func (t *table) look(ctx context.Context, i, number int, judged bool) error {
 	epoch := t.epochs[i].Load()
 	if epoch == nil {
-		return nil, nil
+		return nil // nobody has ever been shown it
 	}
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
 	token, err := t.config.Token(fmt.Sprintf("looker-%d", number))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return client.Open(ctx, client.EntityURL(anyEdge, t.category, t.ids[i]), client.Config{
+	c, err := client.Open(ctx, client.EntityURL(anyEdge, t.category, t.ids[i]), client.Config{
 		Token: token, Transports: []client.Transport{client.WebSocket}, HTTPClient: t.through(number), DialTimeout: 5 * time.Second,
 		Cursor: wire.Cursor{Epoch: *epoch},
 	})
-}
-
-// look reads the stream of one entity. Accounts have to be at rest.
-func (t *table) look(ctx context.Context, i, number int) error {
-	ctx, cancel := context.WithTimeout(ctx, settleTime)
-	defer cancel()
-	c, err := t.open(ctx, i, number)
-	if c == nil || err != nil {
+	if err != nil {
 		return err
 	}
 	defer c.Close()
@@ -97,7 +79,7 @@ func (t *table) look(ctx context.Context, i, number int) error {
 	if err != nil {
 		return err
 	}
-	if end == 0 {
+	if end == 0 || !judged {
 		return nil
 	}
 	stream := make([]histories.Event, 0, end)
