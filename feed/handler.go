@@ -25,6 +25,7 @@ const (
 
 // HandlerConfig says what a Handler serves. Zero fields mean the defaults named there.
 type HandlerConfig struct {
+	// Source has what is served. Nil: nothing is here, and every stream is refused with the nodes that have it.
 	Source Source
 	Layout Layout
 	// Elsewhere returns the operator's URLs of the nodes that have a replica of p. Nil: none is known.
@@ -60,6 +61,9 @@ type Handler struct {
 func NewHandler(c HandlerConfig) *Handler {
 	c.Followers = cmp.Or(max(c.Followers, 0), 256)
 	c.Stall = cmp.Or(max(c.Stall, 0), time.Minute)
+	if c.Source == nil {
+		c.Source = nowhere{}
+	}
 	if c.Waiting == nil {
 		c.Waiting = func(context.Context) func() { return func() {} }
 	}

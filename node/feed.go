@@ -9,19 +9,22 @@ import (
 )
 
 // makeFeed returns what serves the journal's events to the operator's consumers; nil when the journal has no replicas to be read
-// beside their owners. All nodes that hold replicas of the same logs have the same identity.
-func (n *Node) makeFeed(log journal.Journal, identity string) *feed.Handler {
-	replicas, ok := log.(feed.Replicas)
-	if !ok {
-		return nil
+// beside their owners. A node without a journal names the nodes that have one.
+func (n *Node) makeFeed(log journal.Journal) *feed.Handler {
+	var source feed.Source
+	if log != nil {
+		replicas, ok := log.(feed.Replicas)
+		if !ok {
+			return nil
+		}
+		source = feed.NewLocal(replicas, feed.LocalConfig{Identity: log.ID()}) // the same on all nodes that hold replicas of the same logs
 	}
 	layout := feed.Layout{Partitions: n.partitions(), Pools: make(map[string]string)}
 	for _, c := range n.ownCategories() {
 		layout.Pools[c.Name()] = c.Untyped().Options.WithDefaults().Pool
 	}
 	return feed.NewHandler(feed.HandlerConfig{
-		Source: feed.NewLocal(replicas, feed.LocalConfig{Identity: identity}), Layout: layout, Elsewhere: n.c.Replicas,
-		Waiting: edge.Waiting, Logger: n.c.Logger,
+		Source: source, Layout: layout, Elsewhere: n.c.Replicas, Waiting: edge.Waiting, Logger: n.c.Logger,
 	})
 }
 

@@ -72,3 +72,46 @@ func TestFeedOfAnotherNode(t *testing.T) {
 		t.Errorf("nodes name %v", hints)
 	}
 }
+
+// TestFeedAtAnEdge follows a partition by way of a node that holds no data: it names those that do, and what they are called to an
+// operator who asks it for the cluster.
+func TestFeedAtAnEdge(t *testing.T) {
+	s := newSeveral(t)
+	a := start(t, s.node("a"))
+	addTo(t, a, "one")
+	c := s.node("e")
+	c.Cluster.Edge, c.Data = true, ""
+	e := start(t, c)
+	member, edge := "http://"+a.AdminAddr().String(), "http://"+e.AdminAddr().String()
+	r, err := feed.NewRemote(feed.RemoteConfig{Nodes: []string{edge}, Token: adminToken})
+	if err != nil {
+		t.Fatal(err)
+	}
+	layout, err := r.Layout(t.Context())
+	if err != nil || layout.Partitions != c.Partitions || layout.Pools["tally"] == "" {
+		t.Fatalf("layout at the edge = %+v, %v", layout, err)
+	}
+	p := journal.Partition{Pool: layout.Pools["tally"], Number: wire.Partition("tally", "one", layout.Partitions)}
+	if _, err := r.End(t.Context(), p); err != nil {
+		t.Errorf("end of %s, asked at the edge: %v", p, err)
+	}
+	for item, err := range feed.Follow(t.Context(), r, p, feed.Cursor{}, feed.Filter{Categories: []string{"tally"}, ID: "one"}) {
+		if err != nil {
+			t.Fatalf("%s, asked at the edge: %v", p, err)
+		}
+		if item.Entity.ID != "one" || item.Revision != 1 {
+			t.Errorf("first item is %+v", item)
+		}
+		break
+	}
+	bearer := []string{"Authorization", "Bearer " + adminToken}
+	if code, body := get(t, edge+"/admin/v1/events?pool=default&partition=0&wait=0s", bearer...); code != http.StatusMisdirectedRequest || !strings.Contains(body, member) {
+		t.Errorf("the edge answers %d %s, want 421 and %s", code, body, member)
+	}
+	if code, body := get(t, edge+"/admin/v1/events?pool=none&partition=0", bearer...); code != http.StatusNotFound {
+		t.Errorf("a pool that does not exist: %d %s", code, body)
+	}
+	if code, body := get(t, edge+"/admin/v1/cluster", bearer...); code != http.StatusNotFound || !strings.Contains(body, member) {
+		t.Errorf("the edge answers %d %s when asked for the cluster, want 404 and %s", code, body, member)
+	}
+}

@@ -48,7 +48,8 @@ type joined struct {
 	follower *control.Follower // of an edge alone; else nil, and there are
 	journal  *diskjournal.Journal
 	member   *control.Member
-	registry cluster.Registry // as it was known when the node started
+	registry cluster.Registry                 // as it was known when the node started
+	learned  atomic.Pointer[cluster.Registry] // what has been learned since
 	state    *state.Node
 	lost     chan string // holds one word of what the journal lacks that it has acknowledged
 

@@ -34,10 +34,15 @@ func (p *parts) own(log journal.Journal) (err error) {
 	if disk, ok := log.(*diskjournal.Journal); ok {
 		metrics = append(metrics, newJournalMetrics(disk))
 	}
-	if p.feed = p.makeFeed(log, log.ID()); p.feed != nil {
-		metrics = append(metrics, newFeedMetrics(p.feed))
+	return errors.Join(p.register(metrics...), p.follow(log))
+}
+
+// follow makes the part that serves the events of a journal, nil on an edge alone.
+func (p *parts) follow(log journal.Journal) error {
+	if p.feed = p.makeFeed(log); p.feed == nil {
+		return nil
 	}
-	return p.register(metrics...)
+	return p.register(newFeedMetrics(p.feed))
 }
 
 // run starts the parts one after the other, and ends them the other way round.
@@ -159,7 +164,7 @@ func (p *parts) operations() *operations {
 	}
 	o := &operations{edge: p.edge, feed: p.feed, serves: serves, clock: p.clock(), log: p.c.Logger}
 	if p.joined != nil {
-		o.member = p.joined.member
+		o.member, o.members = p.joined.member, func() []string { return p.joined.operators(journal.Partition{}) }
 	}
 	return o
 }

@@ -34,15 +34,17 @@ func (n *Node) runJoined(ctx context.Context) (err error) {
 	}
 	p := &parts{Node: n, joined: j}
 	journalID := j.registry.Journal
-	if j.journal != nil {
-		if n.c.Replicas == nil {
-			n.c.Replicas = j.operators
-		}
-		if err := p.own(j.journal); err != nil {
-			return err
-		}
+	if n.c.Replicas == nil {
+		n.c.Replicas = j.operators
+	}
+	if j.journal == nil {
+		err = p.follow(nil)
+	} else if err = p.own(j.journal); err == nil {
 		j.state, journalID = p.state, j.journal.ID()
 		n.mirror = p.state.Mirror
+	}
+	if err != nil {
+		return err
 	}
 	n.elsewhere = j.elsewhere
 	if err := n.makeParts(); err != nil {
@@ -191,6 +193,7 @@ func (j *joined) during(ctx context.Context, first journal.Partition, news <-cha
 
 // learn takes what is new about the cluster.
 func (j *joined) learn(r cluster.Registry) {
+	j.learned.Store(&r)
 	if j.journal != nil {
 		j.journal.SetBulkBytes(int(min(r.Layout.BytesPerSecond(), math.MaxInt)))
 	}
@@ -208,12 +211,24 @@ func (j *joined) learn(r cluster.Registry) {
 	}
 }
 
+// nodes returns what is known of the cluster.
+func (j *joined) nodes() cluster.Registry {
+	if j.identity != nil {
+		r, _ := j.identity.Registry()
+		return r
+	}
+	if r := j.learned.Load(); r != nil {
+		return *r
+	}
+	return j.registry
+}
+
 // maxHints bounds how many nodes are named to a consumer.
 const maxHints = 16
 
 // operators returns where the operators reach the nodes that hold a partition, or are to, and then others that may.
 func (j *joined) operators(p journal.Partition) []string {
-	r, _ := j.identity.Registry()
+	r := j.nodes()
 	places, _ := r.Place(nil) // an error means that it has no place
 	var urls []string
 	add := func(n *cluster.Node) {

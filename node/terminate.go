@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -37,9 +38,11 @@ type operations struct {
 	edge   terminator
 	feed   *feed.Handler   // nil: there is none
 	member *control.Member // nil: the node is alone, or an edge alone
-	serves func(category string) bool
-	clock  func() time.Time
-	log    *slog.Logger
+	// members returns where operators reach members. Nil: the node is alone.
+	members func() []string
+	serves  func(category string) bool
+	clock   func() time.Time
+	log     *slog.Logger
 }
 
 func (o *operations) register(mux *http.ServeMux) {
@@ -49,13 +52,20 @@ func (o *operations) register(mux *http.ServeMux) {
 	if o.member != nil {
 		o.member.Register(mux)
 	} else {
-		mux.HandleFunc("/admin/v1/cluster/", notClustered)
-		mux.HandleFunc("/admin/v1/cluster", notClustered)
+		mux.HandleFunc("/admin/v1/cluster/", o.notMember)
+		mux.HandleFunc("/admin/v1/cluster", o.notMember)
 	}
 }
 
-func notClustered(w http.ResponseWriter, _ *http.Request) {
-	writeProblem(w, http.StatusNotFound, "this node is no member of a cluster: ask one that holds data")
+// notMember refuses what members alone can do. An edge alone names them.
+func (o *operations) notMember(w http.ResponseWriter, _ *http.Request) {
+	detail := "this node is no member of a cluster: ask one that holds data"
+	if o.members != nil {
+		if urls := o.members(); len(urls) > 0 {
+			detail += ", as " + strings.Join(urls, ", ")
+		}
+	}
+	writeProblem(w, http.StatusNotFound, detail)
 }
 
 func (o *operations) terminate(w http.ResponseWriter, r *http.Request) {
