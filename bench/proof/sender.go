@@ -49,7 +49,7 @@ func (s *sender) send(ctx context.Context) {
 	for range senderFlight {
 		flight.Go(func() {
 			for ctx.Err() == nil {
-				_, err := c.Do(ctx, client.Command{Name: "add", Data: by{1}})
+				_, err := c.Do(ctx, client.Command{Name: "add", Data: map[string]int{"by": 1}})
 				switch _, no := errors.AsType[*client.Rejected](err); {
 				case err == nil:
 					s.load.acked.Add(1)

@@ -17,17 +17,13 @@ import (
 func (g *game) view(ctx context.Context) {
 	v := view{
 		game: g, how: []string{wire.Linearizable, wire.Session, wire.Eventual}[g.rng.IntN(3)],
-		age: time.Duration(g.rng.IntN(5)) * 200 * time.Millisecond, seen: g.last.Load(), number: g.views,
+		age: time.Duration(g.rng.IntN(5)) * 200 * time.Millisecond, seen: g.Shown(), number: g.views,
 	}
 	if e := g.epochs[g.at].Load(); e != nil {
 		v.epoch = *e
 	}
 	g.views++
-	g.asked.Add(1)
-	g.calls.Go(func() {
-		defer g.asked.Add(-1)
-		v.look(ctx)
-	})
+	g.Go(func() { v.look(ctx) })
 }
 
 // view is one such look.
@@ -86,11 +82,11 @@ func (v *view) look(ctx context.Context) {
 		})
 		return
 	}
-	v.recorder.Saw(v.category, id, fmt.Sprintf("%s, view %d", v.viewer, v.number), histories.Sight{
+	v.recorder.Saw(v.category, id, fmt.Sprintf("%s, view %d", v.Name, v.number), histories.Sight{
 		At: ended, State: true, Event: histories.Event{Revision: cursor.Revision, Data: data},
 	})
 	if v.how == wire.Session && v.epoch != "" && cursor.Revision < v.seen {
-		v.trouble(v.entity(), "a view of a session has what was seen before", fmt.Sprintf("%s: %d after %d", v.viewer, cursor.Revision, v.seen))
+		v.trouble(v.entity(), "a view of a session has what was seen before", fmt.Sprintf("%s: %d after %d", v.Name, cursor.Revision, v.seen))
 	}
 	if v.how == wire.Eventual && v.age > 0 {
 		v.mu.Lock()
