@@ -6,18 +6,9 @@ import (
 	"maps"
 	"slices"
 	"text/tabwriter"
-	"time"
 
 	"github.com/tutti-rt/tutti/internal/histories"
 )
-
-// String says them in milliseconds.
-func (s Spans) String() string {
-	ms := func(us int64) time.Duration {
-		return (time.Duration(us) * time.Microsecond).Round(100 * time.Microsecond)
-	}
-	return fmt.Sprintf("p50 %s, p99 %s, max %s (%d)", ms(s.P50), ms(s.P99), ms(s.Max), s.Count)
-}
 
 // Print writes the result as a table.
 func (r *Result) Print(to io.Writer) error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tutti-rt/tutti/internal/histories"
+	"github.com/tutti-rt/tutti/internal/latency"
 	"github.com/tutti-rt/tutti/wire"
 )
 
@@ -21,20 +22,20 @@ type Result struct {
 
 	// FirstAck is how long it took from each fault until the first acknowledgement, in each partition that the victim led, of a command
 	// that was sent after the fault.
-	FirstAck map[Kind]Spans `json:"first_ack"`
+	FirstAck map[Kind]latency.Spans `json:"first_ack"`
 	// Pause is the longest time without an acknowledgement in each of them, from the fault until it had passed.
-	Pause map[Kind]Spans `json:"pause"`
+	Pause map[Kind]latency.Spans `json:"pause"`
 	// Meanwhile is how long commands took in them then.
-	Meanwhile map[Kind]Spans `json:"commands_meanwhile"`
+	Meanwhile map[Kind]latency.Spans `json:"commands_meanwhile"`
 	// Pauses is how long partitions paused that one node gave another.
 	Pauses Pauses `json:"pauses"`
 	Never  int    `json:"partitions_that_never_came_back"`
 
 	// Quiet is how long commands took before the first fault, and Changes who got another leader or term then.
-	Quiet        Spans    `json:"commands_in_quiet"`
-	QuietSeconds float64  `json:"quiet_seconds"`
-	Changes      []string `json:"changes_in_quiet"`
-	Watched      bool     `json:"watched"` // the nodes say who leads
+	Quiet        latency.Spans `json:"commands_in_quiet"`
+	QuietSeconds float64       `json:"quiet_seconds"`
+	Changes      []string      `json:"changes_in_quiet"`
+	Watched      bool          `json:"watched"` // the nodes say who leads
 	// Late are partitions that took longer than a second.
 	Late []string `json:"late,omitempty"`
 
@@ -50,29 +51,12 @@ type Result struct {
 	Violations []histories.Violation     `json:"violations"`
 }
 
-// Spans sums durations up, in microseconds.
-type Spans struct {
-	Count int   `json:"count"`
-	P50   int64 `json:"p50_us"`
-	P99   int64 `json:"p99_us"`
-	Max   int64 `json:"max_us"`
-}
-
-func spansOf(all []time.Duration) Spans {
-	if len(all) == 0 {
-		return Spans{}
-	}
-	all = slices.Sorted(slices.Values(all))
-	at := func(share float64) int64 { return all[min(len(all)-1, int(share*float64(len(all))))].Microseconds() }
-	return Spans{len(all), at(0.5), at(0.99), all[len(all)-1].Microseconds()}
-}
-
 // result measures and, unless the run was interrupted, judges.
 func (r *run) result(interrupted bool) (*Result, error) {
 	all := r.recorder.Histories()
 	res := &Result{
 		Seed: r.config.Seed, Nodes: len(r.config.Nodes), Seconds: r.recorder.Now().Seconds(), Schedule: r.config.Schedule.String(),
-		FirstAck: make(map[Kind]Spans), Pause: make(map[Kind]Spans), Meanwhile: make(map[Kind]Spans), Linear: make(map[histories.Verdict]int),
+		FirstAck: make(map[Kind]latency.Spans), Pause: make(map[Kind]latency.Spans), Meanwhile: make(map[Kind]latency.Spans), Linear: make(map[histories.Verdict]int),
 		Clients: int(r.numbers.Load()), Violations: r.troubles, Watched: r.watch.asked > 0, Interrupted: interrupted,
 		Load: float64(r.load.acked.Load()) / r.recorder.Now().Seconds(), Refused: r.load.refused.Load(),
 	}
@@ -148,7 +132,7 @@ func (r *run) measure(res *Result, all []*histories.History) {
 		}
 	}
 	for kind := range pauses {
-		res.FirstAck[kind], res.Pause[kind], res.Meanwhile[kind] = spansOf(firsts[kind]), spansOf(pauses[kind]), spansOf(took[kind])
+		res.FirstAck[kind], res.Pause[kind], res.Meanwhile[kind] = latency.SpansOf(firsts[kind]), latency.SpansOf(pauses[kind]), latency.SpansOf(took[kind])
 	}
 	r.quiet(res, acks)
 }
@@ -210,7 +194,7 @@ func (r *run) quiet(res *Result, acks [][]ack) {
 			}
 		}
 	}
-	res.Quiet = spansOf(took)
+	res.Quiet = latency.SpansOf(took)
 	for _, c := range r.watch.changes {
 		if c.at >= r.calm && c.at < until {
 			res.Changes = append(res.Changes, fmt.Sprintf("%s %s", c.at.Round(time.Millisecond), c.what))

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/tutti-rt/tutti/bench"
 )
@@ -16,13 +15,6 @@ import (
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
-
-func (s Spans) String() string {
-	ms := func(us int64) time.Duration {
-		return (time.Duration(us) * time.Microsecond).Round(100 * time.Microsecond)
-	}
-	return fmt.Sprintf("p50 %s, p99 %s, max %s (%d)", ms(s.P50), ms(s.P99), ms(s.Max), s.Count)
-}
 
 // codes says how many commands were rejected with which code.
 func (r *Result) codes() string {

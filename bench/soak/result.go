@@ -1,9 +1,7 @@
 package soak
 
 import (
-	"slices"
-	"time"
-
+	"github.com/tutti-rt/tutti/internal/latency"
 	"github.com/tutti-rt/tutti/internal/relay"
 )
 
@@ -15,12 +13,12 @@ type Result struct {
 	KillEvery float64 `json:"kill_every_seconds"`
 	Places    int     `json:"entities"`
 
-	Kills     int   `json:"kills"`
-	KillAgain int   `json:"kills_while_starting"`
-	Drains    int   `json:"drains"`
-	Pause     Spans `json:"kill_to_first_ack"`
-	Start     Spans `json:"kill_to_listening"`
-	Stop      Spans `json:"drain"`
+	Kills     int           `json:"kills"`
+	KillAgain int           `json:"kills_while_starting"`
+	Drains    int           `json:"drains"`
+	Pause     latency.Spans `json:"kill_to_first_ack"`
+	Start     latency.Spans `json:"kill_to_listening"`
+	Stop      latency.Spans `json:"drain"`
 
 	Acked    int64            `json:"acknowledged"`
 	Refused  int64            `json:"rejected"`
@@ -80,29 +78,12 @@ type Held struct {
 	Sockets    int `json:"sockets"` // of the files
 }
 
-// Spans sums durations up, in microseconds.
-type Spans struct {
-	Count int   `json:"count"`
-	P50   int64 `json:"p50_us"`
-	P99   int64 `json:"p99_us"`
-	Max   int64 `json:"max_us"`
-}
-
-func spansOf(all []time.Duration) Spans {
-	if len(all) == 0 {
-		return Spans{}
-	}
-	all = slices.Sorted(slices.Values(all))
-	at := func(share float64) int64 { return all[min(len(all)-1, int(share*float64(len(all))))].Microseconds() }
-	return Spans{len(all), at(0.5), at(0.99), all[len(all)-1].Microseconds()}
-}
-
 // finish fills the result in.
 func (r *run) finish() {
 	s, n := &r.result, &r.counts
 	s.Seed, s.Rate, s.KillEvery, s.Places = r.config.Seed, r.config.Rate, r.config.KillEvery.Seconds(), len(r.cast.places)
 	s.Kills, s.KillAgain, s.Drains = int(r.supervisor.kills.Load()), r.supervisor.again, r.supervisor.drains
-	s.Pause, s.Start, s.Stop = spansOf(r.pauses.all()), spansOf(r.supervisor.starts), spansOf(r.supervisor.stops)
+	s.Pause, s.Start, s.Stop = latency.SpansOf(r.pauses.all()), latency.SpansOf(r.supervisor.starts), latency.SpansOf(r.supervisor.stops)
 	s.Acked, s.Refused, s.Refusals, s.Unknown = n.acked.Load(), n.refused.Load(), r.refusals.byCode, n.unknown.Load()
 	s.Resent, s.Held, s.Asked, s.Answered = n.resent.Load(), n.held.Load(), n.asked.Load(), n.answered.Load()
 	s.Connections, s.Links, s.Dropped, s.Replaced = int64(r.numbers.Load()), n.links.Load(), n.dropped.Load(), n.replaced.Load()

@@ -16,7 +16,7 @@ type Bus struct {
 
 	mu     sync.Mutex // held while listeners are added, so that none is after Close
 	closed bool
-	joined map[bus.Address][]*listener.Listener // a list is never changed, only replaced
+	joined listener.Crowd[bus.Address]
 }
 
 var (
@@ -60,6 +60,6 @@ func (b *Bus) Close() error {
 	defer b.mu.Unlock()
 	b.closed = true
 	b.listeners.Clear()
-	clear(b.joined)
+	b.joined.Clear()
 	return nil
 }

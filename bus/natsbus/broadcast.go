@@ -2,7 +2,6 @@ package natsbus
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/tutti-rt/tutti/bus"
@@ -16,10 +15,7 @@ func (b *Bus) Broadcast(lane string, to bus.Address, e *wire.Envelope) error {
 	if err != nil {
 		return fmt.Errorf("broadcast to %s: %w", to, err)
 	}
-	b.mu.Lock()
-	here := b.joined[to]
-	b.mu.Unlock()
-	for _, o := range here {
+	for _, o := range b.joined.At(to) {
 		o.Take(e)
 	}
 	if len(to) > maxAddressBytes {
@@ -38,7 +34,7 @@ func (b *Bus) Join(at bus.Address, take func(*wire.Envelope)) (func(), error) {
 	if err == nil {
 		b.mu.Lock()
 		if err = b.mayListen(at); err == nil {
-			b.joined[at] = append(slices.Clone(b.joined[at]), l)
+			b.joined.Join(at, l)
 		}
 		b.mu.Unlock()
 	}
@@ -48,18 +44,6 @@ func (b *Bus) Join(at bus.Address, take func(*wire.Envelope)) (func(), error) {
 	}
 	return sync.OnceFunc(func() {
 		quit()
-		b.leave(at, l)
-		l.Stop()
+		b.joined.Leave(at, l)
 	}), nil
-}
-
-func (b *Bus) leave(at bus.Address, l *listener.Listener) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	left := slices.DeleteFunc(slices.Clone(b.joined[at]), func(o *listener.Listener) bool { return o == l })
-	if len(left) == 0 {
-		delete(b.joined, at)
-		return
-	}
-	b.joined[at] = left
 }

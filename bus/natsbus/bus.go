@@ -26,8 +26,8 @@ type Bus struct {
 
 	closed atomic.Bool
 
-	mu     sync.Mutex                           // held while listeners are added, so that none is after Close
-	joined map[bus.Address][]*listener.Listener // a list is never changed, only replaced
+	mu     sync.Mutex // held while listeners are added, so that none is after Close
+	joined listener.Crowd[bus.Address]
 }
 
 var (
@@ -43,7 +43,7 @@ func Open(c Config) (*Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bus{cfg: c, lanes: make(map[string]*lane), joined: make(map[bus.Address][]*listener.Listener)}
+	b := &Bus{cfg: c, lanes: make(map[string]*lane)}
 	b.garbage = complaint{log: c.Logger, say: "garbage on the bus"}
 	b.dropped = complaint{log: c.Logger, say: "envelopes dropped, since they were not taken in time"}
 	for _, name := range c.Lanes {
@@ -173,7 +173,7 @@ func (b *Bus) Close() error {
 	b.mu.Lock()
 	b.closed.Store(true)
 	b.listeners.Clear()
-	clear(b.joined)
+	b.joined.Clear()
 	b.mu.Unlock()
 	var lanes sync.WaitGroup
 	for _, l := range b.lanes {
