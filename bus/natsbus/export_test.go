@@ -88,3 +88,6 @@ func Marks(looks int) (all []int) {
 	}
 	return all
 }
+
+// PieceBytes is what a piece of an envelope counts for beside its bytes.
+const PieceBytes = pieceBytes

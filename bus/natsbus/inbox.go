@@ -85,7 +85,7 @@ func (in *inbox) part(body []byte, now time.Time) (bad int) {
 	if whole == nil {
 		return 0
 	}
-	e, err := wire.DecodeEnvelope(whole)
+	e, err := wire.DecodeEnvelope(bytes.Join(whole, nil))
 	if err != nil {
 		return 1
 	}

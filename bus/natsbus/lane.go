@@ -57,13 +57,15 @@ func (l *lane) send(to target, e *wire.Envelope) error {
 	}
 	buf := packing.Get().(*[]byte)
 	packed := e.Append((*buf)[:0])
+	kept := false
 	var err error
 	if len(packed) > MaxEnvelopeBytes {
 		err = fmt.Errorf("the envelope has %d bytes, and may have %d", len(packed), MaxEnvelopeBytes)
 	} else {
-		err = l.queue.put(to, packed)
+		kept, err = l.queue.put(to, packed)
 	}
-	if *buf = packed; cap(packed) <= batchBytes {
+	if !kept && cap(packed) <= batchBytes {
+		*buf = packed
 		packing.Put(buf)
 	}
 	if errors.Is(err, bus.ErrFull) {

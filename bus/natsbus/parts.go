@@ -11,6 +11,8 @@ const (
 	maxPartialBytes = 2 * MaxEnvelopeBytes
 	// maxPartials bounds their number alike.
 	maxPartials = 1024
+	// pieceBytes is about what a piece takes beside its bytes.
+	pieceBytes = 256
 	// partialAge is how long one is kept that gets nothing more.
 	partialAge = 10 * time.Second
 )
@@ -32,18 +34,22 @@ type partialKey struct {
 type partial struct {
 	number uint64
 	total  uint64
-	data   []byte
+	pieces [][]byte // as they came: what is announced takes no memory
+	size   int      // of them
 	last   time.Time
 }
 
-// add takes the next piece of an envelope, and returns the envelope when it is whole. Torn counts envelopes that are given up.
-func (a *parts) add(subject string, p *part, now time.Time) (whole []byte, torn int) {
+// held is about how much memory is kept for one.
+func (p *partial) held() int { return p.size + len(p.pieces)*pieceBytes }
+
+// add takes the next piece of an envelope, which it keeps, and returns all of them with the last one. Torn counts envelopes that are given up.
+func (a *parts) add(subject string, p *part, now time.Time) (whole [][]byte, torn int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	torn = a.age(now)
 	key := partialKey{p.sender, subject}
 	have := a.partial[key]
-	if have != nil && (have.number != p.number || have.total != p.total || p.offset != uint64(len(have.data))) {
+	if have != nil && (have.number != p.number || have.total != p.total || p.offset != uint64(have.size)) {
 		a.drop(key)
 		torn++
 		have = nil
@@ -58,12 +64,11 @@ func (a *parts) add(subject string, p *part, now time.Time) (whole []byte, torn 
 		}
 		a.partial[key] = have
 	}
-	have.data = append(have.data, p.data...) // grows with what comes, not with what is announced
-	have.last = now
-	a.bytes += len(p.data)
-	if uint64(len(have.data)) == have.total {
+	have.pieces, have.size, have.last = append(have.pieces, p.data), have.size+len(p.data), now
+	a.bytes += len(p.data) + pieceBytes
+	if uint64(have.size) == have.total {
 		a.drop(key)
-		return have.data, torn
+		return have.pieces, torn
 	}
 	for a.bytes > maxPartialBytes || len(a.partial) > maxPartials {
 		a.drop(a.oldest())
@@ -94,6 +99,6 @@ func (a *parts) oldest() (oldest partialKey) {
 }
 
 func (a *parts) drop(key partialKey) {
-	a.bytes -= len(a.partial[key].data)
+	a.bytes -= a.partial[key].held()
 	delete(a.partial, key)
 }

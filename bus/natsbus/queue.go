@@ -60,28 +60,24 @@ func newQueue(most, batch int) *queue {
 	}
 }
 
-// put adds the binary form of an envelope, which it does not keep.
-func (q *queue) put(to target, packed []byte) error {
+// put adds the binary form of an envelope. It reports whether it keeps packed, as it does with what needs several messages.
+func (q *queue) put(to target, packed []byte) (kept bool, err error) {
 	size := len(packed) + headBytes + 10 // in a message of its own
-	var copied []byte
 	large := size > q.batch
-	if large {
-		copied = append(make([]byte, 0, len(packed)), packed...) // before others have to wait for the lock
-	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.closed:
-		return bus.ErrClosed
+		return false, bus.ErrClosed
 	case q.bytes > 0 && q.bytes+len(packed) > q.most: // one alone may be larger than the bound
-		return bus.ErrFull
+		return false, bus.ErrFull
 	}
 	w := q.by[to]
 	if w == nil {
 		subject := q.subject(to)
 		if !to.all {
 			if err := q.check(subject); err != nil {
-				return err
+				return false, err
 			}
 		}
 		w = &waiting{to: to, subject: subject}
@@ -90,7 +86,7 @@ func (q *queue) put(to target, packed []byte) error {
 	}
 	var b *block
 	if large {
-		b = &block{data: copied, large: true}
+		b = &block{data: packed, large: true}
 		w.blocks = append(w.blocks, b)
 	} else {
 		b = q.room(w, size)
@@ -103,7 +99,7 @@ func (q *queue) put(to target, packed []byte) error {
 	case q.filled <- struct{}{}:
 	default: // it is known
 	}
-	return nil
+	return large, nil
 }
 
 // room returns the message that the next envelope of that size goes into. The caller holds q.mu.
