@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tutti-rt/tutti/cluster"
 	"github.com/tutti-rt/tutti/cluster/control"
 )
 
@@ -23,7 +24,7 @@ func clusterRollCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "roll", Short: "Restart all nodes, one after the other", Args: cobra.NoArgs,
 		Long: "Restart all nodes, one after the other, each once everything is where it belongs and nobody is behind. --restart is a command that restarts the node " +
-			"TUTTI_NODE (its address is TUTTI_ADDRESS) and returns: on SIGTERM a node hands its leaders over by itself. Stops at the first node that does not come back.",
+			"TUTTI_NODE (its address is TUTTI_ADDRESS, none of an edge alone) and returns: on SIGTERM a node hands its leaders over by itself. Edges alone come last. Stops at the first node that does not come back.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r.out, r.errs = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return r.run(cmd.Context())
@@ -42,6 +43,7 @@ type roll struct {
 	operator
 	restart   string
 	nodes     []string
+	edges     []string // of nodes, those that may be gone when it is their turn
 	patience  time.Duration
 	out, errs io.Writer
 }
@@ -58,6 +60,10 @@ func (r *roll) run(ctx context.Context) error {
 		for i := range s.Nodes {
 			r.nodes = append(r.nodes, s.Nodes[i].Name)
 		}
+		for i := range s.Edges {
+			r.edges = append(r.edges, s.Edges[i].Name)
+		}
+		r.nodes = append(r.nodes, r.edges...)
 	}
 	for _, name := range r.nodes {
 		if err := r.one(ctx, name); err != nil {
@@ -74,6 +80,10 @@ func (r *roll) one(ctx context.Context, name string) error {
 		return fmt.Errorf("before its restart: %w", err)
 	}
 	before := nodeNamed(s, name)
+	if before == nil && slices.Contains(r.edges, name) {
+		fmt.Fprintf(r.out, "%s is not there any more\n", name)
+		return nil
+	}
 	if before == nil {
 		return errors.New("the cluster has no such node")
 	}
@@ -130,10 +140,16 @@ func (r *roll) await(ctx context.Context, done func(*control.Status) bool) (*con
 	}
 }
 
+// nodeNamed returns the node of that name, nil when there is none. An edge alone is up for as long as members hear of it.
 func nodeNamed(s *control.Status, name string) *control.NodeView {
 	for i := range s.Nodes {
 		if s.Nodes[i].Name == name {
 			return &s.Nodes[i]
+		}
+	}
+	for i := range s.Edges {
+		if e := &s.Edges[i]; e.Name == name {
+			return &control.NodeView{Node: cluster.Node{Name: name, Edge: true}, Up: true, Version: e.Version, Started: e.Started}
 		}
 	}
 	return nil

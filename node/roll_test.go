@@ -68,3 +68,37 @@ func TestRoll(t *testing.T) {
 		}
 	}
 }
+
+// TestRollOfEdges: edges alone are restarted after the members; one that has gone by then is left out, one that is named and unknown is an error.
+func TestRollOfEdges(t *testing.T) {
+	dir := t.TempDir()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		started := func(name string) time.Time {
+			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+				return time.Unix(3600, 0)
+			}
+			return time.Unix(0, 0)
+		}
+		s := control.Status{Cluster: "prod", Driver: "a", Nodes: []control.NodeView{{Node: cluster.Node{Name: "a"}, Up: true, Started: started("a")}}}
+		s.Edges = []control.Edge{{Name: "e", Started: started("e")}}
+		if started("a").Unix() == 0 {
+			s.Edges = append(s.Edges, control.Edge{Name: "f"})
+		}
+		_ = json.NewEncoder(w).Encode(s)
+	}))
+	defer server.Close()
+	t.Setenv("TUTTI_ADMIN_TOKEN", strings.Repeat("t", 16))
+	restart := func(args ...string) (code int, out, errs strings.Builder) {
+		args = append([]string{"cluster", "roll", "--admin", server.URL, "--restart", "echo restarts $TUTTI_NODE; touch " + dir + "/$TUTTI_NODE"}, args...)
+		code = run(t.Context(), args, &out, &errs)
+		return code, out, errs
+	}
+	code, out, errs := restart()
+	a, e := strings.Index(out.String(), "a is back"), strings.Index(out.String(), "restarts e")
+	if code != 0 || a < 0 || e < a || !strings.Contains(out.String(), "e is back") || strings.Contains(out.String(), "restarts f") {
+		t.Errorf("roll = %d: %s%s", code, out.String(), errs.String())
+	}
+	if code, _, errs := restart("--node", "x"); code == 0 || !strings.Contains(errs.String(), "no such node") {
+		t.Errorf("roll of an unknown node = %d: %s", code, errs.String())
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/tutti-rt/tutti/cluster"
 	"github.com/tutti-rt/tutti/wire"
@@ -64,12 +65,18 @@ func (m *Member) drain(ctx context.Context, body []byte, on bool) error {
 	if err != nil {
 		return err
 	}
+	if err := m.holdsData(ctx, n.Node); err != nil {
+		return err
+	}
 	return m.order(ctx, "drain", cluster.Drain{Name: n.Node, On: on})
 }
 
 func (m *Member) remove(ctx context.Context, body []byte) error {
 	n, err := decodeNamed(body)
 	if err != nil {
+		return err
+	}
+	if err := m.holdsData(ctx, n.Node); err != nil {
 		return err
 	}
 	if !n.Force {
@@ -83,6 +90,17 @@ func (m *Member) remove(ctx context.Context, body []byte) error {
 		}
 	}
 	return m.order(ctx, "remove", cluster.Remove{Name: n.Node})
+}
+
+// holdsData refuses the name of an edge alone, which is no member: it has nothing to give away.
+func (m *Member) holdsData(ctx context.Context, name string) error {
+	s := m.Status(ctx)
+	member := slices.ContainsFunc(s.Nodes, func(n NodeView) bool { return n.Name == name })
+	edge := slices.ContainsFunc(s.Edges, func(e Edge) bool { return e.Name == name })
+	if !member && edge {
+		return refuse(cluster.CodeUnknownNode, "%s is an edge alone, which holds nothing: tell its process to end, and its links move to other edges", name)
+	}
+	return nil
 }
 
 func (m *Member) applyLayout(ctx context.Context, body []byte) error {

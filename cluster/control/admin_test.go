@@ -152,6 +152,11 @@ func TestFollower(t *testing.T) {
 		if _, s, _ := w.nodes["b"].operate("GET", "", ""); len(s.Edges) != 1 || s.Edges[0].Name != "edge" {
 			t.Errorf("status has the edges %+v, want one", s.Edges)
 		}
+		for _, path := range []string{"/drain", "/undrain", "/remove"} {
+			if code, _, text := w.nodes["b"].operate("POST", path, `{"node":"edge"}`); code != http.StatusNotFound || !strings.Contains(text, "edge is an edge alone") {
+				t.Errorf("%s of an edge alone = %d %s, want it refused for what it is", path, code, text)
+			}
+		}
 		if err := w.node("c", "eu", "a:1").start(); err != nil {
 			t.Fatal(err)
 		}
