@@ -7,7 +7,7 @@ GO ?= go
 TOOL := $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 5000x
 CRASHES := ^Test(Crash.*|FailingWrites|Damage)$$
-TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+TARGETS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 
 .PHONY: build test test-go test-examples test-ts test-clients test-browser lint fmt vet staticcheck archtest tidy generated cross fuzz peers-quick soak continuity simulate cluster clean
 
@@ -69,7 +69,7 @@ generated:
 	@out="$$(git status --porcelain)"; \
 	if [ -n "$$out" ] && [ "$${CI:-}" = true ]; then echo "changed by the tests or by go generate:"; echo "$$out"; exit 1; fi
 
-# The tests have built the program for this machine.
+# Each system and each kind of processor once. The tests have built the program for this machine.
 cross:
 	@for t in $(TARGETS); do \
 		if [ $$t = $$($(GO) env GOHOSTOS)/$$($(GO) env GOHOSTARCH) ]; then continue; fi; \
