@@ -25,7 +25,6 @@ type post struct {
 	number uint64 // of the attachment; changed with posts.mu held
 	sent   uint64 // number of the last envelope
 	tried  bool   // it was attached under that number
-	asked  bool   // an owner may have some of the frames
 
 	mu       sync.Mutex
 	owed     int // answers that have not come, with the welcome
@@ -41,6 +40,7 @@ type post struct {
 type posted struct {
 	env      *wire.Envelope
 	answered bool // or is not sent again
+	taken    int  // how many sendings of it an owner may have
 }
 
 // posts are those under way. Each is a question, so that there are no more than those.
@@ -125,6 +125,9 @@ func (p *post) take(env *wire.Envelope) {
 	case wire.KindPong:
 		o = p.edge.pong(env)
 	case wire.KindReject, wire.KindAnswer:
+		if env.Has(wire.Reattach) && p.edge.recovery != nil && p.untaken(env.Command) {
+			return
+		}
 	default:
 		return
 	}
@@ -151,6 +154,18 @@ func (p *post) answered(env *wire.Envelope) bool {
 				f.answered = true
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// untaken notes that one sending of a frame was in vain, and reports whether that is no answer: another sending of a command, or an
+// earlier request, may have come through. mu is held.
+func (p *post) untaken(id uint64) bool {
+	for i := range p.frames {
+		if f := &p.frames[i]; f.env.Kind == wire.KindCommand && f.env.Command == id {
+			f.taken = max(f.taken-1, 0)
+			return true
 		}
 	}
 	return false

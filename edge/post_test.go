@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/tutti-rt/tutti/bus"
 	"github.com/tutti-rt/tutti/edge"
 	"github.com/tutti-rt/tutti/wire"
 )
@@ -43,5 +44,61 @@ func TestAnswersOfAPostAreBounded(t *testing.T) {
 		if s := p.edge.Stats(); s.PrivateBytes != 0 {
 			t.Errorf("%d bytes of answers are still counted", s.PrivateBytes)
 		}
+	})
+}
+
+// TestPostedCommandThatMayHaveComeThrough is refused on its way to an owner. That is no answer: another sending of it may have come
+// through, of this request or of one before.
+func TestPostedCommandThatMayHaveComeThrough(t *testing.T) {
+	m := &moving{}
+	bubble(t, routed(m), func(t *testing.T, p *platform, _ dialer) {
+		m.owner, p.owner.ledger = p.owner, true
+		refuse := func(id uint64) {
+			synctest.Wait()
+			sent := p.owner.received(wire.KindCommand)
+			link := sent[len(sent)-1].Link
+			p.owner.mu.Lock()
+			defer p.owner.mu.Unlock()
+			n := p.owner.entity("room", "1")
+			for _, e := range []*wire.Envelope{
+				{Kind: wire.KindReject, Flags: wire.Reattach, Link: link, Command: id, Code: wire.CodeUnavailable},
+				{Kind: wire.KindTerminate, Flags: wire.Reattach | wire.Reconnect, Link: link, Code: wire.EndUnavailable},
+			} {
+				p.owner.send(n, sent[len(sent)-1].Edge, e)
+			}
+		}
+		ask := func(id uint64) func() (int, string) {
+			answer := p.asked(http.MethodPost, postsOf1, "ann", fmt.Sprintf(`{"type":"command","id":%d,"name":"say"}`, id))
+			synctest.Wait()
+			return answer
+		}
+
+		p.owner.mute()
+		answer := ask(1)
+		p.owner.unmute()
+		refuse(1)
+		wantAnswer(t, answer, 200, "") // by who is asked again
+
+		p.owner.mute()
+		answer = ask(2)
+		m.move()
+		p.owner.mute()
+		synctest.Wait() // and the next owner has it, too
+		p.owner.unmute()
+		m.lose(bus.ErrNobody)
+		m.Cut.Store(true)
+		refuse(2)
+		wantAnswer(t, answer, 504, "unknown")
+
+		m.Cut.Store(false)
+		m.move()
+		synctest.Wait()
+		p.owner.mute()
+		answer = ask(3)
+		p.owner.unmute()
+		m.lose(bus.ErrNobody)
+		m.Cut.Store(true)
+		refuse(3)
+		wantAnswer(t, answer, 503, "unavailable") // this request has done nothing
 	})
 }

@@ -45,8 +45,12 @@ func (p *post) ask(ctx context.Context, q *question) *problem {
 
 // unsent is the problem of frames that cannot be sent.
 func (p *post) unsent(why error) *problem {
-	if p.asked {
-		return late()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.frames {
+		if p.frames[i].taken > 0 || p.frames[i].answered {
+			return late()
+		}
 	}
 	return failed(fmt.Errorf("%w: %w", ErrUnavailable, why))
 }
@@ -65,13 +69,22 @@ func (p *post) sendAll(q *question) error {
 	if err != nil {
 		return err
 	}
-	for _, env := range p.unanswered() {
-		if err := p.send(q, env); err != nil {
+	for _, f := range p.unanswered() {
+		env := *f.env // which an owner may have
+		p.count(f, 1)
+		if err := p.send(q, &env); err != nil {
+			p.count(f, -1)
 			return err
 		}
-		p.asked = true
 	}
 	return nil
+}
+
+// count adds to how many sendings of a frame an owner may have.
+func (p *post) count(f *posted, more int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f.taken += more
 }
 
 // detach says to the owner that the post is not there any more under that number of a link, behind what came before.
@@ -88,14 +101,13 @@ func (p *post) detach(q *question, link, number uint64, flags wire.Flags) {
 }
 
 // unanswered returns the frames that are to be sent.
-func (p *post) unanswered() (all []*wire.Envelope) {
+func (p *post) unanswered() (all []*posted) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.frames {
 		if f := &p.frames[i]; !f.answered {
-			env := *f.env // which an owner may have
-			all = append(all, &env)
-			f.answered = env.Kind == wire.KindSignal
+			all = append(all, f)
+			f.answered = f.env.Kind == wire.KindSignal
 		}
 	}
 	return all

@@ -32,6 +32,11 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *Edge) serve(w http.ResponseWriter, r *http.Request) *problem {
+	if r.Context().Err() != nil {
+		// The HTTP server has taken the client for one that is gone, as after a deadline that ran out while the process stood still, and
+		// does so for whatever comes over the connection.
+		return refuse(http.StatusServiceUnavailable, "the connection is not good any more").with("Retry-After", "0").with("Connection", "close")
+	}
 	if p := e.awaitRun(r.Context()); p != nil {
 		return p
 	}

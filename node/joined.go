@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -119,7 +120,9 @@ func (j *joined) listen(ctx context.Context) (err error) {
 // credentials returns what the node shows to others, id 0 while it is no member.
 func (j *joined) credentials(id journal.NodeID) (*peer.Credentials, error) {
 	if j.c.Files != nil {
-		return peer.FromFiles(*j.c.Files)
+		files := *j.c.Files
+		files.Logger = cmp.Or(files.Logger, j.log)
+		return peer.FromFiles(files)
 	}
 	return peer.FromSecret(j.c.Secret, peer.Identity{Node: id, Name: j.c.Node})
 }

@@ -75,7 +75,7 @@ func (r *roll) run(ctx context.Context) error {
 
 // one restarts a node.
 func (r *roll) one(ctx context.Context, name string) error {
-	s, err := r.await(ctx, func(s *control.Status) bool { return s.Calm() })
+	s, err := r.await(ctx, errNotCalm, func(s *control.Status) bool { return s.Calm() })
 	if err != nil {
 		return fmt.Errorf("before its restart: %w", err)
 	}
@@ -95,7 +95,7 @@ func (r *roll) one(ctx context.Context, name string) error {
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("restart: %w", err)
 	}
-	_, err = r.await(ctx, func(s *control.Status) bool {
+	_, err = r.await(ctx, errNotRestarted, func(s *control.Status) bool {
 		n := nodeNamed(s, name)
 		return n != nil && n.Up && !n.Started.Equal(before.Started) && s.Calm()
 	})
@@ -108,7 +108,7 @@ func (r *roll) one(ctx context.Context, name string) error {
 	}
 	// It leads again once it has been up for a while, and by then has warm mirrors for what the next one hands over.
 	limit := time.Now().Add(leadPatience)
-	_, err = r.await(ctx, func(s *control.Status) bool {
+	_, err = r.await(ctx, errNotCalm, func(s *control.Status) bool {
 		n := nodeNamed(s, name)
 		return n != nil && n.Leads > 0 && s.Calm() || time.Now().After(limit)
 	})
@@ -118,24 +118,32 @@ func (r *roll) one(ctx context.Context, name string) error {
 // leadPatience is how long a node that is back is waited for to lead something: where there are few partitions, it may be none.
 const leadPatience = 30 * time.Second
 
-// await asks until the status is as wanted.
-func (r *roll) await(ctx context.Context, done func(*control.Status) bool) (*control.Status, error) {
+var (
+	errNotCalm      = errors.New("not everything is where it belongs: look at cluster status")
+	errNotRestarted = errors.New("it has not been seen to start again, or not everything is where it belongs: look at cluster status")
+)
+
+// await asks until the status is as wanted. Of one that is not in the end the error is missing.
+func (r *roll) await(ctx context.Context, missing error, done func(*control.Status) bool) (*control.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.patience)
 	defer cancel()
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
+	var why error
 	for {
 		s, err := r.ask(ctx, http.MethodGet, "/admin/v1/cluster", nil)
-		if err == nil && done(s) {
+		switch {
+		case err == nil && done(s):
 			return s, nil
+		case err == nil:
+			why = missing
+		case ctx.Err() == nil || why == nil: // otherwise it is that time is up, which says nothing
+			why = err
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			if err == nil {
-				err = errors.New("not everything is where it belongs: look at cluster status")
-			}
-			return nil, fmt.Errorf("after %v: %w", r.patience, err)
+			return nil, fmt.Errorf("after %v: %w", r.patience, why)
 		}
 	}
 }

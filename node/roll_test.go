@@ -102,3 +102,19 @@ func TestRollOfEdges(t *testing.T) {
 		t.Errorf("roll of an unknown node = %d: %s", code, errs.String())
 	}
 }
+
+// TestRollOfANodeThatDoesNotRestart says so, and not that time is up.
+func TestRollOfANodeThatDoesNotRestart(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(control.Status{Nodes: []control.NodeView{{Node: cluster.Node{Name: "a"}, Up: true}}})
+	}))
+	defer server.Close()
+	t.Setenv("TUTTI_ADMIN_TOKEN", strings.Repeat("t", 16))
+	var out, errs strings.Builder
+	if code := run(t.Context(), []string{"cluster", "roll", "--admin", server.URL, "--restart", "true", "--patience", "1s"}, &out, &errs); code != 1 {
+		t.Errorf("roll = %d, want 1", code)
+	}
+	if !strings.Contains(errs.String(), "node a: after its restart: after 1s: it has not been seen to start again") {
+		t.Errorf("roll said: %s", errs.String())
+	}
+}

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -96,9 +97,24 @@ func (s *server) recovering(next http.Handler) http.Handler {
 			}
 			panic(http.ErrAbortHandler) // the server closes the connection and says no more
 		}()
+		body := &wholeBody{ReadCloser: r.Body, whole: r.ContentLength == 0}
+		r.Body = body
 		next.ServeHTTP(w, r)
-		if r.ContentLength != 0 { // a connection that waits for the rest cannot make room for others
+		if !body.whole { // a connection that waits for the rest cannot make room for others
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWait)) // fails only when closed
 		}
 	})
+}
+
+// wholeBody knows whether a body has been read to its end. From then on the server reads ahead: when that takes too long it cancels
+// the contexts of all further requests of the connection, and keeps it.
+type wholeBody struct {
+	io.ReadCloser
+	whole bool
+}
+
+func (b *wholeBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.whole = b.whole || errors.Is(err, io.EOF)
+	return n, err
 }

@@ -3,6 +3,7 @@ package peer
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -25,8 +26,8 @@ type Files struct {
 	Logger     *slog.Logger  // nil discards
 }
 
-// FromFiles returns credentials from files, which are read again when a connection is made and they have changed. Files that do not fit
-// together, as in the middle of a replacement, leave the old ones in use.
+// FromFiles returns credentials from files, which are read again when they have changed: before a connection is made, and
+// for as long as a Mesh runs with them. Files that do not fit together, as in the middle of a replacement, leave the old ones in use.
 func FromFiles(f Files) (*Credentials, error) {
 	f.Poll = cmp.Or(f.Poll, 10*time.Second)
 	if f.Logger == nil {
@@ -62,6 +63,24 @@ func (s *fileSource) current() (*tls.Certificate, *x509.CertPool, error) {
 		s.reload()
 	}
 	return s.cert, s.roots, nil
+}
+
+// watch looks for changes until ctx is done, so that the log tells of files that do not fit before a connection needs them.
+func (c *Credentials) watch(ctx context.Context) {
+	s, ok := c.source.(*fileSource)
+	if !ok {
+		return
+	}
+	tick := time.NewTicker(s.files.Poll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_, _, _ = s.current() // the old ones stay in use, and the log says why
+		}
+	}
 }
 
 // reload loads the files, or says why the old ones stay.

@@ -218,6 +218,7 @@ func (m *Mesh) Run(ctx context.Context) error {
 		m.tasks.Go(func() { r.(*remote).keep(ctx) })
 		return true
 	})
+	m.tasks.Go(func() { m.config.Credentials.watch(ctx) })
 	m.mu.Unlock()
 	err := m.accept(ctx)
 	cancel()

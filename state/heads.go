@@ -60,6 +60,16 @@ func (m *mirror) freshen(ctx context.Context, moment int64) bool {
 	}
 }
 
+// learn has the owner say once how far its log goes, so that the mirror can say how old its answers are also when it is first asked
+// while there is no owner.
+func (m *mirror) learn(ctx context.Context) {
+	for known := false; !known && ctx.Err() == nil; {
+		one, cancel := context.WithTimeout(ctx, mirrorRetry)
+		known = m.freshen(one, 0)
+		cancel()
+	}
+}
+
 // age returns for how long what the mirror has may have been outdated, and false when that is not known.
 func (m *mirror) age() (time.Duration, bool) {
 	m.mu.Lock()

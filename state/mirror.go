@@ -57,6 +57,9 @@ func (n *Node) startMirror(ctx context.Context, id journal.Partition) *mirror {
 	ctx, m.stop = context.WithCancel(m.part.ctx)
 	m.ended.Go(func() { m.run(ctx) })
 	m.listen(ctx)
+	if m.address != "" {
+		m.ended.Go(func() { m.learn(ctx) })
+	}
 	n.mu.Lock()
 	n.mirrors[id] = m
 	n.mu.Unlock()

@@ -245,6 +245,20 @@ func TestAnswerToAnEarlierMirror(t *testing.T) {
 	}, loose())
 }
 
+// TestMirrorAnswersWithoutAnOwner has a mirror asked for the first time when nobody is there any more who could say how old it is.
+func TestMirrorAnswersWithoutAnOwner(t *testing.T) {
+	inFleet(t, 2, state.Config{}, func(t *testing.T, f *fleet) {
+		f.call("loose/1", "ann", "add", `{"By":1}`)
+		time.Sleep(time.Second)
+		f.cluster.Cut(1)
+		time.Sleep(3 * time.Second)
+		got := f.mirrored(2, wire.KindView, "loose/1", stale(0))
+		if told(got) != `mirror 1 {"n":1}` || got.Spent < (3*time.Second).Microseconds() {
+			t.Errorf("answer = %q, %+v, want that of 3 s ago or more", told(got), got)
+		}
+	}, loose())
+}
+
 func TestMirrorOfWhatMayNotBeOld(t *testing.T) {
 	inFleet(t, 2, state.Config{}, func(t *testing.T, f *fleet) {
 		f.call("sum/1", "ann", "add", `{"By":1}`)
