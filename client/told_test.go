@@ -104,20 +104,25 @@ func TestAnswerOfWhatWasSeen(t *testing.T) {
 	})
 }
 
-// TestTracedAnswerOfAPost: where the time went counts from the answer that counts.
+// TestTracedAnswerOfAPost: a traced command that a POST acknowledges says where the time went, from when that was sent.
 func TestTracedAnswerOfAPost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		c, _ := s.open(sse(), welcome(5, "{}"))
-		s.countedPosts(`{"type":"ack","id":1,"rev":5,"trace":{"edge":1,"bus":2,"mailbox":3,"handler":4,"journal":5,"fanout":6,"at":7}}`)
+		s.answerPosts(func(w http.ResponseWriter, _ *http.Request) bool {
+			time.Sleep(20 * time.Millisecond)
+			fmt.Fprintln(w, `{"type":"ack","id":1,"rev":5,"trace":{"edge":1,"bus":2,"mailbox":3,"handler":4,"journal":5,"fanout":6,"at":7}}`)
+			return true
+		})
+		time.Sleep(time.Second) // the client's clock is not at its beginning
 		p, err := c.Start(t.Context(), client.Command{Name: "say", Data: "a", Trace: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
+		time.Sleep(time.Second)
 		got, err := outcome(t, p)
-		if err != nil || got.Latency.Journal != 5*time.Microsecond || got.Hops == nil {
-			t.Errorf("Wait = %+v, %v", got, err)
+		if l := got.Latency; err != nil || l.RoundTrip != 20*time.Millisecond || l.Journal != 5*time.Microsecond || got.Hops == nil {
+			t.Errorf("Wait = %+v, %v, want a round trip of 20ms and 5µs for the journal", got, err)
 		}
 	})
 }

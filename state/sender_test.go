@@ -71,6 +71,24 @@ func TestReplacedByTheSameAttempt(t *testing.T) {
 	}, sums())
 }
 
+// TestAttemptThatWasGivenUp: the request of a link that its client has given up since replaces none that came after it, however late it comes.
+func TestAttemptThatWasGivenUp(t *testing.T) {
+	attempt := func(n uint64) func(*wire.Envelope) {
+		return func(e *wire.Envelope) { e.Command = n }
+	}
+	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+		there := w.attach("sum", "1", "ann", conn1, attempt(5))
+		there.frames()
+		late := w.attach("sum", "1", "ann", conn1, attempt(4))
+		synctest.Wait()
+		if got := late.got; len(got) != 1 || got[0].Code != wire.EndReplaced || !got[0].Has(wire.Reconnect) {
+			t.Errorf("the late link got %d envelopes, want that it is replaced and may come again", len(got))
+		}
+		there.command(1, "add", `{"By":2}`)
+		want(t, there.frames(), `event 1 added {"By":2}`, `ack 1 at 1 {"n":2}`)
+	}, sums())
+}
+
 // A sender makes its connection a member, as any link does, and keeps it one for the grace period.
 func TestSenderAlone(t *testing.T) {
 	inWorld(t, state.Config{}, func(t *testing.T, w *world) {
