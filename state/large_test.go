@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/tutti-rt/tutti"
 	"github.com/tutti-rt/tutti/journal"
@@ -65,6 +66,44 @@ func TestWelcomeComesFirst(t *testing.T) {
 		}
 		want(t, got[1:], `event 3 lined {"Line":"y"}`, `ack 1 at 3 `, `reject 2 unknown_command`)
 	}, big)
+}
+
+// TestTooMuchBeforeTheWelcome: what comes before the welcome is kept for after it, up to a bound; beyond it the link ends, and whoever else is
+// there notices nothing.
+func TestTooMuchBeforeTheWelcome(t *testing.T) {
+	const bound = 1024
+	big := tutti.NewCategory("blob",
+		tutti.OnCommand(func(t *tutti.Turn[blob], c line) error { t.Emit(lined(c)); return nil }),
+		tutti.OnEvent(func(b *blob, e lined) { b.Text += e.Line }),
+	)
+	for _, messages := range []int{bound, bound + 1} {
+		inWorld(t, state.Config{}, func(t *testing.T, w *world) {
+			a := w.attach("blob", "1", "ann", conn1)
+			a.command(1, "line", fmt.Sprintf(`{"Line":"%s"}`, strings.Repeat("x", 600_000)))
+			a.frames()
+			disk := make(chan struct{})
+			w.journal.Inject(memjournal.Faults{Entity: func(context.Context, journal.Entity) error { <-disk; return nil }})
+			b := w.attach("blob", "1", "bob", conn2)
+			for i := range messages {
+				b.command(uint64(i+1), "none", `{}`)
+				if i%100 == 0 {
+					synctest.Wait()
+				}
+			}
+			synctest.Wait()
+			close(disk)
+			got := b.frames()
+			if messages <= bound {
+				if len(got) != 1+messages || !strings.HasPrefix(got[0], "welcome 1 ") || got[messages] != fmt.Sprintf("reject %d unknown_command", messages) {
+					t.Errorf("%d messages before the welcome get %d frames, want the welcome and an answer to each", messages, len(got))
+				}
+			} else {
+				want(t, got, `terminate unavailable`)
+			}
+			a.command(2, "line", `{"Line":"z"}`)
+			want(t, a.frames(), `event 2 lined {"Line":"z"}`, `ack 2 at 2 `)
+		}, big)
+	}
 }
 
 // TestSnapshotsGoOn has events that replace each other: what they add up to says nothing of the state's size.
