@@ -178,6 +178,28 @@ func TestParseLayout(t *testing.T) {
 	}
 }
 
+// TestAllows: replicas of a pool are for nodes that hold data, are not to go, and have each label that its rule requires.
+func TestAllows(t *testing.T) {
+	l := cluster.Layout{Pools: map[string]cluster.Rule{"eu": {Require: map[string]string{"region": "eu", "disk": "fast"}}}}
+	drains, edge := node(1, "region=eu", "disk=fast"), node(1, "region=eu", "disk=fast")
+	drains.Draining, edge.State = true, false
+	for name, c := range map[string]struct {
+		node     cluster.Node
+		eu, open bool
+	}{
+		"all labels":    {node(1, "region=eu", "disk=fast", "rack=1"), true, true},
+		"one label":     {node(1, "region=eu"), false, true},
+		"another value": {node(1, "region=eu", "disk=slow"), false, true},
+		"no label":      {node(1), false, true},
+		"drains":        {drains, false, false},
+		"an edge":       {edge, false, false},
+	} {
+		if eu, open := l.Allows(&c.node, "eu"), l.Allows(&c.node, "default"); eu != c.eu || open != c.open {
+			t.Errorf("%s: Allows = %t with a rule and %t without, want %t and %t", name, eu, open, c.eu, c.open)
+		}
+	}
+}
+
 func FuzzParseLayout(f *testing.F) {
 	f.Add("pools: {a: {require: {region: eu}, spread: zone, replicas: 3}}\nmoves: 3\nrate: 100000\n")
 	f.Fuzz(func(t *testing.T, text string) {

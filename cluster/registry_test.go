@@ -123,6 +123,12 @@ func TestLay(t *testing.T) {
 	elsewhere.Home = 1
 	tuttitest.Given(t, cluster.Members, append(threeNodes(), us)...).When(cluster.Lay{Pool: elsewhere}).ThenRejects(cluster.CodeCannotPlace)
 	tuttitest.Given(t, cluster.Members, append(threeNodes(), us)...).When(cluster.Lay{Pool: other}).Then(cluster.Laid{Pool: other})
+	early := other
+	early.Made = true // that is for its home to say, with Finish
+	tuttitest.Given(t, cluster.Members, threeNodes()...).When(cluster.Lay{Pool: early}).Then(cluster.Laid{Pool: other}).ThenReply(other)
+	away := member(3, "c", "region=us")
+	away.Draining = true
+	tuttitest.Given(t, cluster.Members, append(threeNodes(), cluster.Joined{Node: away, Key: key})...).When(cluster.Lay{Pool: other}).ThenRejects(cluster.CodeCannotPlace)
 	other.Home = 9
 	tuttitest.Given(t, cluster.Members, threeNodes()...).When(cluster.Lay{Pool: other}).ThenRejects(cluster.CodeInvalid)
 }

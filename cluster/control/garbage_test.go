@@ -3,6 +3,8 @@ package control_test
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,6 +83,43 @@ func TestLeaderStays(t *testing.T) {
 			t.Errorf("the leader answers %s", out.data)
 		}
 		w.settle(time.Minute)
+	})
+}
+
+// TestVotersThatMayNot: a partition gets no voter that may hold none of it, whoever decided so: none that drains, and none that is no node.
+func TestVotersThatMayNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 12)
+		w.begin("a", "b", "c", "d")
+		w.settle(3 * time.Minute)
+		if code, _, text := w.nodes["a"].operate("POST", "/drain", `{"node":"d"}`); code != http.StatusOK {
+			t.Fatalf("drain = %d %s", code, text)
+		}
+		w.settle(3 * time.Minute)
+		w.mu.Lock()
+		leader := w.at(w.groups[registryAt].leader)
+		voters, drains := slices.Sorted(slices.Values(w.groups[registryAt].voters)), w.nodes["d"].id.Node()
+		w.mu.Unlock()
+		members, _ := leader.member.Services()
+		for _, id := range []journal.NodeID{drains, 77} {
+			request, err := json.Marshal(map[string]any{"partition": registryAt, "revision": 9999, "voters": append(slices.Clone(voters), id)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out buffer
+			if err := members["cluster.reconfigure"](t.Context(), leader.id.Node(), request, &out); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(out.data), fmt.Sprintf("node %d may not hold", id)) {
+				t.Errorf("the leader answers %s when node %d is to hold a replica", out.data, id)
+			}
+		}
+		time.Sleep(time.Minute)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if now := slices.Sorted(slices.Values(w.groups[registryAt].voters)); !slices.Equal(now, voters) {
+			t.Errorf("the voters are %v, were %v", now, voters)
+		}
 	})
 }
 
