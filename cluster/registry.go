@@ -152,8 +152,6 @@ func join(t *tutti.Turn[Registry], c Join) error {
 		return tutti.Reject(CodeInvalid, err.Error())
 	case len(c.Key) < 16 || len(c.Key) > 64:
 		return tutti.Reject(CodeInvalid, "key has to be 16 to 64 bytes")
-	case len(r.Nodes) >= MaxNodes:
-		return tutti.Reject(CodeClusterIsFull, "as many nodes as may have joined")
 	}
 	if n := r.Named(c.Node.Name); n != nil {
 		if r.Keys[n.ID] != c.Key {
@@ -164,6 +162,9 @@ func join(t *tutti.Turn[Registry], c Join) error {
 		}
 		t.Reply(Welcome{*n, r.Public()})
 		return nil
+	}
+	if len(r.Nodes) >= MaxNodes {
+		return tutti.Reject(CodeClusterIsFull, "as many nodes as may have joined")
 	}
 	c.Node.ID = r.Last + 1
 	t.Emit(Joined{c.Node, c.Key})

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -49,6 +50,10 @@ func TestJoin(t *testing.T) {
 	joined.ID = 5
 	tuttitest.Given(t, cluster.Members, append(threeNodes(), cluster.Joined{Node: member(4, "x")}, cluster.Removed{ID: 4})...).When(join).
 		Then(cluster.Joined{Node: joined, Key: key})
+	drained := member(2, "b", "region=eu")
+	drained.Draining = true
+	tuttitest.Given(t, cluster.Members, append(threeNodes(), cluster.Joined{Node: member(4, "x")}, cluster.Joined{Node: drained, Key: key})...).When(join).
+		Then(cluster.Joined{Node: joined, Key: key})
 	for code, wrong := range map[string]cluster.Join{
 		cluster.CodeNameTaken:    {Cluster: "prod", Key: strings.Repeat("z", 16), Node: member(0, "b")},
 		cluster.CodeOtherCluster: {Cluster: "test", Key: key, Node: d},
@@ -57,6 +62,21 @@ func TestJoin(t *testing.T) {
 		tuttitest.Given(t, cluster.Members, threeNodes()...).When(wrong).ThenRejects(code)
 	}
 	tuttitest.Given(t, cluster.Members).When(join).ThenRejects(cluster.CodeNoCluster)
+}
+
+// TestFullCluster: no node joins a cluster that has as many as may be, and one that has joined may ask once more.
+func TestFullCluster(t *testing.T) {
+	full := []any{cluster.Founded{Cluster: "prod", Journal: "J"}}
+	for id := 1; id < cluster.MaxNodes; id++ {
+		full = append(full, cluster.Joined{Node: member(id, fmt.Sprint("n", id))})
+	}
+	last := member(cluster.MaxNodes, "last")
+	join := cluster.Join{Cluster: "prod", Key: key, Node: member(0, "last")}
+	tuttitest.Given(t, cluster.Members, full...).When(join).Then(cluster.Joined{Node: last, Key: key})
+	full = append(full, cluster.Joined{Node: last, Key: key})
+	tuttitest.Given(t, cluster.Members, full...).When(join).Then()
+	join.Node.Name = "other"
+	tuttitest.Given(t, cluster.Members, full...).When(join).ThenRejects(cluster.CodeClusterIsFull)
 }
 
 func TestReport(t *testing.T) {
@@ -89,6 +109,15 @@ func TestReport(t *testing.T) {
 			join.Then()
 		}
 	}
+	// One that drains goes on draining, whatever it says itself.
+	drains := member(2, "b", "region=eu")
+	drains.Draining = true
+	draining := append(threeNodes(), cluster.Joined{Node: drains, Key: key})
+	tuttitest.Given(t, cluster.Members, draining...).When(cluster.Report{Node: member(2, "b", "region=eu")}).Then()
+	then := b
+	then.Draining = true
+	tuttitest.Given(t, cluster.Members, draining...).When(cluster.Report{Node: b}).Then(cluster.Joined{Node: then, Key: key})
+	tuttitest.Given(t, cluster.Members, threeNodes()...).When(cluster.Report{Node: drains}).Then()
 	// A disk that is another node's, or of one that was removed.
 	tuttitest.Given(t, cluster.Members, threeNodes()...).When(cluster.Report{Node: member(2, "c")}).ThenRejects(cluster.CodeUnknownNode)
 	tuttitest.Given(t, cluster.Members, append(threeNodes(), cluster.Removed{ID: 2})...).When(cluster.Report{Node: b}).ThenRejects(cluster.CodeUnknownNode)
