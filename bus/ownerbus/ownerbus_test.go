@@ -290,6 +290,33 @@ func TestParkingIsBounded(t *testing.T) {
 	})
 }
 
+// TestPartitionsAreBounded: a router keeps 65,536 partitions; of more it says that nobody has them, and those that it keeps work as before.
+func TestPartitionsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := run(t, ownerbus.Config{Bus: localbus.New(), Node: "a", ParkEnvelopes: 1})
+		for i := range 1 << 16 {
+			_ = b.Send("default", bus.Owner("many", i), &wire.Envelope{Kind: wire.KindCommand}) // all but the first are refused: only one may wait
+		}
+		take := func(*wire.Envelope) {}
+		if _, err := b.Listen(room, take); err == nil {
+			t.Error("Listen at one partition too many succeeded")
+		}
+		if err := b.Send("default", room, &wire.Envelope{Kind: wire.KindCommand}); !errors.Is(err, bus.ErrNobody) {
+			t.Errorf("Send to one partition too many = %v, want ErrNobody", err)
+		}
+		known := bus.Owner("many", 1<<16-1)
+		stop, err := b.Listen(known, take)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		synctest.Wait()
+		if err := b.Send("default", known, &wire.Envelope{Kind: wire.KindCommand}); err != nil {
+			t.Errorf("Send to the last that is kept = %v", err)
+		}
+	})
+}
+
 // TestOldOwnersPassOn has a sender that has not heard of the new owner.
 func TestOldOwnersPassOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
