@@ -123,6 +123,71 @@ func TestVotersThatMayNot(t *testing.T) {
 	})
 }
 
+// TestOldOrders: what was decided by a registry older than the leader's changes nothing.
+func TestOldOrders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 13)
+		w.begin("a", "b", "c")
+		w.settle(3 * time.Minute)
+		w.mu.Lock()
+		leader := w.at(w.groups[registryAt].leader)
+		voters := slices.Sorted(slices.Values(w.groups[registryAt].voters))
+		w.mu.Unlock()
+		_, revision := leader.id.Registry()
+		members, _ := leader.member.Services()
+		request, err := json.Marshal(map[string]any{"partition": registryAt, "revision": revision - 1, "voters": []journal.NodeID{leader.id.Node()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out buffer
+		if err := members["cluster.reconfigure"](t.Context(), leader.id.Node(), request, &out); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(out.data), `"`+control.CodeOld+`"`) {
+			t.Errorf("the leader answers %s, want %s", out.data, control.CodeOld)
+		}
+		synctest.Wait()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if now := slices.Sorted(slices.Values(w.groups[registryAt].voters)); !slices.Equal(now, voters) {
+			t.Errorf("the voters are %v, were %v", now, voters)
+		}
+	})
+}
+
+// TestEdgesAreBounded: a node shows 1,024 edges and no more, all of which get the registry, and forgets those that it does not hear from.
+func TestEdgesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const bound = 1024
+		w := newWorld(t, 14)
+		w.begin("a", "b")
+		w.settle(3 * time.Minute)
+		a := w.nodes["a"]
+		_, anyone := a.member.Services()
+		come := func(name string) {
+			request, err := json.Marshal(map[string]any{"edge": control.Edge{Name: name, Instance: "one", Started: time.Now()}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out buffer
+			if err := anyone["cluster.registry"](t.Context(), 0, request, &out); err != nil || !strings.Contains(string(out.data), `"registry"`) {
+				t.Fatalf("edge %s is answered %.100s, %v", name, out.data, err)
+			}
+		}
+		for i := range bound + 10 {
+			come(fmt.Sprintf("e%d", i))
+		}
+		if _, s, _ := a.operate("GET", "", ""); len(s.Edges) != bound {
+			t.Errorf("%d edges are shown, want %d", len(s.Edges), bound)
+		}
+		time.Sleep(time.Minute)
+		come("later")
+		if _, s, _ := a.operate("GET", "", ""); len(s.Edges) != 1 || s.Edges[0].Name != "later" {
+			t.Errorf("%d edges are shown after a minute, want the one that came since", len(s.Edges))
+		}
+	})
+}
+
 // FuzzIdentity: whatever a node finds in place of its identity is refused, or is an identity.
 func FuzzIdentity(f *testing.F) {
 	dir := f.TempDir()
