@@ -48,7 +48,7 @@ func (p *post) unsent(why error) *problem {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.frames {
-		if p.frames[i].taken > 0 || p.frames[i].answered {
+		if p.frames[i].taken > 0 {
 			return late()
 		}
 	}
