@@ -7,6 +7,7 @@ import (
 	"net"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tutti-rt/tutti/journal"
@@ -60,16 +61,16 @@ func (n *Node) Check() error {
 	if !ValidName(n.Name) {
 		errs = append(errs, fmt.Errorf("name is %q, allowed are 1 to 32 of a-z 0-9 -, not - first", n.Name))
 	}
-	if _, port, err := net.SplitHostPort(n.Address); err != nil || port == "" || len(n.Address) > 300 {
+	if !reachable(n.Address) {
 		errs = append(errs, fmt.Errorf("address is %q, wanted is host:port", n.Address))
 	}
-	if _, port, err := net.SplitHostPort(n.Routes); n.Routes != "" && (err != nil || port == "" || len(n.Routes) > 300) {
+	if n.Routes != "" && !reachable(n.Routes) {
 		errs = append(errs, fmt.Errorf("address of routes is %q, wanted is host:port", n.Routes))
 	}
 	if len(n.Instance) > 64 {
 		errs = append(errs, errors.New("instance has more than 64 bytes"))
 	}
-	if _, port, err := net.SplitHostPort(n.Operator); n.Operator != "" && (err != nil || port == "" || len(n.Operator) > 300) {
+	if n.Operator != "" && !reachable(n.Operator) {
 		errs = append(errs, fmt.Errorf("address for the operator is %q, wanted is host:port", n.Operator))
 	}
 	if !n.Edge && !n.State {
@@ -83,6 +84,13 @@ func (n *Node) Check() error {
 	}
 	errs = append(errs, checkLabels(n.Labels))
 	return errors.Join(errs...)
+}
+
+// reachable reports whether others can dial the address.
+func reachable(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	n, notNumber := strconv.ParseUint(port, 10, 16)
+	return err == nil && host != "" && notNumber == nil && n > 0 && len(address) <= 300
 }
 
 // MaxWeight and DefaultWeight are of nodes.

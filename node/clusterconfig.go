@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -78,7 +79,7 @@ func (c Cluster) withDefaults() (Cluster, error) {
 	if len(c.Join) == 0 && !c.State {
 		errs = append(errs, errors.New("node: an edge without data needs the address of a node to join"))
 	}
-	probe := c.member("host:1", "host:1")
+	probe := c.member(cmp.Or(c.Advertise, "host:1"), cmp.Or(c.RouteAdvertise, "host:1"))
 	probe.Operator = c.AdminAdvertise
 	if err := probe.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("node: %w", err))

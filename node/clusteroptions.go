@@ -69,6 +69,9 @@ func (o *clusterOptions) config(cmd *cobra.Command) (*Cluster, error) {
 		NATS: o.nats, RouteListen: o.routeListen, RouteAdvertise: o.routeAdvertise, AdminAdvertise: o.adminAdvertise,
 	}
 	var errs []error
+	if c.Weight == 0 { // which stands for the default elsewhere
+		errs = append(errs, fmt.Errorf("--weight: 0, allowed are 1 to %d", cluster.MaxWeight))
+	}
 	if c.Node == "" {
 		host, err := os.Hostname()
 		errs = append(errs, err)

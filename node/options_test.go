@@ -138,3 +138,24 @@ func TestParseBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestClusterThatCannotBe: what nobody could reach, or would hold nothing, is refused with its name.
+func TestClusterThatCannotBe(t *testing.T) {
+	t.Setenv("TUTTI_CLUSTER_SECRET", strings.Repeat("s", 32))
+	t.Setenv("TUTTI_JWT_SECRET", strings.Repeat("j", 32))
+	for want, args := range map[string][]string{
+		"--weight: 0":                     {"--weight", "0"},
+		"weight is -1":                    {"--weight", "-1"},
+		`address is ":0"`:                 {"--peer-advertise", ":0"},
+		`address is "h:0"`:                {"--peer-advertise", "h:0"},
+		`address is "h:70000"`:            {"--peer-advertise", "h:70000"},
+		`address of routes is "h:x"`:      {"--nats-advertise", "h:x"},
+		`address for the operator is "h"`: {"--admin-advertise", "h"},
+	} {
+		var out, errs strings.Builder
+		args = append([]string{"serve", "--cluster", "prod", "--node", "a", "--data", t.TempDir()}, args...)
+		if code := run(t.Context(), args, &out, &errs); code == 0 || !strings.Contains(errs.String(), want) {
+			t.Errorf("%v = %d %s, want %q", args[5:], code, errs.String(), want)
+		}
+	}
+}
