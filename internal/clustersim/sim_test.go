@@ -156,10 +156,8 @@ func (w *world) play(steps []step) {
 	players.Wait()
 	w.tell("last looks")
 	for i, t := range tables {
-		for j := range t.ids {
-			if t.category == histories.Account { // what one has sent is in the stream of another: none is read before all are at rest
-				t.look(t.newPlayer(10_050+100*i+j, j), false)
-			}
+		if t.category == histories.Account && !t.atRest(10_050+100*i) {
+			continue // where one waits for money that is lost, so do all, for as long as there is patience
 		}
 		for j := range t.ids {
 			t.look(t.newPlayer(10_000+100*i+j, j), true)
@@ -183,22 +181,35 @@ func (w *world) cast() []*table {
 	return append(all, w.newTable(histories.Cell, 0, 1).with(3), w.newTable(histories.Account, -1, 3).with(3))
 }
 
-// look reads the stream of an entity from its beginning, once it is at rest, and has it judged if that is wanted.
-func (t *table) look(p *player, judged bool) {
+// atRest reports whether all accounts have got what they wait for, by players from that number on. What one has sent is in the stream of
+// another: none is read before.
+func (t *table) atRest(number int) bool {
+	for j := range t.ids {
+		if !t.look(t.newPlayer(number+j, j), false) {
+			return false
+		}
+	}
+	return true
+}
+
+// look reads the stream of an entity from its beginning, once it is at rest, and has it judged if that is wanted. It reports whether
+// that could be done.
+func (t *table) look(p *player, judged bool) bool {
 	epoch := t.epochs[p.at].Load()
 	if epoch == nil {
-		return // nobody has ever been shown it
+		return true // nobody has ever been shown it
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
 	defer cancel()
 	stream, err := p.stream(ctx, *epoch)
 	if err != nil {
 		t.trouble(p.entity(), "the stream of an entity can be read from its beginning", err.Error())
-		return
+		return false
 	}
 	if judged {
 		t.recorder.Ended(t.category, t.ids[p.at], stream)
 	}
+	return true
 }
 
 func (p *player) stream(ctx context.Context, epoch string) ([]histories.Event, error) {
