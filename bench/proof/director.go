@@ -82,10 +82,10 @@ func (d *director) happen(ctx context.Context, s Step) error {
 		return nil
 	}
 	switch s.Kind {
-	case Kill:
-		return last(n.Kill(), func() error { return n.Start(ctx) })
-	case Stop:
-		return last(n.Pause(), n.Resume)
+	case Kill, KillPair:
+		return last(d.each(s, Node.Kill), func() error { return d.each(s, func(n Node) error { return n.Start(ctx) }) })
+	case Stop, StopPair:
+		return last(d.each(s, Node.Pause), func() error { return d.each(s, Node.Resume) })
 	case Drain:
 		d.stop(ctx, n, at)
 		return last(nil, func() error { return n.Start(ctx) })
@@ -109,6 +109,15 @@ func (d *director) happen(ctx context.Context, s Step) error {
 		lab.Set(at, storm)
 	}
 	return last(nil, heal)
+}
+
+// each does something to all nodes of a step.
+func (d *director) each(s Step, do func(Node) error) error {
+	var errs []error
+	for _, n := range s.Nodes {
+		errs = append(errs, do(d.config.Nodes[n-1]))
+	}
+	return errors.Join(errs...)
 }
 
 // stop asks a node to end. One that does not has to be killed, which is a trouble.

@@ -23,8 +23,11 @@ type Kind string
 
 // The kinds.
 const (
-	Kill    Kind = "kill"     // SIGKILL; started again afterwards
-	Stop    Kind = "stop"     // SIGSTOP; SIGCONT afterwards
+	Kill     Kind = "kill"      // SIGKILL; started again afterwards
+	Stop     Kind = "stop"      // SIGSTOP; SIGCONT afterwards
+	KillPair Kind = "kill-pair" // two nodes at once, which may be a majority
+	StopPair Kind = "stop-pair"
+
 	Cut     Kind = "cut"      // reaches nobody, and nobody reaches it
 	CutIn   Kind = "cut-in"   // gets nothing; what it sends arrives
 	CutOut  Kind = "cut-out"  // gets everything; nothing of what it sends arrives
@@ -57,19 +60,22 @@ type trait struct {
 
 // traits has all kinds.
 var traits = map[Kind]trait{
-	Kill:    {nodes: 1, least: 0, most: 3 * time.Second},
-	Stop:    {nodes: 1, least: 500 * time.Millisecond, most: 4 * time.Second},
-	Cut:     {nodes: 1, least: 500 * time.Millisecond, most: 4 * time.Second, network: true},
-	CutIn:   {nodes: 1, least: 500 * time.Millisecond, most: 4 * time.Second, network: true},
-	CutOut:  {nodes: 1, least: 500 * time.Millisecond, most: 4 * time.Second, network: true},
-	CutPair: {nodes: 2, least: 500 * time.Millisecond, most: 4 * time.Second, network: true, others: 2},
-	CutWay:  {nodes: 2, least: 500 * time.Millisecond, most: 4 * time.Second, network: true, others: 2},
-	Rain:    {nodes: 1, least: time.Second, most: 4 * time.Second, network: true},
-	Slow:    {nodes: 1, by: true, least: time.Second, most: 4 * time.Second},
-	Skew:    {nodes: 1, by: true, least: time.Second, most: 4 * time.Second},
-	Drain:   {nodes: 1, least: 0, most: 2 * time.Second},
-	Roll:    {others: 2, unchosen: true, member: true, takes: 20 * time.Second},
-	Join:    {nodes: 1, others: 1, unchosen: true},
+	Kill: {nodes: 1, least: 0, most: 3 * time.Second},
+	Stop: {nodes: 1, least: 500 * time.Millisecond, most: 4 * time.Second},
+	// These come only by name, so that a seed goes on choosing what it chose.
+	KillPair: {nodes: 2, least: 0, most: 3 * time.Second, others: 2, unchosen: true},
+	StopPair: {nodes: 2, least: 500 * time.Millisecond, most: 4 * time.Second, others: 2, unchosen: true},
+	Cut:      {nodes: 1, least: 500 * time.Millisecond, most: 4 * time.Second, network: true},
+	CutIn:    {nodes: 1, least: 500 * time.Millisecond, most: 4 * time.Second, network: true},
+	CutOut:   {nodes: 1, least: 500 * time.Millisecond, most: 4 * time.Second, network: true},
+	CutPair:  {nodes: 2, least: 500 * time.Millisecond, most: 4 * time.Second, network: true, others: 2},
+	CutWay:   {nodes: 2, least: 500 * time.Millisecond, most: 4 * time.Second, network: true, others: 2},
+	Rain:     {nodes: 1, least: time.Second, most: 4 * time.Second, network: true},
+	Slow:     {nodes: 1, by: true, least: time.Second, most: 4 * time.Second},
+	Skew:     {nodes: 1, by: true, least: time.Second, most: 4 * time.Second},
+	Drain:    {nodes: 1, least: 0, most: 2 * time.Second},
+	Roll:     {others: 2, unchosen: true, member: true, takes: 20 * time.Second},
+	Join:     {nodes: 1, others: 1, unchosen: true},
 
 	Remove:   {nodes: 1, least: 0, most: 5 * time.Second, others: 3, member: true, takes: 15 * time.Second},
 	LostDisk: {nodes: 1, least: 0, most: 5 * time.Second, others: 3, member: true, takes: 15 * time.Second},
