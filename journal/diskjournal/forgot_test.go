@@ -59,3 +59,42 @@ func TestOldDisk(t *testing.T) {
 		n.node(3).has(t, part, 12)
 	})
 }
+
+// TestDiskWithSomethingElse has a node come back with its disk as it was before what it has acknowledged took the place of something
+// else. Its leader does not keep telling it what it refuses, and the others go on.
+func TestDiskWithSomethingElse(t *testing.T) {
+	simulated(t, 3, func(t *testing.T, n *network) {
+		n.create(part, 1, 2, 3)
+		l := acquire(t, n.node(1), part)
+		appendN(t, l, 5)
+		for _, m := range n.all() {
+			m.has(t, part, 5)
+		}
+		n.isolate(1, true)
+		for seq := uint64(6); seq < 12; seq++ {
+			alone, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			if _, err := l.Append(alone, oneRecord(seq)); !errors.Is(err, journal.ErrUnknown) {
+				t.Fatalf("Append by an owner that is cut off = %v", err)
+			}
+			cancel()
+		}
+		first := n.node(1)
+		before := first.fs.CrashClone(vfs.CrashCloneCfg{})
+		leads := n.leader(part, 2, 3)
+		others := acquire(t, leads, part)
+		n.isolate(1, false)
+		appendN(t, others, 6)
+		first.has(t, part, 6)
+		first.close(false)
+		first.fs = before
+		first.open()
+		time.Sleep(5 * time.Second)
+		sent := leads.j.Stats().Frames
+		appendN(t, others, 7)
+		time.Sleep(10 * time.Second)
+		if more := leads.j.Stats().Frames - sent; more > 2000 {
+			t.Errorf("the leader has sent %d frames in 10 s, want one now and then", more)
+		}
+		appendN(t, acquire(t, n.leader(part, 2, 3), part), 9)
+	})
+}

@@ -6,6 +6,7 @@ import (
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/tutti-rt/tutti/journal"
@@ -236,6 +237,8 @@ func (g *group) message(from uint64, m *pb.Message) {
 	case m.GetType() == pb.MsgHeartbeat && m.GetCommit() > g.log.last:
 		g.forgot(m)
 		return
+	case g.takesBack(from, m):
+		return
 	case g.forgetful() && (m.GetType() == pb.MsgVote || m.GetType() == pb.MsgPreVote || m.GetType() == pb.MsgTimeoutNow):
 		return
 	}
@@ -252,10 +255,40 @@ func (g *group) forgot(m *pb.Message) {
 		}
 		g.promised = max(g.promised, m.GetCommit())
 	}
-	if g.ticks >= g.complainAt {
-		g.complainAt = g.ticks + 100*g.j.config.electionTicks()
+	if g.complains() {
 		g.j.log.Error("replica has lost what it had", "partition", g.part.name.String(), "has", g.log.last, "had", m.GetCommit())
 	}
+}
+
+// takesBack reports whether a replica refuses what it has told this leader to have: its disk has lost that, and it has something else
+// there. Raft would send it the same once more for each refusal, as fast as the network carries them. This way a heartbeat has it sent.
+func (g *group) takesBack(from uint64, m *pb.Message) bool {
+	if !g.leading || m.GetType() != pb.MsgAppResp || !m.GetReject() || m.GetTerm() != g.election {
+		return false
+	}
+	var had uint64
+	g.rn.WithProgress(func(id uint64, _ raft.ProgressType, p tracker.Progress) {
+		if id == from {
+			had = p.Match
+		}
+	})
+	if m.GetIndex() > had {
+		return false
+	}
+	if g.complains() {
+		g.j.log.Error("another replica has lost what it had, and has something else", "partition", g.part.name.String(), "replica", from,
+			"differs at", m.GetIndex(), "had", had)
+	}
+	return true
+}
+
+// complains reports whether it is time to say once more that a replica has lost something.
+func (g *group) complains() bool {
+	if g.ticks < g.complainAt {
+		return false
+	}
+	g.complainAt = g.ticks + 100*g.j.config.electionTicks()
+	return true
 }
 
 // forgetful reports whether the replica is known to have lost what others count on. By its vote somebody might lead who does not have
