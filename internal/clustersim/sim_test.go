@@ -61,12 +61,6 @@ func TestSeeds(t *testing.T) {
 					return
 				}
 				t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-					// In a bubble time stands still while anybody waits for a lock.
-					late := time.AfterFunc(lateAfter, func() {
-						debug.SetTraceback("all")
-						panic(fmt.Sprintf("seed %d does not end", seed))
-					})
-					defer late.Stop()
 					total.add(simulate(t, seed, nil).judge(t))
 				})
 			}
@@ -106,6 +100,12 @@ func (a *totals) String() string {
 
 // simulate does what a seed says, and returns when nothing of it runs any more.
 func simulate(t *testing.T, seed uint64, change func(w *world) []step) (w *world) {
+	// In a bubble time stands still while anybody waits for a lock, and hardly goes on where there is no end of messages.
+	late := time.AfterFunc(lateAfter, func() {
+		debug.SetTraceback("all")
+		panic(fmt.Sprintf("seed %d does not end", seed))
+	})
+	defer late.Stop()
 	synctest.Test(t, func(t *testing.T) {
 		rng := newWorld(t, seed, 4).random(0)
 		nodes := 3 + rng.IntN(2)
