@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -134,12 +136,25 @@ func (n *Node) Stop(ctx context.Context) error {
 	return nil
 }
 
-// FreeAddress returns a loopback address that nobody listens at just now.
+// Ports that FreeAddress chooses from: below those that systems give to connections (32768 on Linux, 49152 elsewhere), any of
+// which may be taken again before its listener is there.
+const (
+	leastPort = 10_000
+	mostPort  = 32_000
+)
+
+// FreeAddress returns a loopback address that nobody listens at just now, and that no connection of this machine is given by chance.
 func FreeAddress(ctx context.Context) (string, error) {
 	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free address: %w", err)
+	var failed error
+	for range 100 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(leastPort+rand.IntN(mostPort-leastPort)))
+		l, err := config.Listen(ctx, "tcp", address)
+		if err != nil {
+			failed = err
+			continue
+		}
+		return address, l.Close()
 	}
-	return l.Addr().String(), l.Close()
+	return "", fmt.Errorf("find a free address: %w", failed)
 }
