@@ -13,25 +13,68 @@ import (
 // time that the server names counts instead.
 type Backoff struct{ Min, Max time.Duration }
 
-// mostMoves is how many links in a row, each short, may be followed by the next one at once because the server moves them.
-const mostMoves = 8
+// A client follows the server to other edges almost at once: mostMoves times in a row, and then once in moveEvery. As often, others are
+// asked where one stops.
+const (
+	mostMoves = 8
+	moveEvery = time.Second
+)
 
-// delay returns how long to wait after so many failures in a row, the last of them err.
-func (b Backoff) delay(failures int, err error) time.Duration {
-	var t *Terminated
-	if errors.As(err, &t) && (t.After > 0 || t.Code == wire.EndDraining && failures < mostMoves) {
+// pace decides how long a client waits between two links. The goroutine of run owns it.
+type pace struct {
+	backoff  Backoff
+	failures int       // since a link has lived long
+	refusals int       // by edges that stop, since a link was welcomed
+	moved    time.Time // if the client had never moved more often than once in moveEvery, it would have moved then
+}
+
+// after returns how long to wait after a link has ended.
+func (p *pace) after(end *ended, err error) time.Duration {
+	if end.welcomed {
+		p.refusals = 0
+	}
+	if end.lived > steady {
+		p.failures = 0
+	}
+	if t, ok := errors.AsType[*Terminated](err); ok && t.Code == wire.EndDraining && p.moves(time.Now()) {
 		return t.After
+	}
+	if r, ok := errors.AsType[*Refused](err); ok && r.elsewhere && p.refusals < mostMoves {
+		p.refusals++
+		return tryPause/2 + rand.N(tryPause)
 	}
 	if errors.Is(err, errFresh) || errors.Is(err, errSwitch) {
 		return 0
+	}
+	wait := p.backoff.delay(p.failures, err)
+	p.failures++
+	return wait
+}
+
+// moves reports whether the client may move now, and counts that.
+func (p *pace) moves(now time.Time) bool {
+	if first := now.Add(-mostMoves * moveEvery); p.moved.Before(first) {
+		p.moved = first
+	}
+	next := p.moved.Add(moveEvery)
+	if next.After(now) {
+		return false
+	}
+	p.moved = next
+	return true
+}
+
+// delay returns how long to wait after so many failures and one more, which is err.
+func (b Backoff) delay(failures int, err error) time.Duration {
+	if t, ok := errors.AsType[*Terminated](err); ok && t.After > 0 {
+		return t.After
 	}
 	most := b.Min << min(failures, 30)
 	if most > b.Max || most <= 0 {
 		most = b.Max
 	}
 	d := rand.N(most + 1)
-	var r *Refused
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*Refused](err); ok {
 		d += r.RetryAfter
 	}
 	return d

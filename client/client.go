@@ -162,7 +162,8 @@ func (c *Client) Err() error {
 func (c *Client) run(ctx context.Context) {
 	log := c.config.Logger
 	choice := newChoice(c.config.Transports)
-	for failures := 0; ; failures++ {
+	pace := pace{backoff: c.config.Backoff}
+	for {
 		choice = c.choose(choice)
 		i := choice.next(time.Now())
 		c.status.set(Status{Phase: Connecting, Transport: choice.order[i]})
@@ -192,10 +193,7 @@ func (c *Client) run(ctx context.Context) {
 		if end.welcomed {
 			c.denied = 0
 		}
-		if end.lived > steady {
-			failures = 0
-		}
-		wait := c.config.Backoff.delay(failures, err)
+		wait := pace.after(&end, err)
 		log.Debug("link ended", "transport", choice.order[i], "error", err, "wait", wait)
 		c.status.set(Status{Phase: Waiting, Err: err})
 		select {

@@ -52,6 +52,7 @@ type Refused struct {
 	RetryAfter time.Duration // what the server asked for
 
 	explained bool // with a body as the protocol has it
+	elsewhere bool // another edge may be asked at once
 }
 
 // Error returns the status and the detail.

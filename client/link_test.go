@@ -62,6 +62,55 @@ func TestTerminatedForGood(t *testing.T) {
 	})
 }
 
+// An edge that stops has others asked almost at once, whatever the transport, which stays the same; where there is no other, not for ever.
+func TestRefusedByAnEdgeThatStops(t *testing.T) {
+	for _, transport := range client.AllTransports() {
+		t.Run(string(transport), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer(t)
+				order := slices.DeleteFunc(client.AllTransports(), func(other client.Transport) bool { return other == transport })
+				c, l := s.open(client.Config{Transports: append([]client.Transport{transport}, order...)}, welcome(5, "{}"))
+				soon := 4 * 30 * time.Millisecond
+				if transport == client.LongPoll { // a poll is made again within the link, too
+					soon *= 4
+				}
+				tries := 0
+				stops := func(most int) {
+					tries = 0
+					s.refuse(func(w http.ResponseWriter, _ *http.Request) bool {
+						if tries == most {
+							return false
+						}
+						tries++
+						w.Header().Set("Retry-After", "0")
+						w.Header().Set("Content-Type", "application/problem+json")
+						w.WriteHeader(http.StatusServiceUnavailable)
+						return true
+					})
+				}
+				stops(4)
+				before := time.Now()
+				l.send(`{"type":"terminate","code":"draining","message":"","reconnect":true,"after":0}`)
+				l = s.link()
+				if waited := time.Since(before); tries != 4 || waited > soon {
+					t.Errorf("the client came back after %v and %d refusals, want soon after 4", waited, tries)
+				}
+				l.send(resumed(5))
+				synctest.Wait()
+				if got := c.Status(); got.Transport != transport || got.Phase != client.Online {
+					t.Errorf("Status = %+v, want online over %s", got, transport)
+				}
+				stops(-1)
+				l.send(`{"type":"terminate","code":"draining","message":"","reconnect":true,"after":0}`)
+				time.Sleep(10 * time.Minute)
+				if tries > 1000 {
+					t.Errorf("%d tries within ten minutes", tries)
+				}
+			})
+		})
+	}
+}
+
 func TestTerminatedForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)

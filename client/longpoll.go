@@ -59,7 +59,7 @@ func (p *longPoll) receive(take func(frame []byte) error) error {
 
 // poll returns the frames that one poll brings, as a JSON array, or nothing when it has waited in vain.
 func (p *longPoll) poll() ([]byte, error) {
-	response, err := p.do(p.ctx, http.MethodGet, p.url.String(), nil, http.Header{"Accept": {"application/json"}, "Prefer": {p.prefer}})
+	response, err := p.do(p.ctx, http.MethodGet, p.url.String(), nil, http.Header{"Accept": {"application/json"}, "Prefer": {p.prefer}}, pollTries)
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func (p *poster) sendWhole(ctx context.Context, frames []byte) error {
 func (p *poster) post(ctx context.Context, frames []byte) error {
 	response, err := p.do(ctx, http.MethodPost, p.url, frames, http.Header{
 		"Content-Type": {"application/x-ndjson"}, "Accept": {"application/x-ndjson"},
-	})
+	}, tries)
 	if err != nil {
 		return err
 	}

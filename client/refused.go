@@ -11,7 +11,7 @@ import (
 
 // refusal is the error of a response that is not what was asked for.
 func refusal(response *http.Response) *Refused {
-	r := &Refused{Status: response.StatusCode}
+	r := &Refused{Status: response.StatusCode, elsewhere: elsewhere(response)}
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		r.RetryAfter = time.Duration(min(seconds, 3600)) * time.Second
 	}

@@ -11,14 +11,15 @@ import (
 	"github.com/tutti-rt/tutti/client"
 )
 
-// TestEdgeThatStops: a request that an edge refuses because it stops is made again, and the link stays.
+// TestEdgeThatStops: a request that an edge refuses because it stops is made again, and the link stays; a poll once.
 func TestEdgeThatStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		c, l := s.open(client.Config{Transports: []client.Transport{client.LongPoll}}, welcome(5, "{}"))
-		var requests atomic.Int64
+		var requests, most atomic.Int64
+		most.Store(5)
 		stops := func(w http.ResponseWriter) bool {
-			if requests.Add(1)%5 == 0 {
+			if requests.Add(1)%most.Load() == 0 {
 				return false
 			}
 			w.Header().Set("Retry-After", "0")
@@ -36,6 +37,8 @@ func TestEdgeThatStops(t *testing.T) {
 		if _, err := outcome(t, p); err != nil || requests.Load() != 5 {
 			t.Errorf("Wait = %v after %d requests", err, requests.Load())
 		}
+		requests.Store(0)
+		most.Store(2)
 		s.refuse(func(w http.ResponseWriter, _ *http.Request) bool { return stops(w) })
 		l.send(event(6)) // ends the poll
 		time.Sleep(time.Second)

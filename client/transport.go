@@ -203,8 +203,8 @@ func (c *choice) ended(i int, l *ended, now time.Time) (another bool, refused er
 		}
 		return false, refused
 	}
-	if l.welcomed || !l.reached {
-		return false, nil
+	if r, ok := errors.AsType[*Refused](l.err); l.welcomed || !l.reached || ok && r.explained {
+		return false, nil // what a server says in the protocol's words it would say over any transport
 	}
 	if c.strikes++; errors.Is(l.err, errMute) || c.strikes >= mostStrikes {
 		c.bar(i, bar{until: now.Add(failedFor)})
