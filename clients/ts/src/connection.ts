@@ -19,6 +19,8 @@ const goodbye = 2_000; // ms that a leave may take
 const unsuited = [405, 406, 426]; // statuses that say something of the transport alone
 const passing = [408, 409, 425, 429]; // statuses below 500 that may be others next time
 const crossing = 30_000; // ms in which an attempt that was given up may yet come to the server
+const soon = 20; // ms, about, until another edge is asked in place of one that stops
+const mostRefusals = 8; // of edges that stop, in a row
 const mostDenials = 3; // fresh tokens in a row that the server does not take
 
 /** Carried is what the links carry. */
@@ -71,6 +73,7 @@ export class Connection {
   #rival: (() => number) | undefined; // since an attempt was given up
   #contest: (() => number) | undefined; // since another poll of this connection came
   #denials = 0;
+  #refusals = 0; // by edges that stop, since a link was welcomed
   #leaving = false;
   #closed = false;
 
@@ -243,6 +246,7 @@ export class Connection {
     if (!again) {
       attempt.lived = stopwatch();
       this.#denials = 0;
+      this.#refusals = 0;
       this.#choice.welcomed(attempt.transport);
       this.#tokens.keep((token) => this.link?.send(JSON.stringify({ type: 'auth', token })));
       this.#planUpgrade();
@@ -349,6 +353,8 @@ export class Connection {
         }
         this.#contest = stopwatch();
       }
+      if (error.status === 503 && error.after === 0 && this.#refusals++ < mostRefusals)
+        return soon * (0.5 + Math.random());
       this.#held = error.after !== undefined;
       return (error.after ?? 0) + this.#backoff.next();
     }

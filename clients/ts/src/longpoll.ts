@@ -34,7 +34,8 @@ export function openLongPoll(dial: Dial, hears: Hears): Link {
 /** poll returns an answer of the server with status 200 or 204. Whoever waits too long for it stops it. */
 async function poll({ token, fetch }: Dial, url: URL, signal: AbortSignal): Promise<Response> {
   const headers = { ...bearer(token()), accept: 'application/json', prefer: `wait=${wait}` };
-  const response = await request(fetch, url, { headers, signal, credentials: 'omit', cache: 'no-store' });
+  // Another edge begins a link anyhow: a poll is not made again for long.
+  const response = await request(fetch, url, { headers, signal, credentials: 'omit', cache: 'no-store' }, 2);
   const json = response.headers.get('content-type')?.startsWith('application/json');
   if (response.status !== 204 && !(response.ok && json)) throw await refusal(response);
   return response;

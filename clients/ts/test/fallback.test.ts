@@ -272,6 +272,19 @@ test('Retry-After is waited for, and a little more', async () => {
   expect(http.has()).toBe(true);
 });
 
+test.each(['sse', 'longpoll'] as const)('an edge that stops has others asked at once, over %s', async (transport) => {
+  const { http } = start({ transports: [transport] });
+  await settled();
+  const refuse = async () => {
+    http.take().problem(503, { 'retry-after': '0' });
+    await vi.advanceTimersByTimeAsync(transport === 'sse' ? 30 : 40);
+  };
+  for (let n = 0; n < 4; n++) await refuse();
+  expect(http.has()).toBe(true);
+  for (let n = 0; n < 16; n++) if (http.has()) await refuse();
+  expect(http.has()).toBe(false); // where there is no other one, not for ever
+});
+
 test.each([400, 403, 404, 413])('a server that says %i is not asked again', async (status) => {
   const { http } = start({ transports: ['sse', 'longpoll'] });
   await settled();

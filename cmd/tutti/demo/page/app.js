@@ -16,8 +16,8 @@ return new M(i.status,t.detail??t.title??`status ${i.status}`,e,t.code,Gt(i.head
 i)*1e3:Date.parse(i)-Date.now();return Number.isNaN(e)?void 0:Math.min(Math.max(e,0),36e5)}var F=i=>i?{authorization:`Bearer ${i}`}:{};function*se(i){let e=[],t=0;for(let n of i)(e.length===256||t>0&&t+n.length>262144)&&(yield e.join(`
 `),e=[],t=0),e.push(n),t+=n.length;e.length>0&&(yield e.join(`
 `))}function ie(i){return i.split(`
-`).filter(e=>e.trim()).map(e=>JSON.parse(e))}async function re(i,e,t){for(let n=1;;n++){let s=await i(e,t);if(n===5||s.status!==503||s.headers.get("retry-after")!=="0")return s;await s.body?.cancel(),await new Promise(
-r=>setTimeout(r,20*2**n*(.5+Math.random()/2)))}}var Yt=1e3,ht=35e3;function oe(i,e,t){let n=new AbortController,s=()=>n.abort(),r=a=>{n.signal.aborted||(s(),e.ended(a))},o=new _e(i,{...e,ended:r},n.signal);return t(
+`).filter(e=>e.trim()).map(e=>JSON.parse(e))}async function re(i,e,t,n=5){for(let s=1;;s++){let r=await i(e,t);if(s===n||r.status!==503||r.headers.get("retry-after")!=="0")return r;await r.body?.cancel(),await new Promise(
+o=>setTimeout(o,20*2**s*(.5+Math.random()/2)))}}var Yt=1e3,ht=35e3;function oe(i,e,t){let n=new AbortController,s=()=>n.abort(),r=a=>{n.signal.aborted||(s(),e.ended(a))},o=new _e(i,{...e,ended:r},n.signal);return t(
 n.signal).then(()=>r(new m("the stream ended")),r),{send:a=>o.send(a),drained:()=>o.drained,close:s,get busy(){return o.busy}}}var _e=class{#e;#n;#t;#s;#i=[];#r;constructor(e,t,n){
 this.#e=e,this.#n=t,this.#s=n,this.#t=new URL(e.url),this.#t.pathname+="/commands";let s=e.url.searchParams.get("conn")??"";this.#t.search=new URLSearchParams({
 conn:s}).toString()}get busy(){return this.#i.length>Yt}get drained(){return this.#r??Promise.resolve()}send(e){this.#i.push(e),this.#r??=this.#o()}async#o(){await null;
@@ -35,7 +35,7 @@ c=r?a.length:a.lastIndexOf(`
 status===204?[]:await r.json();if(t.aborted)return;if(!Array.isArray(o))throw new m("an answer to a poll without frames");e.heard(),n.searchParams.delete("welco\
 me"),n.searchParams.set("poll",String(++s));let a=r.headers.get("tutti-cursor");a&&n.searchParams.set("cursor",a),o.length>0&&e.frames(o,!1)}}catch(r){throw r instanceof
 TypeError?new m("no answer to a poll",!0,r):r}})}async function Zt({token:i,fetch:e},t,n){let s={...F(i()),accept:"application/json",prefer:`wait=${Xt}`},r=await re(
-e,t,{headers:s,signal:n,credentials:"omit",cache:"no-store"}),o=r.headers.get("content-type")?.startsWith("application/json");if(r.status!==204&&!(r.ok&&o))throw await R(
+e,t,{headers:s,signal:n,credentials:"omit",cache:"no-store"},2),o=r.headers.get("content-type")?.startsWith("application/json");if(r.status!==204&&!(r.ok&&o))throw await R(
 r);return r}function qe(i){queueMicrotask(()=>{throw i})}function ae(i,e){try{i(e)}catch(t){qe(t)}}function Be(i){let e=Promise.resolve();return()=>{let t=e.then(i,i);return e=
 t,t}}var S=class{#e;#n=!1;#t=new Set;#s=new Set;constructor(e){this.#e=e}get value(){return this.#e}set(e){if(!Object.is(e,this.#e)){this.#e=e;for(let t of[...this.#t]){
 if(!Object.is(this.#e,e))return;this.#t.has(t)&&ae(t,e)}}}end(){this.#n=!0;for(let e of this.#s)e();this.#s.clear()}subscribe(e){let t=n=>e(n);return this.#t.add(
@@ -59,41 +59,42 @@ if(u.protocol!==le)return o(new M(426,`the server does not speak ${le}`,!1));e.h
 new v(`closed with ${w}`,Y,!1):new m(Y))}};return i.tickets&&i.token()?sn(i).then(h=>l(`ticket.${h}`),o):l(i.token()&&`bearer.${i.token()}`),{send(h){r.push(h)===
 1&&queueMicrotask(c)},get busy(){return(t?.bufferedAmount??0)>tn},drained:async()=>{},close:a}}async function sn({url:i,token:e,fetch:t}){let n;try{let s=new URL(
 `${i.pathname.slice(0,i.pathname.lastIndexOf("/v1/"))}/v1/tickets`,i);n=await t(s,{method:"POST",headers:F(e()),credentials:"omit",cache:"no-store"})}catch(s){throw new m(
-"no answer to the request for a ticket",!0,s)}if(!n.ok)throw await R(n);return(await n.json()).ticket}var rn={websocket:ft,sse:mt,longpoll:ut},on=5e3,an=3e4,cn=6e5,ln=2e3,dn=[405,406,426],hn=[408,409,425,429],pt=3e4,un=3,de=class{status;#e;#n;#t;#s;#i;#r;#o;#a=!1;#c;#l;#d=0;#h;#u=!1;#m;#f;#g=0;#k=!1;#y=!1;constructor(e,t,n,s){
+"no answer to the request for a ticket",!0,s)}if(!n.ok)throw await R(n);return(await n.json()).ticket}var rn={websocket:ft,sse:mt,longpoll:ut},on=5e3,an=3e4,cn=6e5,ln=2e3,dn=[405,406,426],hn=[408,409,425,429],pt=3e4,un=20,mn=8,fn=3,de=class{status;#e;#n;#t;#s;#i;#r;#o;#a=!1;#c;#l;#d=0;#h;#u=!1;#m;#f;#p=0;#k=0;#y=!1;#g=!1;constructor(e,t,n,s){
 this.#e=e,this.#n=t,this.#t=n,this.#s=s,this.#i=new ne(t.backoff),this.status=new S({phase:"connecting",transport:n.present,recovering:!1,error:void 0,retryAt:void 0})}get link(){
-return this.#r?.lived&&this.#r.link}connect(){if(clearTimeout(this.#c),this.#y||this.#r)return;let e=this.#t.present;this.#p({phase:"connecting",transport:e,retryAt:void 0}),
+return this.#r?.lived&&this.#r.link}connect(){if(clearTimeout(this.#c),this.#g||this.#r)return;let e=this.#t.present;this.#x({phase:"connecting",transport:e,retryAt:void 0}),
 this.#r=this.#A(e)}wake(){if(this.#r)return this.#r.pulse.check();this.status.value.phase!=="waiting"||this.#u||(this.#i.reset(),this.connect())}look(e){this.#r?.
-pulse.look(e),e&&this.wake()}use(e){if(this.#t.use(e),this.#x(),!this.#r)return this.wake();this.#r.transport!==e[0]&&(this.#r.lived?this.#M(!0):this.#v(this.#r,
-new m("another transport is wanted"),0))}restart(e){this.#r&&this.#v(this.#r,e,this.#i.next())}async leave(){let e=this.link;e&&(this.#k=!0,this.#x(),e.send('{"\
-type":"leave"}'),await new Promise(t=>{let n=setTimeout(t,ln);e.drained().then(()=>{clearTimeout(n),t()})})),this.close()}close(e){if(!this.#y){this.#y=!0,clearTimeout(
-this.#c),clearTimeout(this.#l),this.#s.stop();for(let t of[this.#r,this.#o])t&&this.#w(t);this.#r=this.#o=void 0,this.#p({phase:"closed",error:e,retryAt:void 0,
-recovering:!1}),this.status.end(),this.#e.closed(e)}}#p(e){this.status.set({...this.status.value,...e})}#A(e){let{patience:t,pingEvery:n,target:s}=this.#n,r=this.#e.
-cursor,o=e==="websocket",a={transport:e,cursor:r,link:void 0,lived:void 0,pulse:new ce(t,o?n:3*n,o?1:1.5,{ping:()=>a.link?.send(this.#e.ping()),dead:()=>this.#T(
-a)})},c=s(r);return this.#h=void 0,this.#s.get().then(()=>{this.#C(a)&&(a.link=rn[e]({...this.#n,url:c,token:()=>this.#s.present},{heard:()=>a.pulse.heard(),frames:(l,h)=>this.#E(
-a,l,h),ended:l=>this.#v(a,l),pace:l=>{this.#h=l}}))},l=>this.#v(a,new m("no token",!0,l))),a}#C(e){return e===this.#r||e===this.#o}#E(e,t,n){try{for(let s of t){
-if(!this.#C(e))break;this.#b(e,s,n)}}catch(s){this.#v(e,s)}this.#e.publish()}#b(e,t,n){if(t.type==="terminate"){let{code:s,message:r,reconnect:o,after:a}=t;n||this.#v(
-e,new v(s,r,o,a))}else t.type==="welcome"?this.#P(e,t):t.type==="status"?e===this.#r&&this.#p({recovering:t.state!=="serving"}):e.lived&&this.#e.take(t,n)}#P(e,t){
-let n=e.lived!==void 0;if(e===this.#o){let s=this.#r;this.#r=e,this.#o=void 0,s&&this.#w(s)}n||(e.lived=J(),this.#g=0,this.#t.welcomed(e.transport),this.#s.keep(
-s=>this.link?.send(JSON.stringify({type:"auth",token:s}))),this.#S()),this.#e.welcome(t,!t.known&&e.cursor!==void 0,n),n||e.pulse.welcome(t.heartbeat),this.#p({
-phase:"online",transport:e.transport,error:void 0,recovering:!1})}#x(){let e=this.#o;this.#o=void 0,e&&this.#w(e)}#w(e){e.link&&!e.lived&&(this.#m=J()),e.pulse.
-stop(),e.link?.close()}#T(e){let t=e.link!==void 0;t||this.#s.forget(),this.#v(e,new m(t?"nothing was heard from the server":"no token has come",!t))}#M(e){this.#a=
-e,this.#o=this.#A(this.#t.best)}#S(){if(clearTimeout(this.#l),this.#r?.transport===this.#t.best){this.#d=0;return}let e=Math.min(an*2**this.#d,cn)*(.75+Math.random()/
-2);this.#l=setTimeout(()=>{this.#d++,this.link&&!this.#o&&this.#M(!1)},e)}#v(e,t,n){if(!this.#C(e))return;if(this.#k)return this.close();if(this.#w(e),e===this.#o){
-if(this.#o=void 0,!this.#a)return this.#S();e=this.#r,this.#w(e)}if(this.#s.stop(),clearTimeout(this.#l),this.#r=this.#o,this.#o=void 0,this.#r)return this.#p({
-phase:"connecting",transport:this.#r.transport,error:t,recovering:!1});this.#u=!1;let s=e.lived?.()??0;s>on&&this.#i.reset();let r=n??this.#O(e,t,s);if(r===void 0)
-return this.close(t);this.#p({phase:"waiting",error:t,retryAt:Date.now()+r,recovering:!1}),this.#c=setTimeout(()=>this.connect(),r)}#O(e,t,n){if(t instanceof v){
+pulse.look(e),e&&this.wake()}use(e){if(this.#t.use(e),this.#C(),!this.#r)return this.wake();this.#r.transport!==e[0]&&(this.#r.lived?this.#E(!0):this.#w(this.#r,
+new m("another transport is wanted"),0))}restart(e){this.#r&&this.#w(this.#r,e,this.#i.next())}async leave(){let e=this.link;e&&(this.#y=!0,this.#C(),e.send('{"\
+type":"leave"}'),await new Promise(t=>{let n=setTimeout(t,ln);e.drained().then(()=>{clearTimeout(n),t()})})),this.close()}close(e){if(!this.#g){this.#g=!0,clearTimeout(
+this.#c),clearTimeout(this.#l),this.#s.stop();for(let t of[this.#r,this.#o])t&&this.#v(t);this.#r=this.#o=void 0,this.#x({phase:"closed",error:e,retryAt:void 0,
+recovering:!1}),this.status.end(),this.#e.closed(e)}}#x(e){this.status.set({...this.status.value,...e})}#A(e){let{patience:t,pingEvery:n,target:s}=this.#n,r=this.#e.
+cursor,o=e==="websocket",a={transport:e,cursor:r,link:void 0,lived:void 0,pulse:new ce(t,o?n:3*n,o?1:1.5,{ping:()=>a.link?.send(this.#e.ping()),dead:()=>this.#O(
+a)})},c=s(r);return this.#h=void 0,this.#s.get().then(()=>{this.#T(a)&&(a.link=rn[e]({...this.#n,url:c,token:()=>this.#s.present},{heard:()=>a.pulse.heard(),frames:(l,h)=>this.#b(
+a,l,h),ended:l=>this.#w(a,l),pace:l=>{this.#h=l}}))},l=>this.#w(a,new m("no token",!0,l))),a}#T(e){return e===this.#r||e===this.#o}#b(e,t,n){try{for(let s of t){
+if(!this.#T(e))break;this.#P(e,s,n)}}catch(s){this.#w(e,s)}this.#e.publish()}#P(e,t,n){if(t.type==="terminate"){let{code:s,message:r,reconnect:o,after:a}=t;n||this.#w(
+e,new v(s,r,o,a))}else t.type==="welcome"?this.#S(e,t):t.type==="status"?e===this.#r&&this.#x({recovering:t.state!=="serving"}):e.lived&&this.#e.take(t,n)}#S(e,t){
+let n=e.lived!==void 0;if(e===this.#o){let s=this.#r;this.#r=e,this.#o=void 0,s&&this.#v(s)}n||(e.lived=J(),this.#p=0,this.#k=0,this.#t.welcomed(e.transport),this.#s.
+keep(s=>this.link?.send(JSON.stringify({type:"auth",token:s}))),this.#M()),this.#e.welcome(t,!t.known&&e.cursor!==void 0,n),n||e.pulse.welcome(t.heartbeat),this.#x(
+{phase:"online",transport:e.transport,error:void 0,recovering:!1})}#C(){let e=this.#o;this.#o=void 0,e&&this.#v(e)}#v(e){e.link&&!e.lived&&(this.#m=J()),e.pulse.
+stop(),e.link?.close()}#O(e){let t=e.link!==void 0;t||this.#s.forget(),this.#w(e,new m(t?"nothing was heard from the server":"no token has come",!t))}#E(e){this.#a=
+e,this.#o=this.#A(this.#t.best)}#M(){if(clearTimeout(this.#l),this.#r?.transport===this.#t.best){this.#d=0;return}let e=Math.min(an*2**this.#d,cn)*(.75+Math.random()/
+2);this.#l=setTimeout(()=>{this.#d++,this.link&&!this.#o&&this.#E(!1)},e)}#w(e,t,n){if(!this.#T(e))return;if(this.#y)return this.close();if(this.#v(e),e===this.#o){
+if(this.#o=void 0,!this.#a)return this.#M();e=this.#r,this.#v(e)}if(this.#s.stop(),clearTimeout(this.#l),this.#r=this.#o,this.#o=void 0,this.#r)return this.#x({
+phase:"connecting",transport:this.#r.transport,error:t,recovering:!1});this.#u=!1;let s=e.lived?.()??0;s>on&&this.#i.reset();let r=n??this.#R(e,t,s);if(r===void 0)
+return this.close(t);this.#x({phase:"waiting",error:t,retryAt:Date.now()+r,recovering:!1}),this.#c=setTimeout(()=>this.connect(),r)}#R(e,t,n){if(t instanceof v){
 if(t.code==="replaced"&&this.#m&&this.#m()<pt)return this.#m=void 0,this.#i.next();if(!t.reconnect)return;if(t.code==="token_expired"){if(!this.#s.renewable)return;
 this.#s.expired()}return this.#u=t.after!==void 0,t.after??this.#i.next()}if(t instanceof M&&!dn.includes(t.status)&&(t.byServer||t.status===401)){if(this.#t.answered(),
-t.status===401){if(!this.#s.renewable||++this.#g>un)return;this.#s.expired()}else{if(t.status<500&&!hn.includes(t.status))return;if(t.status===409&&!t.code&&e.lived){
-if(this.#f&&this.#f()<pt){this.close(new v("replaced",t.message,!1));return}this.#f=J()}}return this.#u=t.after!==void 0,(t.after??0)+this.#i.next()}return e.lived?
-(this.#t.ended(n),this.#h??this.#i.next()):(e.transport==="websocket"&&!this.#t.hasFallback&&this.#s.expired(),e.transport!==this.#t.present?this.#i.next():this.#t.
-failed(t instanceof m&&t.unreachable)?0:this.#i.next())}},Je=i=>new O(i?`closed: ${i.message}`:"closed",{cause:i});var mn=256,he=class{conn;#e;#n;#t;#s;constructor(e,t,n){this.#e=n,this.#n=`tutti.conn.${e}`;let[s,r]=Z(n,this.#n)?.split(" ")??[],o=s&&(!t||t===s)?Number(r):0;this.
-conn=t??(o>0&&s?s:fn()),this.#t=o>0?o:t?Date.now()*1e3:1,this.#s=this.#t,this.#i()}take(){let e=this.#t++;return e>=this.#s&&(this.#s=e+mn,this.#i()),e}forget(){
-Q(this.#e,this.#n,"")}#i(){Q(this.#e,this.#n,`${this.conn} ${this.#s}`)}processed(e){this.#t=Math.max(this.#t,e+1)}};function fn(){return Array.from(crypto.getRandomValues(
-new Uint8Array(16)),i=>i.toString(16).padStart(2,"0")).join("")}var pn=256,gn=1<<20,yn=64,me=(i,e)=>i.length*3>e&&(i.length>e||new TextEncoder().encode(i).length>e),ue=class{#e;#n;#t;#s=[];#i=new Map;#r=0;constructor(e,{commands:t=1e3,
-bytes:n=1<<20},s){this.#e=e,this.#n={commands:t,bytes:n},this.#t=s}get size(){return this.#s.length+this.#i.size}check(e){if(me(e,gn-yn))throw new k("too_large",
+t.status===401){if(!this.#s.renewable||++this.#p>fn)return;this.#s.expired()}else{if(t.status<500&&!hn.includes(t.status))return;if(t.status===409&&!t.code&&e.lived){
+if(this.#f&&this.#f()<pt){this.close(new v("replaced",t.message,!1));return}this.#f=J()}}return t.status===503&&t.after===0&&this.#k++<mn?un*(.5+Math.random()):
+(this.#u=t.after!==void 0,(t.after??0)+this.#i.next())}return e.lived?(this.#t.ended(n),this.#h??this.#i.next()):(e.transport==="websocket"&&!this.#t.hasFallback&&
+this.#s.expired(),e.transport!==this.#t.present?this.#i.next():this.#t.failed(t instanceof m&&t.unreachable)?0:this.#i.next())}},Je=i=>new O(i?`closed: ${i.message}`:
+"closed",{cause:i});var pn=256,he=class{conn;#e;#n;#t;#s;constructor(e,t,n){this.#e=n,this.#n=`tutti.conn.${e}`;let[s,r]=Z(n,this.#n)?.split(" ")??[],o=s&&(!t||t===s)?Number(r):0;this.
+conn=t??(o>0&&s?s:gn()),this.#t=o>0?o:t?Date.now()*1e3:1,this.#s=this.#t,this.#i()}take(){let e=this.#t++;return e>=this.#s&&(this.#s=e+pn,this.#i()),e}forget(){
+Q(this.#e,this.#n,"")}#i(){Q(this.#e,this.#n,`${this.conn} ${this.#s}`)}processed(e){this.#t=Math.max(this.#t,e+1)}};function gn(){return Array.from(crypto.getRandomValues(
+new Uint8Array(16)),i=>i.toString(16).padStart(2,"0")).join("")}var yn=256,bn=1<<20,vn=64,me=(i,e)=>i.length*3>e&&(i.length>e||new TextEncoder().encode(i).length>e),ue=class{#e;#n;#t;#s=[];#i=new Map;#r=0;constructor(e,{commands:t=1e3,
+bytes:n=1<<20},s){this.#e=e,this.#n={commands:t,bytes:n},this.#t=s}get size(){return this.#s.length+this.#i.size}check(e){if(me(e,bn-vn))throw new k("too_large",
 "the data is too large for a frame");if(this.size>=this.#n.commands||this.#r+e.length>this.#n.bytes)throw new k("overloaded","too much waits for the server")}add(e){
-this.#s.push(e),this.#r+=e.rest.length}pump(e){for(;this.#i.size<pn;){let t=this.#s.shift();if(!t)return;t.id=this.#e.take(),this.#i.set(t.id,t),this.#o(t,e)}}again(e,t){
+this.#s.push(e),this.#r+=e.rest.length}pump(e){for(;this.#i.size<yn;){let t=this.#s.shift();if(!t)return;t.id=this.#e.take(),this.#i.set(t.id,t),this.#o(t,e)}}again(e,t){
 let n=[],s=[];for(let r of[...this.#i.values()])(r.isQuery||e)&&this.#a(r),r.isQuery?r.abandoned||n.push(r):e?(s.push(r),r.reject(new x("the platform has forgot\
 ten the connection"))):(r.again=!0,this.#o(r,t));for(let r of n)this.#r+=r.rest.length;return this.#s.unshift(...n),this.pump(t),s}unanswered(e){return[...this.#i.
 values()].filter(t=>!t.isQuery&&t.id<=e)}find(e){return this.#i.get(e)}settle(e){let t=this.#i.get(e.id);if(t){if(this.#a(t),e.type==="reject"){let n=e.untaken&&
@@ -105,15 +106,15 @@ ry":"command"}","id":${e.id}${e.rest}`)}#a(e){this.#i.delete(e.id),this.#r-=e.re
 this.#n.clear()}subscribe(e){let t=n=>e(n);return this.#t||this.#e.add(t),()=>{this.#e.delete(t)}}[Symbol.asyncIterator](){let e=[],t=!1,n=!1,s=()=>{},r=this.subscribe(
 c=>{e.length===gt?(t=!0,e=[],r()):e.push(c),s()}),o=()=>s();this.#n.add(o);let a=()=>(n=!0,e=[],r(),this.#n.delete(o),s(),{done:!0,value:void 0});return{next:Be(
 async()=>{for(;;){if(t&&!n)throw a(),new K(`more than ${gt} waited for their reader`);if(e.length>0)return{done:!1,value:e.shift()};if(n||this.#t)return a();await new Promise(
-c=>{s=c})}}),return:async()=>a()}}};var fe=class{confirmed;state;#e;#n=new Map;#t;#s;#i;#r=!1;constructor(e){this.#e=bn(e),this.#i=e!==void 0&&"initial"in e,this.#t=e?.initial,this.#s=this.#t,this.
+c=>{s=c})}}),return:async()=>a()}}};var fe=class{confirmed;state;#e;#n=new Map;#t;#s;#i;#r=!1;constructor(e){this.#e=wn(e),this.#i=e!==void 0&&"initial"in e,this.#t=e?.initial,this.#s=this.#t,this.
 confirmed=new S(this.#t),this.state=new S(this.#t)}fresh(e){this.#i=!0,this.#t=e,this.#r=!0}event(e){this.#i&&(this.#t=this.#e(this.#t,e),this.#r=!0)}predict(e,t){
 this.#o(),this.#i&&(this.#s=t(this.#s)),this.#n.set(e,t)}drop(e){this.#n.delete(e)&&(this.#r=!0)}publish(){this.#o(),this.confirmed.set(this.#t),this.state.set(
 this.#s)}end(){this.confirmed.end(),this.state.end()}#o(){if(!this.#r)return;this.#r=!1;let e=this.#t;if(this.#i)for(let[t,n]of this.#n)try{e=n(e)}catch(s){this.#n.
-delete(t),qe(s)}this.#s=e}};function bn(i){if(!i)return t=>t;if("reduce"in i)return i.reduce;let e=i.events;return(t,n)=>{let s=Object.hasOwn(e,n.name)?e[n.name]:
+delete(t),qe(s)}this.#s=e}};function wn(i){if(!i)return t=>t;if("reduce"in i)return i.reduce;let e=i.events;return(t,n)=>{let s=Object.hasOwn(e,n.name)?e[n.name]:
 void 0;return s?s(t,n.data,n):t}}var pe=class{members=new S({count:0,list:new Map});#e=new Map;#n=0;#t=!1;#s=!1;welcome(){this.#t=!1}take(e){this.#s?this.#t||this.#e.clear():this.#e=this.#t?new Map(
 this.#e):new Map,this.#t=!0,this.#s=!0,this.#n=e.count;for(let t of e.left??[])this.#e.delete(t);for(let t of e.joined??[])this.#e.set(t.member,t);for(let t of e.
 updated??[]){let n=this.#e.get(t.member);this.#e.set(t.member,{...n&&"who"in n?{who:n.who}:{},...t})}}publish(){this.#s&&(this.#s=!1,this.members.set({count:this.#n,
-list:this.#e}))}};var vn=1e3,ge=class{fold;roster=new pe;events=new _;messages=new _;updates=new _;latency=new S(void 0);clock=new te;member="";epoch;last=0;#e;#n;#t=new Map;#s=[];#i;#r=0;#o;constructor(e,t,n,s){
+list:this.#e}))}};var kn=1e3,ge=class{fold;roster=new pe;events=new _;messages=new _;updates=new _;latency=new S(void 0);clock=new te;member="";epoch;last=0;#e;#n;#t=new Map;#s=[];#i;#r=0;#o;constructor(e,t,n,s){
 this.fold=new fe(e),this.#e=t,this.#n=n;let[,r,o]=/^([\w-]{1,32}):(\d{1,16})$/.exec(s??"")??[];if(s!==void 0&&!r)throw new TypeError(`not a cursor: ${s}`);this.
 epoch=r,this.last=Number(o??0)}get cursor(){return this.epoch===void 0?void 0:`${this.epoch}:${this.last}`}refresh(){this.epoch!==void 0&&(this.epoch="-",this.last=
 0)}attached(){this.clock.reset(),this.#o=void 0}welcome(e){if(e.resumed&&(e.epoch!==this.epoch||e.rev>this.last))throw new m("the link began elsewhere");if(this.
@@ -128,13 +129,13 @@ e missing`);let r=e.by===this.member&&e.cmd!==void 0,o={...s,mine:r},a=r?this.#e
 this.#d()}catch(c){throw this.refresh(),c}finally{this.#s.push(()=>{this.events.push(o),this.updates.push({type:"event",event:o})})}}#c({type:e,...t}){this.#s.push(
 ()=>this.messages.push(t))}#l(e){clearTimeout(this.#t.get(e.id)?.timer),this.#t.delete(e.id);let t=this.#e.settle(e);t&&this.fold.drop(t)}#d(){for(let{frame:e}of[
 ...this.#t.values()])e.rev<=this.last&&this.#l(e)}#h(e){if(this.#t.has(e.id))return;let t=()=>{this.#l(e),this.publish()};this.#t.set(e.id,{frame:e,timer:setTimeout(
-t,vn)})}#u(e){let t=this.#o;!t||e.t!==t.n||(this.#i=this.clock.pong(t.at,W(),e),this.latency.set(this.#i),this.#o=void 0)}};var ye=class{#e;#n;#t="first";#s;#i;constructor(e){this.#e=e}get present(){return this.#n??""}get renewable(){return typeof this.#e=="function"}async get(){return this.#n&&
+t,kn)})}#u(e){let t=this.#o;!t||e.t!==t.n||(this.#i=this.clock.pong(t.at,W(),e),this.latency.set(this.#i),this.#o=void 0)}};var ye=class{#e;#n;#t="first";#s;#i;constructor(e){this.#e=e}get present(){return this.#n??""}get renewable(){return typeof this.#e=="function"}async get(){return this.#n&&
 this.#a(this.#n)<=0&&this.expired(),this.#n??this.#o()}expired(){this.renewable&&this.#n&&(this.#n=void 0,this.#t="expired")}keep(e){this.stop();let t=this.#n;if(!this.
 renewable||!t)return;let n=this.#a(t);n===Number.POSITIVE_INFINITY||n<=0||this.#r(Math.max(n-Math.max(n/10,5e3),1e3),e)}#r(e,t){this.#i=setTimeout(async()=>{let n=this.#i;
 if(e>864e5)return this.keep(t);let s=this.#n;this.#t="expiring";try{let r=await this.#o();if(n!==this.#i)return;r!==s&&t(r),this.keep(t)}catch{n===this.#i&&this.#r(
 1e3,t)}},Math.min(e,864e5))}stop(){clearTimeout(this.#i),this.#i=void 0}forget(){this.#s=void 0}#o(){if(this.#s)return this.#s;let e=Promise.resolve().then(()=>typeof this.#e==
 "function"?this.#e(this.#t):this.#e).then(t=>(this.#n=t,t)).finally(()=>{this.#s===e&&(this.#s=void 0)});return this.#s=e,e}#a(e){try{let t=e.split(".")[1]?.replaceAll(
-"-","+").replaceAll("_","/")??"",n=JSON.parse(atob(t)).exp;return typeof n=="number"?n*1e3-Date.now():Number.POSITIVE_INFINITY}catch{return Number.POSITIVE_INFINITY}}};var wn=4096,kn=65536;function ze(i,e){return new be(i,e)}function Ve(i,e,t){return`${String(i).replace(/\/$/,"")}/v1/${e}/${encodeURIComponent(t)}`}var be=class{ready;state;confirmed;status;members;latency;events;messages;updates;conn;#e;#n;#t;#s;#i;#r;#o=0;#a=()=>{};constructor(e,t){
+"-","+").replaceAll("_","/")??"",n=JSON.parse(atob(t)).exp;return typeof n=="number"?n*1e3-Date.now():Number.POSITIVE_INFINITY}catch{return Number.POSITIVE_INFINITY}}};var xn=4096,Tn=65536;function ze(i,e){return new be(i,e)}function Ve(i,e,t){return`${String(i).replace(/\/$/,"")}/v1/${e}/${encodeURIComponent(t)}`}var be=class{ready;state;confirmed;status;members;latency;events;messages;updates;conn;#e;#n;#t;#s;#i;#r;#o=0;#a=()=>{};constructor(e,t){
 let n=new URL(e,globalThis.location?.href);n.protocol=n.protocol.replace(/^ws/,"http");let s=new he(n.href,t.conn,t.storage);this.conn=s.conn;let r=t.watch!==!1;
 this.#n=new ue(s,t.queue??{},W);let o=new ge(t.apply,this.#n,r,t.cursor);this.#e=o,this.state=o.fold.state,this.confirmed=o.fold.confirmed,this.members=o.roster.
 members,this.latency=o.latency,this.events=o.events,this.messages=o.messages,this.updates=o.updates,this.#s=t.WebSocket??globalThis.WebSocket,this.#i=this.#l(t.
@@ -149,9 +150,9 @@ set("cursor",l),h},fetch:t.fetch??((...l)=>fetch(...l)),WebSocket:this.#s,ticket
 last}get cursor(){return this.#e.cursor}get unanswered(){return this.#n.size}async send(e,...[t,n={}]){let{expect:s,trace:r,predict:o,signal:a}=n,c={name:e,data:t??
 null,expect:s,trace:r||void 0},l,h=await this.#c(!1,c,a,u=>{l=u,o&&(this.#e.fold.predict(u,o),this.#e.fold.publish())}),f=l&&this.#e.trace(l,h);return{id:h.id,rev:h.
 rev,reply:h.reply,...f&&{trace:f}}}async query(e,...[t,n={}]){let{consistency:s,maxAge:r,signal:o}=n,a={name:e,data:t??null,consistency:s,max_age_ms:r},c=await this.#c(
-!0,a,o,()=>{});return{rev:c.rev,data:c.data}}signal(e,t){if(me(JSON.stringify(t??null),kn))throw new k("too_large","the data of a signal is 64 KiB at most");let n=this.#t.
+!0,a,o,()=>{});return{rev:c.rev,data:c.data}}signal(e,t){if(me(JSON.stringify(t??null),Tn))throw new k("too_large","the data of a signal is 64 KiB at most");let n=this.#t.
 link;return!n||n.busy?!1:(n.send(JSON.stringify({type:"signal",name:e,data:t})),!0)}presence(e){let t=JSON.stringify({type:"presence",data:e});if(me(JSON.stringify(
-e??null),wn))throw new k("too_large","presence data is 4 KiB at most");this.#r=t,this.#t.link?.send(t)}use(...e){this.#t.use(e.length>0?this.#l(e):this.#i)}refresh(){
+e??null),xn))throw new k("too_large","presence data is 4 KiB at most");this.#r=t,this.#t.link?.send(t)}use(...e){this.#t.use(e.length>0?this.#l(e):this.#i)}refresh(){
 this.#e.refresh(),this.#t.restart(new Error("a fresh state is wanted"))}wake(){this.#t.wake()}async leave(){await this.#t.leave()}close(){this.#t.close()}async#c(e,t,n,s){
 let{phase:r,error:o}=this.status.value;if(r==="closed")throw Je(o);n?.throwIfAborted();let a=`,${JSON.stringify(t).slice(1)}`;this.#n.check(a);let c=()=>{};return new Promise(
 (l,h)=>{let f={isQuery:e,rest:a,resolve:l,reject:h,id:0,sentAt:0,again:!1,abandoned:!1};s(f),this.#n.add(f);let u=()=>{this.#n.abandon(f,n?.reason)&&(this.#e.fold.
@@ -164,59 +165,59 @@ necting":return t?"away":"connecting";case"waiting":return"away";case"closed":re
 `the page has no ${i}`);return e}var b=sessionStorage;function bt(i){return Array.from(crypto.getRandomValues(new Uint8Array(i)),e=>e.toString(16).padStart(2,"0")).join("")}function Ge(i,e){let t=b.
 getItem(i);if(t)return t;let n=e();return b.setItem(i,n),n}var vt="amber brave calm clever cosmic dapper eager fabled gentle golden honest jolly keen lively luc\
 id merry nimble noble quiet rapid silver sunny swift velvet vivid witty".split(" "),wt="badger beaver bison crane dingo falcon finch fox gecko heron ibex jackal\
- koala lemur lynx marten narwhal ocelot otter panda puffin raven seal stoat tapir wombat".split(" ");function xn(){let[i=0,e=0]=crypto.getRandomValues(new Uint16Array(
-2));return`${vt[i%vt.length]}-${wt[e%wt.length]}`}async function Tn(){if(!navigator.locks)return;let i=e=>new Promise(t=>{navigator.locks.request(`tutti.${e}`,{
+ koala lemur lynx marten narwhal ocelot otter panda puffin raven seal stoat tapir wombat".split(" ");function Sn(){let[i=0,e=0]=crypto.getRandomValues(new Uint16Array(
+2));return`${vt[i%vt.length]}-${wt[e%wt.length]}`}async function Cn(){if(!navigator.locks)return;let i=e=>new Promise(t=>{navigator.locks.request(`tutti.${e}`,{
 ifAvailable:!0},n=>(t(n!==null),n?new Promise(()=>{}):void 0))});if(!await i(Ge("tutti.tab",()=>bt(16)))){for(let e of Object.keys(b).filter(t=>t.startsWith("tu\
-tti.")))b.removeItem(e);await i(Ge("tutti.tab",()=>bt(16)))}}async function xt(i){await Tn();let e={name:Ge("tutti.name",xn),sub:()=>b.getItem("tutti.sub")??e.name,
+tti.")))b.removeItem(e);await i(Ge("tutti.tab",()=>bt(16)))}}async function xt(i){await Cn();let e={name:Ge("tutti.name",Sn),sub:()=>b.getItem("tutti.sub")??e.name,
 leaving:async()=>{},rename:o,token:r},t=null,n=b.getItem("tutti.token");async function s(){let a=await i("/demo/token",{method:"POST",headers:{"Content-Type":"a\
 pplication/json"},body:JSON.stringify({name:e.name})});if(!a.ok)throw new Error(`token: ${a.status}`);let c=await a.json(),l=b.getItem("tutti.sub");return b.setItem(
 "tutti.token",n=c.token),b.setItem("tutti.sub",c.sub),l!==null&&l!==c.sub&&kt(),c.token}function r(a){return n&&a==="first"?Promise.resolve(n):(t??=s().finally(
 ()=>t=null),t)}async function o(a){!a||a===e.name||(b.setItem("tutti.name",a),b.removeItem("tutti.sub"),b.removeItem("tutti.token"),await e.leaving(),kt())}return e}
 function kt(){for(let i of Object.keys(b))i.startsWith("tutti.conn.")&&b.removeItem(i);location.reload()}function q(i){let e=2166136261;for(let t of i)e=Math.imul(
 e^t.charCodeAt(0),16777619);return(e>>>0)%24*15}function N(i,e){return{member:e,name:String(i.members.value.list.get(e)?.who??"somebody")}}function ve({name:i}){let e=document.createElement("span");return e.className=
-"avatar",e.style.setProperty("--hue",String(q(i))),e.textContent=Sn(i),e.setAttribute("aria-hidden","true"),e}function Sn(i){return i.split(/[^\p{L}\p{N}]+/u).filter(
+"avatar",e.style.setProperty("--hue",String(q(i))),e.textContent=En(i),e.setAttribute("aria-hidden","true"),e}function En(i){return i.split(/[^\p{L}\p{N}]+/u).filter(
 Boolean).slice(0,2).map(t=>[...t][0]?.toUpperCase()).join("")||"?"}var we=class{#e=d("#people-button");#n=d("#faces");#t=d("#people-list");#s=d("#people-count");constructor(e,t){
 let n=d("#name");n.value=t.name,d("#rename").addEventListener("submit",s=>{s.preventDefault(),t.rename(n.value.trim())}),e.members.subscribe(({count:s,list:r})=>{
 this.#i([...r.keys()].map(o=>N(e,o)),s,e.member)})}#i(e,t,n){let s=e.sort((r,o)=>+(o.member===n)-+(r.member===n)||r.name.localeCompare(o.name));if(this.#n.replaceChildren(
 ...s.slice(0,4).map(ve)),this.#s.textContent=String(t),this.#e.setAttribute("aria-label",`${t} ${t===1?"person is":"people are"} here`),this.#t.replaceChildren(
 ...s.map(r=>{let o=document.createElement("li"),a=document.createElement("span");if(a.className="person-name",a.textContent=r.name,o.append(ve(r),a),r.member===
 n){let c=document.createElement("span");c.className="you",c.textContent="you",o.append(c)}return o})),t>s.length){let r=document.createElement("li");r.className=
-"more",r.textContent=`and ${t-s.length} more`,this.#t.append(r)}}};var g=256,Cn=40,En=5e3,ke=[["paper","#fffdf9","#15171c"],["ink","#1d2129","#eceef3"],["slate","#8b93a7","#8b93a7"],["red","#e5484d","#e5484d"],["orange","#f76b1\
+"more",r.textContent=`and ${t-s.length} more`,this.#t.append(r)}}};var g=256,Mn=40,Ln=5e3,ke=[["paper","#fffdf9","#15171c"],["ink","#1d2129","#eceef3"],["slate","#8b93a7","#8b93a7"],["red","#e5484d","#e5484d"],["orange","#f76b1\
 5","#f76b15"],["amber","#ffc53d","#ffc53d"],["lime","#9ad04b","#9ad04b"],["green","#2f9e6a","#2f9e6a"],["teal","#12a594","#12a594"],["sky","#5bc4f0","#5bc4f0"],
 ["blue","#3b6fe0","#3b6fe0"],["indigo","#5b5bd6","#6e6ade"],["violet","#9a5cd0","#9a5cd0"],["pink","#e0559f","#e0559f"],["peach","#ffb8a0","#ffb8a0"],["brown","\
 #a1704b","#a1704b"]],xe=class{#e;#n;#t=d("#canvas");#s=d("#pointers");#i=d("#cross");#r=d("#board-spot");#o=this.#t.getContext("2d",{alpha:!1});#a=new Uint8Array(
-g*g);#c=new Map;#l=new ImageData(g,g);#d=new Uint32Array(this.#l.data.buffer);#h=new Uint32Array(ke.length);#u=!1;#m=10;#f=3;#g=null;#k=0;#y=new Map;#p={x:128,y:128};constructor(e,t){
-this.#e=e,this.#n=t,this.#R(),this.#T(),this.recolor(),e.updates.subscribe(n=>n.type==="state"?this.#C(n.state):this.#E(n.event)),e.messages.subscribe(({name:n,
-by:s,data:r})=>n==="pointer"&&s&&this.#F(s,r)),e.members.subscribe(({list:n})=>{for(let s of this.#y.keys())n.has(s)||this.#$(s)})}recolor(){let e=document.documentElement.
+g*g);#c=new Map;#l=new ImageData(g,g);#d=new Uint32Array(this.#l.data.buffer);#h=new Uint32Array(ke.length);#u=!1;#m=10;#f=3;#p=null;#k=0;#y=new Map;#g={x:128,y:128};constructor(e,t){
+this.#e=e,this.#n=t,this.#F(),this.#v(),this.recolor(),e.updates.subscribe(n=>n.type==="state"?this.#A(n.state):this.#T(n.event)),e.messages.subscribe(({name:n,
+by:s,data:r})=>n==="pointer"&&s&&this.#R(s,r)),e.members.subscribe(({list:n})=>{for(let s of this.#y.keys())n.has(s)||this.#$(s)})}recolor(){let e=document.documentElement.
 dataset.theme==="dark";ke.forEach(([,t,n],s)=>{let r=Number.parseInt((e?n:t).slice(1),16);this.#h[s]=4278190080|(r&255)<<16|r&65280|r>>16});for(let t=0;t<this.#a.
-length;t++)this.#b(t)}colorAt(e,t){return this.#A(t*g+e)}#A(e){return this.#c.get(e)?.color??this.#a[e]}#C({pixels:e}){this.#a=Uint8Array.from(atob(e??""),t=>t.
-charCodeAt(0));for(let t=0;t<this.#a.length;t++)this.#b(t)}#E({data:e}){let t=e.y*g+e.x;this.#a[t]=e.color,this.#b(t)}#b(e){this.#d[e]=this.#h[this.#A(e)],!this.#u&&
+length;t++)this.#b(t)}colorAt(e,t){return this.#x(t*g+e)}#x(e){return this.#c.get(e)?.color??this.#a[e]}#A({pixels:e}){this.#a=Uint8Array.from(atob(e??""),t=>t.
+charCodeAt(0));for(let t=0;t<this.#a.length;t++)this.#b(t)}#T({data:e}){let t=e.y*g+e.x;this.#a[t]=e.color,this.#b(t)}#b(e){this.#d[e]=this.#h[this.#x(e)],!this.#u&&
 (this.#u=!0,requestAnimationFrame(()=>{this.#u=!1,this.#o.putImageData(this.#l,0,0)}))}#P(e,t){let n=this.#f/2,s=Math.floor(n);for(let r=-s;r<=s;r++)for(let o=-s;o<=
-s;o++)o*o+r*r<=n*n&&this.#x(e+o,t+r)}#x(e,t){if(e<0||t<0||e>=g||t>=g||this.colorAt(e,t)===this.#m)return;let n=t*g+e,s={color:this.#m};this.#c.set(n,s),this.#b(
+s;o++)o*o+r*r<=n*n&&this.#S(e+o,t+r)}#S(e,t){if(e<0||t<0||e>=g||t>=g||this.colorAt(e,t)===this.#m)return;let n=t*g+e,s={color:this.#m};this.#c.set(n,s),this.#b(
 n);let r=()=>{this.#c.get(n)===s&&(this.#c.delete(n),this.#b(n))},o={x:e,y:t,color:this.#m};this.#n.follow(this.#e.send("paint",o,{trace:this.#n.wantsTrace()})).
-then(r,r)}#w(e,t){let n=this.#g??{x:e,y:t},s=Math.max(Math.abs(e-n.x),Math.abs(t-n.y),1);for(let r=this.#g?1:0;r<=s;r++)this.#P(Math.round(n.x+(e-n.x)*r/s),Math.
-round(n.y+(t-n.y)*r/s));this.#g={x:e,y:t}}#T(){let e=this.#t;e.addEventListener("pointerdown",t=>{if(t.button!==0)return;e.setPointerCapture(t.pointerId),this.#g=
-null;let n=this.#M(t);this.#w(n.px,n.py)}),e.addEventListener("pointermove",t=>{if(this.#g){let n=t.getCoalescedEvents?.()??[];for(let s of n.length>0?n:[t]){let r=this.#M(
-s);this.#w(r.px,r.py)}}this.#S(this.#M(t))});for(let t of["pointerup","pointercancel"])e.addEventListener(t,()=>this.#g=null);e.addEventListener("pointerleave",
-()=>this.#e.signal("pointer",null)),e.addEventListener("keydown",t=>this.#v(t)),e.addEventListener("focus",()=>this.#O(!1))}#M(e){let t=this.#t.getBoundingClientRect(),
-n=(e.clientX-t.left)/t.width*g,s=(e.clientY-t.top)/t.height*g;return{x:n,y:s,px:Math.floor(n),py:Math.floor(s)}}#S({x:e,y:t}){let n=performance.now();n-this.#k<
-Cn||(this.#k=n,this.#e.signal("pointer",{x:Math.round(e*10)/10,y:Math.round(t*10)/10,color:this.#m}))}#v(e){let t=e.shiftKey?8:1,s={ArrowLeft:[-t,0],ArrowRight:[
-t,0],ArrowUp:[0,-t],ArrowDown:[0,t]}[e.key];if(s)this.#p.x=Math.min(g-1,Math.max(0,this.#p.x+s[0])),this.#p.y=Math.min(g-1,Math.max(0,this.#p.y+s[1])),this.#S({
-x:this.#p.x+.5,y:this.#p.y+.5});else if(e.key===" "||e.key==="Enter")this.#P(this.#p.x,this.#p.y);else return;e.preventDefault(),this.#O(!0)}#O(e){let{x:t,y:n}=this.#p;
-this.#i.style.setProperty("--x",String((t+.5)/g)),this.#i.style.setProperty("--y",String((n+.5)/g)),e&&(this.#r.textContent=`${t}, ${n}: ${ke[this.colorAt(t,n)]?.[0]}`)}#F(e,t){
+then(r,r)}#C(e,t){let n=this.#p??{x:e,y:t},s=Math.max(Math.abs(e-n.x),Math.abs(t-n.y),1);for(let r=this.#p?1:0;r<=s;r++)this.#P(Math.round(n.x+(e-n.x)*r/s),Math.
+round(n.y+(t-n.y)*r/s));this.#p={x:e,y:t}}#v(){let e=this.#t;e.addEventListener("pointerdown",t=>{if(t.button!==0)return;e.setPointerCapture(t.pointerId),this.#p=
+null;let n=this.#O(t);this.#C(n.px,n.py)}),e.addEventListener("pointermove",t=>{if(this.#p){let n=t.getCoalescedEvents?.()??[];for(let s of n.length>0?n:[t]){let r=this.#O(
+s);this.#C(r.px,r.py)}}this.#E(this.#O(t))});for(let t of["pointerup","pointercancel"])e.addEventListener(t,()=>this.#p=null);e.addEventListener("pointerleave",
+()=>this.#e.signal("pointer",null)),e.addEventListener("keydown",t=>this.#M(t)),e.addEventListener("focus",()=>this.#w(!1))}#O(e){let t=this.#t.getBoundingClientRect(),
+n=(e.clientX-t.left)/t.width*g,s=(e.clientY-t.top)/t.height*g;return{x:n,y:s,px:Math.floor(n),py:Math.floor(s)}}#E({x:e,y:t}){let n=performance.now();n-this.#k<
+Mn||(this.#k=n,this.#e.signal("pointer",{x:Math.round(e*10)/10,y:Math.round(t*10)/10,color:this.#m}))}#M(e){let t=e.shiftKey?8:1,s={ArrowLeft:[-t,0],ArrowRight:[
+t,0],ArrowUp:[0,-t],ArrowDown:[0,t]}[e.key];if(s)this.#g.x=Math.min(g-1,Math.max(0,this.#g.x+s[0])),this.#g.y=Math.min(g-1,Math.max(0,this.#g.y+s[1])),this.#E({
+x:this.#g.x+.5,y:this.#g.y+.5});else if(e.key===" "||e.key==="Enter")this.#P(this.#g.x,this.#g.y);else return;e.preventDefault(),this.#w(!0)}#w(e){let{x:t,y:n}=this.#g;
+this.#i.style.setProperty("--x",String((t+.5)/g)),this.#i.style.setProperty("--y",String((n+.5)/g)),e&&(this.#r.textContent=`${t}, ${n}: ${ke[this.colorAt(t,n)]?.[0]}`)}#R(e,t){
 if(!t)return this.#$(e);let n=this.#y.get(e)??{element:this.#L(e)};this.#y.set(e,n),n.element.style.setProperty("--x",String(Tt(t.x/g))),n.element.style.setProperty(
-"--y",String(Tt(t.y/g))),n.element.classList.toggle("right",t.x>g*.72),clearTimeout(n.timer),n.timer=setTimeout(()=>this.#$(e),En)}#L(e){let{name:t}=N(this.#e,e),
+"--y",String(Tt(t.y/g))),n.element.classList.toggle("right",t.x>g*.72),clearTimeout(n.timer),n.timer=setTimeout(()=>this.#$(e),Ln)}#L(e){let{name:t}=N(this.#e,e),
 s=d("#pointer-shape").content.firstElementChild.cloneNode(!0);return s.style.setProperty("--hue",String(q(t))),s.querySelector(".pointer-name").textContent=t,this.#s.
-append(s),s}#$(e){let t=this.#y.get(e);t&&(clearTimeout(t.timer),t.element.remove(),this.#y.delete(e))}#R(){let e=d("#palette");ke.forEach(([t,n,s],r)=>{let o=document.
+append(s),s}#$(e){let t=this.#y.get(e);t&&(clearTimeout(t.timer),t.element.remove(),this.#y.delete(e))}#F(){let e=d("#palette");ke.forEach(([t,n,s],r)=>{let o=document.
 createElement("label");o.className="swatch",o.title=t;let a=document.createElement("input");Object.assign(a,{type:"radio",name:"color",value:String(r),checked:r===
 this.#m}),a.setAttribute("aria-label",t),a.addEventListener("change",()=>this.#m=r);let c=document.createElement("span");c.style.setProperty("--light",n),c.style.
 setProperty("--dark",s),o.append(a,c),e.append(o)});for(let t of document.querySelectorAll("input[name=brush]"))t.addEventListener("change",()=>this.#f=Number(t.
-value))}},Tt=i=>Math.min(1,Math.max(0,Number(i)||0));var Ye=40,Mn=1e3,Ln=[["up","To the edge"],["edge","Edge"],["bus","Bus"],["mailbox","Mailbox"],["handler","Handler"],["journal","Disk"],["fanout","Fan-out"],["do\
+value))}},Tt=i=>Math.min(1,Math.max(0,Number(i)||0));var Ye=40,An=1e3,Pn=[["up","To the edge"],["edge","Edge"],["bus","Bus"],["mailbox","Mailbox"],["handler","Handler"],["journal","Disk"],["fanout","Fan-out"],["do\
 wn","Back to you"]],Te=class{#e=[];#n=Number.NEGATIVE_INFINITY;#t=Object.fromEntries(["rtt","up","down","edge","state"].map(e=>[e,d(`#hop-${e}`)]));#s=d("#curve\
  .curve-line");#i=d("#curve .curve-area");#r=d("#trace-bar");#o=d("#trace-legend");#a=d("#trace-total");#c=d("#rail");ping({roundTrip:e,up:t,down:n,edge:s,state:r}){
 let o={rtt:e,up:t,down:n,edge:s,state:r};for(let[a,c]of Object.entries(o))this.#t[a].textContent=z(c/1e3);this.#e.push(e/1e3),this.#e.length>Ye&&this.#e.shift(),
 this.#l(),this.#c.classList.remove("beat"),this.#c.offsetWidth,this.#c.classList.add("beat")}away(){for(let e of Object.values(this.#t))e.textContent="\u2013"}wantsTrace(){
-let e=performance.now();return e-this.#n<Mn?!1:(this.#n=e,!0)}trace(e){let t=Ln.map(([r,o])=>({key:r,name:o,ms:(e[r]??0)/1e3})).filter(({ms:r})=>r>0),n=t.reduce(
+let e=performance.now();return e-this.#n<An?!1:(this.#n=e,!0)}trace(e){let t=Pn.map(([r,o])=>({key:r,name:o,ms:(e[r]??0)/1e3})).filter(({ms:r})=>r>0),n=t.reduce(
 (r,{ms:o})=>r+o,0);this.#a.textContent=z(n);let s=(r,o)=>{let a=document.createElement(r);return a.className=`part ${o}`,a};this.#r.replaceChildren(...t.map(({key:r,
 ms:o})=>{let a=s("span",r);return a.style.flexGrow=String(Math.max(o/n,.015)),a})),this.#o.replaceChildren(...t.map(({key:r,name:o,ms:a})=>{let c=s("li",r);return c.
 textContent=`${o} ${z(a)}`,c}))}#l(){let e=Math.max(4,...this.#e)*1.15,t=s=>(Ye-this.#e.length+s)/(Ye-1)*100,n=this.#e.map((s,r)=>`${t(r).toFixed(2)},${(28-s/e*
@@ -241,8 +242,8 @@ map(([t,n])=>`${t} ${Math.max(n.rev,0).toLocaleString()}`).join(" \xB7 ")}))}};v
 call(this,l),r=()=>s(this.onclose,{code:1006,reason:"the network is cut"});if(n.aborted){queueMicrotask(r);return}let o=new WebSocket(e,t);this.#e=o;let a=()=>{
 o.onopen=o.onmessage=o.onclose=o.onerror=null,o.close(),r()};n.addEventListener("abort",a,{once:!0}),o.onopen=c=>s(this.onopen,c),o.onmessage=c=>s(this.onmessage,
 c),o.onerror=c=>s(this.onerror,c),o.onclose=c=>{n.removeEventListener("abort",a),s(this.onclose,c)}}get bufferedAmount(){return this.#e?.bufferedAmount??0}get protocol(){
-return this.#e?.protocol??""}send(e){this.#e?.send(e)}close(e){this.#e?.close(e)}};var An=700,Ee=class{#e=d("#nodes");#n;constructor(e){this.#n=e,this.#t()}async#t(){for(;;){if(!document.hidden){let e=await fetch("/demo/nodes",{cache:"no-store"}).
-catch(()=>{}),t=e?.ok?(await e.json()).nodes:void 0;if(t?.length===0)return;t&&this.#s(t)}await new Promise(e=>setTimeout(e,An))}}#s(e){this.#e.hidden=!1;let t=d(
+return this.#e?.protocol??""}send(e){this.#e?.send(e)}close(e){this.#e?.close(e)}};var On=700,Ee=class{#e=d("#nodes");#n;constructor(e){this.#n=e,this.#t()}async#t(){for(;;){if(!document.hidden){let e=await fetch("/demo/nodes",{cache:"no-store"}).
+catch(()=>{}),t=e?.ok?(await e.json()).nodes:void 0;if(t?.length===0)return;t&&this.#s(t)}await new Promise(e=>setTimeout(e,On))}}#s(e){this.#e.hidden=!1;let t=d(
 "#nodes-list");for(let n of e){let s=t.querySelector(`[data-node="${CSS.escape(n.name)}"]`);s||(s=this.#i(n.name),t.append(s)),s.dataset.up=String(n.up),s.querySelector(
 ".node-leads").textContent=n.up?`${n.leads} partitions`:"gone";let r=s.querySelector("button");r.textContent=n.up?"Kill":"Start",r.setAttribute("aria-label",`${r.
 textContent} ${n.name}`)}}#i(e){let t=document.createElement("li");t.dataset.node=e,t.className="node";let n=document.createElement("span");n.className="dot";let s=document.
@@ -264,100 +265,100 @@ p(n,-o)}return[t,n]}function Ae(i,e){let t=0,n=0;for(let s of i)if(typeof s=="st
 abs(s),s>0&&(n+=s)}return n+e-t}function tt(i,e){let t=[],n=0;for(let s of i)if(typeof s=="string")p(t,-y(s));else{let r=$(e,Math.abs(s),n);p(t,s>0?s:e.slice(n,
 r)),n=r}return t}function Ct(i){return i.reduce((e,[t,n,s])=>{let r=[];return p(r,t),p(r,s),p(r,-n),j(e,r)},[])}function Et(i){let e=[],t=0,n=null;for(let s of i){
 if(et(s)){t+=s,n=null;continue}n||e.push(n=[t,0,""]),typeof s=="string"?(n[2]+=s,t+=y(s)):n[1]-=s}return e}function G(i,e){let t=Math.min(i.length,e.length),n=0;
-for(;n<t&&i.charCodeAt(n)===e.charCodeAt(n);)n++;n>0&&Pn(i.charCodeAt(n-1))&&n--;let s=0;for(;s<t-n&&i.charCodeAt(i.length-1-s)===e.charCodeAt(e.length-1-s);)s++;
-s>0&&On(i.charCodeAt(i.length-s))&&s--;let r=[];return p(r,Le(i,n)),p(r,e.slice(n,e.length-s)),p(r,-y(i.slice(n,i.length-s))),r}var Pn=i=>i>=55296&&i<=56319,On=i=>i>=
-56320&&i<=57343;var Rn=1e5,Pe=class{#e;#n;#t;#s=new Map;#i="";#r=document.createElement("div");#o=!1;constructor(e,t,n){this.#e=e,this.#n=t,this.#t=n,this.#r.className="pad-mir\
+for(;n<t&&i.charCodeAt(n)===e.charCodeAt(n);)n++;n>0&&Rn(i.charCodeAt(n-1))&&n--;let s=0;for(;s<t-n&&i.charCodeAt(i.length-1-s)===e.charCodeAt(e.length-1-s);)s++;
+s>0&&Fn(i.charCodeAt(i.length-s))&&s--;let r=[];return p(r,Le(i,n)),p(r,e.slice(n,e.length-s)),p(r,-y(i.slice(n,i.length-s))),r}var Rn=i=>i>=55296&&i<=56319,Fn=i=>i>=
+56320&&i<=57343;var $n=1e5,Pe=class{#e;#n;#t;#s=new Map;#i="";#r=document.createElement("div");#o=!1;constructor(e,t,n){this.#e=e,this.#n=t,this.#t=n,this.#r.className="pad-mir\
 ror",this.#r.setAttribute("aria-hidden","true"),e.parentElement?.append(this.#r),e.addEventListener("scroll",()=>this.#l()),new ResizeObserver(()=>this.#l()).observe(
-e)}put(e,t,n){this.#i=n,t<0?this.#c(e):this.#a(e).at=t,this.#l()}edited(e,t,n){this.#i=n;for(let s of this.#s.values())s.at=Ae(t,s.at);e&&(this.#a(e).at=Fn(t)),
+e)}put(e,t,n){this.#i=n,t<0?this.#c(e):this.#a(e).at=t,this.#l()}edited(e,t,n){this.#i=n;for(let s of this.#s.values())s.at=Ae(t,s.at);e&&(this.#a(e).at=Nn(t)),
 this.#l()}keep(e){for(let t of this.#s.keys())e(t)||this.#c(t)}#a(e){let t=this.#s.get(e);if(!t){let{name:s}=this.#t(e),r=document.createElement("span");r.className=
 "caret",r.style.setProperty("--hue",String(q(s))),r.dataset.name=s,this.#n.append(r),this.#s.set(e,t={at:0,element:r})}t.element.classList.remove("still"),clearTimeout(
 t.timer);let{element:n}=t;return t.timer=setTimeout(()=>n.classList.add("still"),2500),t}#c(e){let t=this.#s.get(e);clearTimeout(t?.timer),t?.element.remove(),this.#s.
-delete(e)}#l(){this.#o||this.#s.size===0||(this.#o=!0,requestAnimationFrame(()=>{this.#o=!1,this.#d()}))}#d(){let e=this.#i.length>Rn;if(this.#n.hidden=e,e)return;
+delete(e)}#l(){this.#o||this.#s.size===0||(this.#o=!0,requestAnimationFrame(()=>{this.#o=!1,this.#d()}))}#d(){let e=this.#i.length>$n;if(this.#n.hidden=e,e)return;
 this.#r.style.width=`${this.#e.clientWidth}px`,this.#r.textContent=`${this.#i.replaceAll("\r","\u240D")}\u200B`;let t=this.#r.getBoundingClientRect(),n=document.
 createRange(),s=this.#r.firstChild;for(let{at:r,element:o}of this.#s.values()){let a=Math.min($(this.#i,r),this.#i.length);n.setStart(s,a),n.setEnd(s,a+1);let c=[
 ...n.getClientRects()].at(this.#i[a]===`
 `?0:-1)??t,l=c.top-t.top-this.#e.scrollTop;o.hidden=l<-4||l>this.#e.clientHeight-8,o.style.transform=`translate(${c.left-t.left}px, ${l}px)`,o.style.height=`${c.
-height||20}px`}}};function Fn(i){let e=0,t=0;for(let n of i)typeof n=="string"?t=e+=y(n):n>0?e+=n:t=e;return t}var $n=48e3,Mt=32,Oe=class{text="";#e="";#n=null;#t=null;get pending(){return this.#n!==null||this.#t!==null}get waiting(){return this.#n!==null}edit(e){H(e)||(this.
-text=I(this.text,e),this.#t=this.#t?j(this.#t,e):e)}take(){if(this.#n||!this.#t)return null;let[e,t]=Nn(this.#t);return this.#t=H(t)?null:t,H(e)?null:(this.#n=e,
+height||20}px`}}};function Nn(i){let e=0,t=0;for(let n of i)typeof n=="string"?t=e+=y(n):n>0?e+=n:t=e;return t}var Hn=48e3,Mt=32,Oe=class{text="";#e="";#n=null;#t=null;get pending(){return this.#n!==null||this.#t!==null}get waiting(){return this.#n!==null}edit(e){H(e)||(this.
+text=I(this.text,e),this.#t=this.#t?j(this.#t,e):e)}take(){if(this.#n||!this.#t)return null;let[e,t]=In(this.#t);return this.#t=H(t)?null:t,H(e)?null:(this.#n=e,
 Et(e))}agreed(){this.#n&&(this.#e=I(this.#e,this.#n)),this.#n=null}refused(){this.#t=this.#n&&this.#t?j(this.#n,this.#t):this.#n??this.#t,this.#n=null}theirs(e){
 this.#e=I(this.#e,e);let t=e;return this.#n&&([t,this.#n]=B(t,this.#n)),this.#t&&([t,this.#t]=B(t,this.#t)),this.text=I(this.text,t),t}restart(e){return this.theirs(
-G(this.#e,e))}giveUp(){let e=G(this.text,this.#e);return this.text=this.#e,this.#n=this.#t=null,e}};function Nn(i){let e=[],t=[],n=$n;for(let s of i){let r=n<=0;
-if(typeof s=="string"){let o=r?"":Hn(s,n);D(e,o),D(t,y(o)),D(t,s.slice(o.length)),n=o===s?n-Lt(o)-Mt:0}else s>0?(D(e,s),D(t,s)):(D(e,r?-s:s),D(t,r?s:0),n-=Mt)}return[
-e,t]}function D(i,e){e!==0&&e!==""&&i.push(e)}function Hn(i,e){let t=Math.min(i.length,e);for(;t>1&&Lt(i.slice(0,t))>e;)t=Math.floor(t*.8);return(i.codePointAt(
-t-1)??0)>65535?i.slice(0,t+1):i.slice(0,t)}var In=new TextEncoder,Lt=i=>In.encode(JSON.stringify(i)).length;var At=500,jn=120,Dn=800,Wn=300,_n=2e4,Re=class{#e;#n;#t=d("#pad-text");#s=d("#pad-status");#i=d("#pad-size");#r;#o=new Oe;#a=0;#c="";#l=null;#d="";#h=null;#u=0;#m=!1;#f=[];#g=[];#k=0;#y=0;#p=0;constructor(e,t){
-this.#e=e,this.#n=t,this.#r=new Pe(this.#t,d("#carets"),n=>N(e,n)),this.#M(),e.updates.subscribe(n=>n.type==="state"?this.#A(n.state.text,n.rev):this.#C(n.event)),
+G(this.#e,e))}giveUp(){let e=G(this.text,this.#e);return this.text=this.#e,this.#n=this.#t=null,e}};function In(i){let e=[],t=[],n=Hn;for(let s of i){let r=n<=0;
+if(typeof s=="string"){let o=r?"":jn(s,n);D(e,o),D(t,y(o)),D(t,s.slice(o.length)),n=o===s?n-Lt(o)-Mt:0}else s>0?(D(e,s),D(t,s)):(D(e,r?-s:s),D(t,r?s:0),n-=Mt)}return[
+e,t]}function D(i,e){e!==0&&e!==""&&i.push(e)}function jn(i,e){let t=Math.min(i.length,e);for(;t>1&&Lt(i.slice(0,t))>e;)t=Math.floor(t*.8);return(i.codePointAt(
+t-1)??0)>65535?i.slice(0,t+1):i.slice(0,t)}var Dn=new TextEncoder,Lt=i=>Dn.encode(JSON.stringify(i)).length;var At=500,Wn=120,_n=800,Un=300,qn=2e4,Re=class{#e;#n;#t=d("#pad-text");#s=d("#pad-status");#i=d("#pad-size");#r;#o=new Oe;#a=0;#c="";#l=null;#d="";#h=null;#u=0;#m=!1;#f=[];#p=[];#k=0;#y=0;#g=0;constructor(e,t){
+this.#e=e,this.#n=t,this.#r=new Pe(this.#t,d("#carets"),n=>N(e,n)),this.#O(),e.updates.subscribe(n=>n.type==="state"?this.#x(n.state.text,n.rev):this.#A(n.event)),
 e.messages.subscribe(({name:n,by:s,data:r})=>n==="caret"&&s&&this.#r.put(s,r?.at??-1,this.#o.text)),e.members.subscribe(({list:n})=>this.#r.keep(s=>n.has(s))),e.
-status.subscribe(()=>{this.#b(),this.#R()})}get pending(){return this.#o.pending}#A(e,t){this.#l={text:e,rev:t,events:[]},this.#o.waiting||this.#E()}#C(e){let t=e.
-mine&&JSON.stringify(e.data.patches)===this.#c;if(this.#l&&!t)return void this.#l.events.push(e);this.#l&&this.#E(),this.#a=e.rev;let n=Ct(e.data.patches);if(t)
-this.#o.agreed(),this.#c="";else{let s=this.#w(()=>this.#o.theirs(n));this.#L(s),this.#r.edited(e.by??"",s,this.#o.text)}this.#b(),this.#R()}#E(){if(!this.#l)return;
-let{text:e,rev:t,events:n}=this.#l;this.#l=null,this.#a=t,this.#L(this.#w(()=>this.#o.restart(e)));for(let s of n)this.#C(s);this.#b(),this.#R()}#b(){if(this.#l||
+status.subscribe(()=>{this.#b(),this.#F()})}get pending(){return this.#o.pending}#x(e,t){this.#l={text:e,rev:t,events:[]},this.#o.waiting||this.#T()}#A(e){let t=e.
+mine&&JSON.stringify(e.data.patches)===this.#c;if(this.#l&&!t)return void this.#l.events.push(e);this.#l&&this.#T(),this.#a=e.rev;let n=Ct(e.data.patches);if(t)
+this.#o.agreed(),this.#c="";else{let s=this.#C(()=>this.#o.theirs(n));this.#L(s),this.#r.edited(e.by??"",s,this.#o.text)}this.#b(),this.#F()}#T(){if(!this.#l)return;
+let{text:e,rev:t,events:n}=this.#l;this.#l=null,this.#a=t,this.#L(this.#C(()=>this.#o.restart(e)));for(let s of n)this.#A(s);this.#b(),this.#F()}#b(){if(this.#l||
 U(this.#e.status.value)!=="live")return;let e=this.#o.take();if(!e)return;let t=this.#a,n=JSON.stringify(e);this.#c=n,this.#n.follow(this.#e.send("edit",{patches:e},
-{expect:t,trace:this.#n.wantsTrace()})).then(()=>{this.#c===n&&(this.#o.agreed(),this.#c=""),this.#x(0)},s=>this.#P(s,t))}#P(e,t){if(this.#e.status.value.phase!==
-"closed")switch(this.#c="",e instanceof k?e.code:e instanceof x?"unknown":""){case"conflict":return this.#o.refused(),this.#x(this.#a===t&&!this.#l?At:0);case"o\
-verloaded":case"unavailable":case"rate_limited":case"internal":return this.#o.refused(),this.#x(At);case"forgotten":case"unknown":return this.#o.refused(),this.#x(
-0);default:this.#w(()=>this.#o.giveUp()),this.#f=[],this.#g=[],this.#n.notify(`The pad refused the edit: ${e.message}`),this.#x(0)}}#x(e){if(this.#l)return this.#E();
-e>0?setTimeout(()=>this.#b(),e):this.#b(),this.#R()}#w(e){let t=e();if(H(t))return t;this.#h=this.#h?j(this.#h,t):t;let n=this.#o.text.length<_n?0:this.#o.text.
-length/2e3;return n===0?this.#T():this.#u||=setTimeout(()=>this.#T(),n),t}#T(){if(clearTimeout(this.#u),this.#u=0,!this.#h||this.#m)return;let e=this.#t,[t,n,s]=[
+{expect:t,trace:this.#n.wantsTrace()})).then(()=>{this.#c===n&&(this.#o.agreed(),this.#c=""),this.#S(0)},s=>this.#P(s,t))}#P(e,t){if(this.#e.status.value.phase!==
+"closed")switch(this.#c="",e instanceof k?e.code:e instanceof x?"unknown":""){case"conflict":return this.#o.refused(),this.#S(this.#a===t&&!this.#l?At:0);case"o\
+verloaded":case"unavailable":case"rate_limited":case"internal":return this.#o.refused(),this.#S(At);case"forgotten":case"unknown":return this.#o.refused(),this.#S(
+0);default:this.#C(()=>this.#o.giveUp()),this.#f=[],this.#p=[],this.#n.notify(`The pad refused the edit: ${e.message}`),this.#S(0)}}#S(e){if(this.#l)return this.#T();
+e>0?setTimeout(()=>this.#b(),e):this.#b(),this.#F()}#C(e){let t=e();if(H(t))return t;this.#h=this.#h?j(this.#h,t):t;let n=this.#o.text.length<qn?0:this.#o.text.
+length/2e3;return n===0?this.#v():this.#u||=setTimeout(()=>this.#v(),n),t}#v(){if(clearTimeout(this.#u),this.#u=0,!this.#h||this.#m)return;let e=this.#t,[t,n,s]=[
 this.#h,this.#d,this.#o.text],r=h=>$(s,Ae(t,Le(n,h))),[o,a,c,l]=[r(e.selectionStart),r(e.selectionEnd),e.selectionDirection,e.scrollTop];e.value=nt(s),document.
-activeElement===e&&e.setSelectionRange(o,a,c),e.scrollTop=l,this.#d=s,this.#h=null}#M(){let e=this.#t;e.addEventListener("input",t=>!t.isComposing&&this.#S()),e.
-addEventListener("compositionstart",()=>this.#m=!0),e.addEventListener("compositionend",()=>{this.#m=!1,this.#S(),this.#T()}),e.addEventListener("keydown",t=>{if(!(t.
-ctrlKey||t.metaKey)||t.altKey)return;let n=t.key.toLowerCase();(n==="z"||n==="y")&&(t.preventDefault(),this.#F(n==="y"||t.shiftKey))}),e.addEventListener("befor\
-einput",t=>{t.inputType!=="historyUndo"&&t.inputType!=="historyRedo"||(t.preventDefault(),this.#F(t.inputType==="historyRedo"))}),document.addEventListener("sel\
-ectionchange",()=>document.activeElement===e&&this.#$()),e.addEventListener("blur",()=>this.#e.signal("caret",null))}#S(){let e=this.#t;if(!Un(e.value)){let n=e.
+activeElement===e&&e.setSelectionRange(o,a,c),e.scrollTop=l,this.#d=s,this.#h=null}#O(){let e=this.#t;e.addEventListener("input",t=>!t.isComposing&&this.#E()),e.
+addEventListener("compositionstart",()=>this.#m=!0),e.addEventListener("compositionend",()=>{this.#m=!1,this.#E(),this.#v()}),e.addEventListener("keydown",t=>{if(!(t.
+ctrlKey||t.metaKey)||t.altKey)return;let n=t.key.toLowerCase();(n==="z"||n==="y")&&(t.preventDefault(),this.#R(n==="y"||t.shiftKey))}),e.addEventListener("befor\
+einput",t=>{t.inputType!=="historyUndo"&&t.inputType!=="historyRedo"||(t.preventDefault(),this.#R(t.inputType==="historyRedo"))}),document.addEventListener("sel\
+ectionchange",()=>document.activeElement===e&&this.#$()),e.addEventListener("blur",()=>this.#e.signal("caret",null))}#E(){let e=this.#t;if(!Bn(e.value)){let n=e.
 selectionStart;e.value=e.value.toWellFormed(),e.setSelectionRange(n,n)}let t=G(nt(this.#d),e.value);H(t)||(this.#d=I(this.#d,t),this.#h&&([this.#h,t]=B(this.#h,
-t)),this.#O(tt(t,this.#o.text)),this.#g=[],this.#v(t))}#v(e){this.#o.edit(e),this.#r.edited("",e,this.#o.text),this.#b(),this.#R()}#O(e){let t=performance.now(),
-n=t-this.#k<Dn&&this.#f.length>0;this.#k=t,n?this.#f.push(j(e,this.#f.pop()??[])):this.#f.push(e),this.#f.length>Wn&&this.#f.shift()}#F(e){if(this.#m)return;let t=(e?
-this.#g:this.#f).pop();if(!t)return;this.#T(),(e?this.#f:this.#g).push(tt(t,this.#o.text)),this.#k=0,this.#v(t),this.#d=this.#o.text,this.#t.value=nt(this.#d);let n=$(
-this.#o.text,qn(t));this.#t.setSelectionRange(n,n)}#L(e){for(let t of[this.#f,this.#g]){let n=e;for(let s=t.length-1;s>=0;s--)[n,t[s]]=B(n,t[s])}}#$(){clearTimeout(
-this.#p);let e=this.#y+jn-performance.now();if(e>0)return void(this.#p=setTimeout(()=>this.#$(),e));this.#y=performance.now(),!this.#o.pending&&!this.#h&&this.#e.
-signal("caret",{at:Le(this.#o.text,this.#t.selectionEnd)})}#R(){let e=U(this.#e.status.value)!=="live",[t,n]=this.#o.pending?e?["kept","Kept here until you are \
+t)),this.#w(tt(t,this.#o.text)),this.#p=[],this.#M(t))}#M(e){this.#o.edit(e),this.#r.edited("",e,this.#o.text),this.#b(),this.#F()}#w(e){let t=performance.now(),
+n=t-this.#k<_n&&this.#f.length>0;this.#k=t,n?this.#f.push(j(e,this.#f.pop()??[])):this.#f.push(e),this.#f.length>Un&&this.#f.shift()}#R(e){if(this.#m)return;let t=(e?
+this.#p:this.#f).pop();if(!t)return;this.#v(),(e?this.#f:this.#p).push(tt(t,this.#o.text)),this.#k=0,this.#M(t),this.#d=this.#o.text,this.#t.value=nt(this.#d);let n=$(
+this.#o.text,Qn(t));this.#t.setSelectionRange(n,n)}#L(e){for(let t of[this.#f,this.#p]){let n=e;for(let s=t.length-1;s>=0;s--)[n,t[s]]=B(n,t[s])}}#$(){clearTimeout(
+this.#g);let e=this.#y+Wn-performance.now();if(e>0)return void(this.#g=setTimeout(()=>this.#$(),e));this.#y=performance.now(),!this.#o.pending&&!this.#h&&this.#e.
+signal("caret",{at:Le(this.#o.text,this.#t.selectionEnd)})}#F(){let e=U(this.#e.status.value)!=="live",[t,n]=this.#o.pending?e?["kept","Kept here until you are \
 back"]:["sending","Saving"]:["saved","Saved"];this.#s.dataset.state=t,this.#s.textContent!==n&&(this.#s.textContent=n);let s=y(this.#o.text);this.#i.textContent=
-`${s.toLocaleString()} ${s===1?"character":"characters"}`}},nt=i=>i.replaceAll("\r","\u240D"),Un=i=>i.isWellFormed?.()??!0;function qn(i){let e=0,t=0;for(let n of i){
-if(typeof n=="string")e+=y(n);else if(n>0){e+=n;continue}t=e}return t}var Bn=100,Pt=2e3,Qn=2e3,Kn=3500,Jn=new Intl.DateTimeFormat(void 0,{hour:"2-digit",minute:"2-digit"}),Fe=class{#e;#n;#t;#s=d("#lines");#i=d("#chat-scroll");#r=d(
-"#line-count");#o=d("#typing");#a=d("#newer");#c=d("#say-left");#l=d("#say");#d=d("#text");#h=d("#say button[name=send]");#u=new Map;#m=new Map;#f=0;#g=0;#k=null;#y=!0;constructor(e,t,n){
+`${s.toLocaleString()} ${s===1?"character":"characters"}`}},nt=i=>i.replaceAll("\r","\u240D"),Bn=i=>i.isWellFormed?.()??!0;function Qn(i){let e=0,t=0;for(let n of i){
+if(typeof n=="string")e+=y(n);else if(n>0){e+=n;continue}t=e}return t}var Kn=100,Pt=2e3,Jn=2e3,zn=3500,Vn=new Intl.DateTimeFormat(void 0,{hour:"2-digit",minute:"2-digit"}),Fe=class{#e;#n;#t;#s=d("#lines");#i=d("#chat-scroll");#r=d(
+"#line-count");#o=d("#typing");#a=d("#newer");#c=d("#say-left");#l=d("#say");#d=d("#text");#h=d("#say button[name=send]");#u=new Map;#m=new Map;#f=0;#p=0;#k=null;#y=!0;constructor(e,t,n){
 this.#e=e,this.#t=t,this.#n=n,this.#l.addEventListener("submit",s=>{s.preventDefault(),this.#P()}),this.#d.addEventListener("keydown",s=>{s.key!=="Enter"||s.shiftKey||
-s.isComposing||(s.preventDefault(),this.#P())}),this.#d.addEventListener("input",()=>this.#T()),this.#a.addEventListener("click",()=>this.#L()),this.#i.addEventListener(
-"scroll",()=>{this.#y=this.#F(),this.#y&&(this.#a.hidden=!0)}),new ResizeObserver(()=>this.#y&&this.#L()).observe(this.#i),e.updates.subscribe(s=>s.type==="stat\
-e"?this.#p(s.state):this.#A(s.event)),e.messages.subscribe(({name:s,by:r})=>s==="typing"&&r&&this.#M(r))}#p(e){let t=[...this.#u.keys()];this.#s.setAttribute("a\
-ria-busy","true"),this.#s.replaceChildren(),this.#k=null;for(let n of e.lines??[])this.#E(n,null);this.#s.append(...t),this.#s.removeAttribute("aria-busy"),this.#O(
-e.count),this.#L()}#A({data:e,at:t,by:n,mine:s}){for(s&&this.#C(e.text),this.#E(e,t,this.#u.keys().next().value);this.#s.children.length>Bn+this.#u.size;)this.#s.
-firstElementChild?.remove();this.#O(this.#g+1),n&&this.#S(n),this.#y||s?this.#L():this.#a.hidden=!1}#C(e){for(let[t,n]of this.#u)if(n===e)return this.#u.delete(
-t),t.remove()}#E({who:e,text:t},n,s=null){let r=this.#b(e,t,n,e===this.#k);this.#k=e,this.#s.insertBefore(r,s)}#b(e,t,n,s){let r=document.createElement("li");r.
+s.isComposing||(s.preventDefault(),this.#P())}),this.#d.addEventListener("input",()=>this.#v()),this.#a.addEventListener("click",()=>this.#L()),this.#i.addEventListener(
+"scroll",()=>{this.#y=this.#R(),this.#y&&(this.#a.hidden=!0)}),new ResizeObserver(()=>this.#y&&this.#L()).observe(this.#i),e.updates.subscribe(s=>s.type==="stat\
+e"?this.#g(s.state):this.#x(s.event)),e.messages.subscribe(({name:s,by:r})=>s==="typing"&&r&&this.#O(r))}#g(e){let t=[...this.#u.keys()];this.#s.setAttribute("a\
+ria-busy","true"),this.#s.replaceChildren(),this.#k=null;for(let n of e.lines??[])this.#T(n,null);this.#s.append(...t),this.#s.removeAttribute("aria-busy"),this.#w(
+e.count),this.#L()}#x({data:e,at:t,by:n,mine:s}){for(s&&this.#A(e.text),this.#T(e,t,this.#u.keys().next().value);this.#s.children.length>Kn+this.#u.size;)this.#s.
+firstElementChild?.remove();this.#w(this.#p+1),n&&this.#E(n),this.#y||s?this.#L():this.#a.hidden=!1}#A(e){for(let[t,n]of this.#u)if(n===e)return this.#u.delete(
+t),t.remove()}#T({who:e,text:t},n,s=null){let r=this.#b(e,t,n,e===this.#k);this.#k=e,this.#s.insertBefore(r,s)}#b(e,t,n,s){let r=document.createElement("li");r.
 className="line",r.classList.toggle("own",e===this.#t.sub()),r.classList.toggle("again",s);let o=ve({name:e}),a=document.createElement("span");a.className="line\
 -who",a.textContent=e;let c=document.createElement("span");if(c.className="line-text",c.textContent=t,n){let l=document.createElement("time"),h=new Date(n);l.dateTime=
-h.toISOString(),l.textContent=Jn.format(h),a.append(l),c.title=h.toLocaleString()}return r.append(o,a,c),r}#P(){let e=this.#d.value.trim().toWellFormed?.()??this.#d.
-value.trim();!e||[...e].length>Pt||(this.#d.value="",this.#T(),this.#f=0,this.#x(e))}#x(e){let t=this.#n.follow(this.#e.send("say",{text:e},{trace:this.#n.wantsTrace()})),
+h.toISOString(),l.textContent=Vn.format(h),a.append(l),c.title=h.toLocaleString()}return r.append(o,a,c),r}#P(){let e=this.#d.value.trim().toWellFormed?.()??this.#d.
+value.trim();!e||[...e].length>Pt||(this.#d.value="",this.#v(),this.#f=0,this.#S(e))}#S(e){let t=this.#n.follow(this.#e.send("say",{text:e},{trace:this.#n.wantsTrace()})),
 n=this.#b(this.#t.sub(),e,null,!1);n.classList.add("waiting"),this.#u.set(n,e),this.#s.append(n),this.#L(),t.then(()=>{this.#u.delete(n)&&n.remove()},s=>{this.#u.
-delete(n),this.#w(n,e,s)})}#w(e,t,n){e.classList.replace("waiting","failed");let s=document.createElement("button");s.type="button",s.className="again-button",s.
-textContent="Not sent. Try again",s.title=n.message,s.addEventListener("click",()=>{e.remove(),this.#x(t)}),e.append(s)}#T(){let e=Pt-[...this.#d.value.trim()].
+delete(n),this.#C(n,e,s)})}#C(e,t,n){e.classList.replace("waiting","failed");let s=document.createElement("button");s.type="button",s.className="again-button",s.
+textContent="Not sent. Try again",s.title=n.message,s.addEventListener("click",()=>{e.remove(),this.#S(t)}),e.append(s)}#v(){let e=Pt-[...this.#d.value.trim()].
 length;this.#c.textContent=e<200?String(e):"",this.#c.classList.toggle("over",e<0),this.#h.disabled=this.#d.value.trim()===""||e<0,this.#d.style.height="auto",this.#d.
-style.height=`${Math.min(this.#d.scrollHeight,140)}px`;let t=Date.now();this.#d.value&&t-this.#f>Qn&&(this.#f=t,this.#e.signal("typing",{}))}#M(e){clearTimeout(
-this.#m.get(e)),this.#m.set(e,setTimeout(()=>this.#S(e),Kn)),this.#v()}#S(e){clearTimeout(this.#m.get(e)),this.#m.delete(e)&&this.#v()}#v(){let e=[...this.#m.keys()].
+style.height=`${Math.min(this.#d.scrollHeight,140)}px`;let t=Date.now();this.#d.value&&t-this.#f>Jn&&(this.#f=t,this.#e.signal("typing",{}))}#O(e){clearTimeout(
+this.#m.get(e)),this.#m.set(e,setTimeout(()=>this.#E(e),zn)),this.#M()}#E(e){clearTimeout(this.#m.get(e)),this.#m.delete(e)&&this.#M()}#M(){let e=[...this.#m.keys()].
 map(n=>N(this.#e,n).name),t=e.length>2?`${e.length} people are`:e.length===2?`${e.join(" and ")} are`:e.length===1?`${e[0]} is`:"";this.#o.textContent=t&&`${t} \
-typing`,this.#o.classList.toggle("on",t!=="")}#O(e){this.#g=e,this.#r.textContent=`${e.toLocaleString()} ${e===1?"line":"lines"}`}#F(){let e=this.#i;return e.scrollHeight-
+typing`,this.#o.classList.toggle("on",t!=="")}#w(e){this.#p=e,this.#r.textContent=`${e.toLocaleString()} ${e===1?"line":"lines"}`}#R(){let e=this.#i;return e.scrollHeight-
 e.scrollTop-e.clientHeight<60}#L(){this.#y=!0,this.#i.scrollTop=this.#i.scrollHeight,this.#a.hidden=!0}};var $e=class{#e=new BroadcastChannel("tutti.streams");constructor(e){this.#e.onmessage=e}take(){this.#e.postMessage("taken")}};var st=6e3,Ie=new URLSearchParams(location.search).get("room")||"lobby",A=new Ce,je=await xt(A.fetch),Ne=new Te,L=new Se,Ot=0,P={follow(i){return L.follow(i).then(
 ({trace:e})=>e&&Ne.trace(e),()=>{}).finally(He),He(),i},wantsTrace:()=>Ne.wantsTrace(),notify(i){let e=d("#notice");e.textContent=i,e.classList.add("on"),clearTimeout(
 Ot),Ot=setTimeout(()=>e.classList.remove("on"),6e3)}},T=[];function De(i,e={}){let t=ze(Ve(location.origin,i,Ie),{token:je.token,storage:sessionStorage,fetch:A.
 fetch,WebSocket:A.WebSocket,backoff:{min:250,max:8e3},queue:{commands:2e4,bytes:8388608},pingEvery:1e4,...e});return L.watch(i,t),t.status.subscribe(He),T.push(
 t),t}var ct=De("board",{presence:!0,pingEvery:2e3}),Ft=De("room",{presence:!0}),$t=De("pad",{presence:!0}),Nt=De("counter",{apply:{events:{added:(i,{by:e})=>({n:i.
-n+e})}}});je.leaving=()=>Promise.all(T.map(i=>i.leave()));var zn=new xe(ct,P);new Fe(Ft,je,P);var Ht=new Re($t,P);new we(Ft,je);new Ee(P.notify);document.addEventListener(
-"theme",()=>zn.recolor());ct.latency.subscribe(i=>i&&(Ne.ping(i),He()));Nt.state.subscribe(i=>d("#applause-count").textContent=(i?.n??0).toLocaleString());d("#a\
+n+e})}}});je.leaving=()=>Promise.all(T.map(i=>i.leave()));var Gn=new xe(ct,P);new Fe(Ft,je,P);var Ht=new Re($t,P);new we(Ft,je);new Ee(P.notify);document.addEventListener(
+"theme",()=>Gn.recolor());ct.latency.subscribe(i=>i&&(Ne.ping(i),He()));Nt.state.subscribe(i=>d("#applause-count").textContent=(i?.n??0).toLocaleString());d("#a\
 pplause").addEventListener("click",i=>{P.follow(Nt.send("add",{by:1},{predict:({n:t})=>({n:t+1})})).catch(()=>{});let e=i.currentTarget;e.classList.remove("clap"),
 e.offsetWidth,e.classList.add("clap")});var It={websocket:"WebSocket",sse:"SSE",longpoll:"Long poll"},it=d("#cut"),Rt=0,rt=[...document.querySelectorAll("input[\
-name=transport]")],lt=i=>i==="sse"||i==="longpoll";function ot(i){sessionStorage.setItem("tutti.line",i),lt(i)&&Vn.take();let e=i in It?[i]:[];for(let t of T)t.
-use(...e)}var Vn=new $e(()=>{if(rt.some(i=>i.checked&&lt(i.value))){for(let i of rt)i.checked=i.value==="auto";ot("auto"),jt(()=>P.notify("Another tab of this b\
+name=transport]")],lt=i=>i==="sse"||i==="longpoll";function ot(i){sessionStorage.setItem("tutti.line",i),lt(i)&&Yn.take();let e=i in It?[i]:[];for(let t of T)t.
+use(...e)}var Yn=new $e(()=>{if(rt.some(i=>i.checked&&lt(i.value))){for(let i of rt)i.checked=i.value==="auto";ot("auto"),jt(()=>P.notify("Another tab of this b\
 rowser has taken SSE or long polls: HTTP/1.1 has connections for one. This one went back to Auto."))}});function jt(i){document.visibilityState==="visible"?i():
 document.addEventListener("visibilitychange",()=>jt(i),{once:!0})}for(let i of rt)i.checked=i.value===(sessionStorage.getItem("tutti.line")??"auto"),i.checked&&
 i.value!=="auto"&&ot(i.value),i.addEventListener("change",()=>ot(i.value));it.addEventListener("click",async()=>{if(A.isCut)return;let i={events:L.events};A.cut(),
 Rt=Date.now()+st,it.disabled=!0;for(let s=st;s>0;s=Rt-Date.now())d("#cut-word").textContent=`Cut for ${Math.ceil(s/1e3)} s more`,await new Promise(r=>setTimeout(
-r,Math.min(s,250)));let e=L.waiting;A.mend();for(let s of T)s.wake();it.disabled=!1,d("#cut-word").textContent="Cut the network for 6 s",await Gn();let t=L.events-
+r,Math.min(s,250)));let e=L.waiting;A.mend();for(let s of T)s.wake();it.disabled=!1,d("#cut-word").textContent="Cut the network for 6 s",await Xn();let t=L.events-
 i.events,n=`${e.toLocaleString()} ${e===1?"change":"changes"} of yours kept and stored`;P.notify(`Back after ${st/1e3} s: ${n}, ${t.toLocaleString()} ${t===1?"e\
-vent":"events"} caught up, ${L.missing} missing.`)});async function Gn(){for(;L.waiting>0||T.some(i=>U(i.status.value)!=="live");)await new Promise(i=>setTimeout(
-i,50))}var Yn={live:"Live",recovering:"Recovering",connecting:"Connecting",away:"Away",ended:"Ended"},at=!1;function He(){at||(at=!0,requestAnimationFrame(Dt))}
+vent":"events"} caught up, ${L.missing} missing.`)});async function Xn(){for(;L.waiting>0||T.some(i=>U(i.status.value)!=="live");)await new Promise(i=>setTimeout(
+i,50))}var Zn={live:"Live",recovering:"Recovering",connecting:"Connecting",away:"Away",ended:"Ended"},at=!1;function He(){at||(at=!0,requestAnimationFrame(Dt))}
 function Dt(){at=!1;let i=yt.findLast(s=>T.some(r=>U(r.status.value)===s))??"connecting",e=d("#link-state");e.dataset.state!==i&&(e.dataset.state=i,d("#link-wor\
-d").textContent=Yn[i],i==="away"&&Ne.away());let t=(ct.latency.value?.roundTrip??Number.NaN)/1e3;d("#link-ms").textContent=i==="live"?z(t):"",document.documentElement.
+d").textContent=Zn[i],i==="away"&&Ne.away());let t=(ct.latency.value?.roundTrip??Number.NaN)/1e3;d("#link-ms").textContent=i==="live"?z(t):"",document.documentElement.
 dataset.link=i,L.away(i==="away"||i==="ended",A.isCut);let n=[...new Set(T.map(s=>s.status.value.transport))].map(s=>s?It[s]:"\u2013");d("#over").textContent=i===
-"live"?`over ${n.join(", ")}`:"",Xn(i)}function Xn(i){let e=i==="away"||i==="ended"||i==="recovering";if(d("#banner").hidden=!e,!e)return;let t=L.waiting+(Ht.pending&&
+"live"?`over ${n.join(", ")}`:"",es(i)}function es(i){let e=i==="away"||i==="ended"||i==="recovering";if(d("#banner").hidden=!e,!e)return;let t=L.waiting+(Ht.pending&&
 $t.unanswered===0?1:0),n=t>0?`${t.toLocaleString()} ${t===1?"change is":"changes are"} kept and will be sent.`:"What you do now is kept and will be sent.",[s,r]=d(
 "#banner-text").parentElement?[d("#banner-text"),d("#banner-button")]:[];if(!(!s||!r)){if(i==="ended"){let o=T.find(c=>c.status.value.phase==="closed")?.status.
 value.error,a=o instanceof v&&o.code==="replaced";s.textContent=a?"This tab was opened somewhere else.":`The connection has ended: ${o?.message??"it was closed"}\
