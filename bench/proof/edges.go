@@ -33,8 +33,8 @@ func (r *run) through(first int) *http.Client {
 	return &http.Client{Transport: &ways{
 		run: r, at: first,
 		below: &http.Transport{
-			DialContext:       d.DialContext,
-			DisableKeepAlives: true,
+			DialContext:         d.DialContext,
+			MaxIdleConnsPerHost: 4,
 		},
 	}}
 }
