@@ -24,8 +24,9 @@ type Cluster struct {
 	ElectionTicks int
 	// BulkBytes is how many bytes of checkpoints are sent to all nodes in a second (default 64 MiB), until SetBulkBytes says otherwise.
 	BulkBytes int
-	// Lost is told when a replica turns out to end at has although it has told its leader, in the present term, that it has more: the
-	// disk is an old copy, say. The replica neither votes nor stands until it has that again. Lost does not block. Nil: nobody is told.
+	// Lost is told when a replica turns out to end at has although it has told its leader, in the present term, that it has the log up to
+	// had, or to have something else there: the disk is an old copy, say. The replica neither votes nor stands until it has that again.
+	// Lost does not block. Nil: nobody is told.
 	Lost func(p journal.Partition, has, had journal.Offset)
 }
 

@@ -61,7 +61,7 @@ func TestOldDisk(t *testing.T) {
 }
 
 // TestDiskWithSomethingElse has a node come back with its disk as it was before what it has acknowledged took the place of something
-// else. Its leader does not keep telling it what it refuses, and the others go on.
+// else. It says so, takes no part, and is not told again and again what it refuses; the others go on.
 func TestDiskWithSomethingElse(t *testing.T) {
 	simulated(t, 3, func(t *testing.T, n *network) {
 		n.create(part, 1, 2, 3)
@@ -87,14 +87,31 @@ func TestDiskWithSomethingElse(t *testing.T) {
 		first.has(t, part, 6)
 		first.close(false)
 		first.fs = before
+		lost := make(chan [2]journal.Offset, 16)
+		first.lost = func(_ journal.Partition, has, had journal.Offset) { lost <- [2]journal.Offset{has, had} }
 		first.open()
 		time.Sleep(5 * time.Second)
+		if len(lost) != 1 {
+			t.Fatalf("told %d times that the disk has something else, want once", len(lost))
+		}
+		if got := <-lost; got[0] < got[1] {
+			t.Errorf("told that %d are there of %d, want all, of which some are others", got[0], got[1])
+		}
 		sent := leads.j.Stats().Frames
 		appendN(t, others, 7)
 		time.Sleep(10 * time.Second)
 		if more := leads.j.Stats().Frames - sent; more > 2000 {
 			t.Errorf("the leader has sent %d frames in 10 s, want one now and then", more)
 		}
+		other := n.node(5 - leads.id)
+		other.has(t, part, 7)
+		leads.close(true)
+		ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+		defer stop()
+		if _, err := other.j.Acquire(ctx, part); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Acquire by a node with only the vote of one that has something else = %v, want that it waits", err)
+		}
+		leads.open()
 		appendN(t, acquire(t, n.leader(part, 2, 3), part), 9)
 	})
 }

@@ -55,6 +55,7 @@ type group struct {
 	noCopyAt     int           // the tick at which the leader is told that there is no checkpoint, 0: never
 
 	promised   uint64 // up to where the leader has heard that it has the log, once it is known to have lost some of that
+	differs    bool   // something else is there, where the leader has heard that it has the log
 	complainAt int    // the tick from which on it is said again that the replica has lost something
 	heardAt    int    // the tick at which another node was heard of
 	expulsion  expulsion

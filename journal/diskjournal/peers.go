@@ -1,6 +1,7 @@
 package diskjournal
 
 import (
+	"encoding/binary"
 	"errors"
 	"slices"
 
@@ -178,6 +179,8 @@ func (j *Journal) receive(from uint64, i *item) {
 		g.expelled(i.data)
 	case itemLeaving:
 		j.leaving(from, i.partition, g, i.data)
+	case itemLost:
+		g.refuted(from, i.data)
 	case itemNoCopy:
 		g.guard(func() { g.rn.ReportSnapshot(from, raft.SnapshotFailure) })
 	}
@@ -237,7 +240,7 @@ func (g *group) message(from uint64, m *pb.Message) {
 	case m.GetType() == pb.MsgHeartbeat && m.GetCommit() > g.log.last:
 		g.forgot(m)
 		return
-	case g.takesBack(from, m):
+	case g.differs || g.takesBack(from, m):
 		return
 	case g.forgetful() && (m.GetType() == pb.MsgVote || m.GetType() == pb.MsgPreVote || m.GetType() == pb.MsgTimeoutNow):
 		return
@@ -250,18 +253,24 @@ func (g *group) message(from uint64, m *pb.Message) {
 // the replica does not answer, nobody counts on it.
 func (g *group) forgot(m *pb.Message) {
 	if g.log.last > 0 && m.GetTerm() >= g.log.state.Election { // else a replica that was here before has had it
-		if !g.forgetful() && g.j.config.Cluster.Lost != nil {
-			g.j.config.Cluster.Lost(g.part.name, journal.Offset(g.log.last), journal.Offset(m.GetCommit()))
-		}
+		g.tellLost(m.GetCommit())
 		g.promised = max(g.promised, m.GetCommit())
 	}
-	if g.complains() {
+	if g.ticks >= g.complainAt {
+		g.complainAt = g.ticks + 100*g.j.config.electionTicks()
 		g.j.log.Error("replica has lost what it had", "partition", g.part.name.String(), "has", g.log.last, "had", m.GetCommit())
 	}
 }
 
-// takesBack reports whether a replica refuses what it has told this leader to have: its disk has lost that, and it has something else
-// there. Raft would send it the same once more for each refusal, as fast as the network carries them. This way a heartbeat has it sent.
+// tellLost says, once, that the replica does not have what it has told its leader to have.
+func (g *group) tellLost(had uint64) {
+	if !g.forgetful() && g.j.config.Cluster.Lost != nil {
+		g.j.config.Cluster.Lost(g.part.name, journal.Offset(g.log.last), journal.Offset(had))
+	}
+}
+
+// takesBack reports whether a replica refuses what it has told this leader to have: its disk has lost that, or has something else there.
+// Raft would send it the same once more for each refusal, as fast as the network carries them. The replica is told instead.
 func (g *group) takesBack(from uint64, m *pb.Message) bool {
 	if !g.leading || m.GetType() != pb.MsgAppResp || !m.GetReject() || m.GetTerm() != g.election {
 		return false
@@ -275,25 +284,28 @@ func (g *group) takesBack(from uint64, m *pb.Message) bool {
 	if m.GetIndex() > had {
 		return false
 	}
-	if g.complains() {
-		g.j.log.Error("another replica has lost what it had, and has something else", "partition", g.part.name.String(), "replica", from,
-			"differs at", m.GetIndex(), "had", had)
-	}
+	told := binary.AppendUvarint(binary.AppendUvarint(nil, g.election), had)
+	o := g.j.item(from, itemLost, g.part.name, len(told))
+	o.data = append(o.data, told...)
 	return true
 }
 
-// complains reports whether it is time to say once more that a replica has lost something.
-func (g *group) complains() bool {
-	if g.ticks < g.complainAt {
-		return false
+// refuted takes word of the leader that this replica refuses what it had told it to have. As it does not answer from now on, nobody counts
+// on it.
+func (g *group) refuted(from uint64, data []byte) {
+	r := frameReader{rest: data}
+	term, had := r.uvarint(), r.uvarint()
+	if r.bad || len(r.rest) > 0 || g.rn == nil || g.leading || g.lead != from || term != g.log.state.Election || g.log.last == 0 || g.differs {
+		return
 	}
-	g.complainAt = g.ticks + 100*g.j.config.electionTicks()
-	return true
+	g.tellLost(had)
+	g.differs = true
+	g.j.log.Error("replica has something else than it had", "partition", g.part.name.String(), "has", g.log.last, "had", had)
 }
 
 // forgetful reports whether the replica is known to have lost what others count on. By its vote somebody might lead who does not have
 // that either.
-func (g *group) forgetful() bool { return g.promised > g.log.last }
+func (g *group) forgetful() bool { return g.differs || g.promised > g.log.last }
 
 // Down says that the connection to a node broke. Replicas that it has led stand at once, instead of waiting for its silence.
 func (j *Journal) Down(node journal.NodeID) {
