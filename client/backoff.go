@@ -13,8 +13,8 @@ import (
 // time that the server names counts instead.
 type Backoff struct{ Min, Max time.Duration }
 
-// A client follows the server to other edges almost at once: mostMoves times in a row, and then once in moveEvery. As often, others are
-// asked where one stops.
+// A client follows the server to other edges almost at once: mostMoves times in a row, and then once in moveEvery. So many edges that stop
+// are asked in a row, too, until that counts as a failure.
 const (
 	mostMoves = 8
 	moveEvery = time.Second
@@ -25,7 +25,7 @@ type pace struct {
 	backoff  Backoff
 	failures int       // since a link has lived long
 	refusals int       // by edges that stop, since a link was welcomed
-	moved    time.Time // if the client had never moved more often than once in moveEvery, it would have moved then
+	moved    time.Time // when the client would have moved last if it never did more often than once in moveEvery
 }
 
 // after returns how long to wait after a link has ended.
@@ -36,12 +36,16 @@ func (p *pace) after(end *ended, err error) time.Duration {
 	if end.lived > steady {
 		p.failures = 0
 	}
-	if t, ok := errors.AsType[*Terminated](err); ok && t.Code == wire.EndDraining && p.moves(time.Now()) {
-		return t.After
+	if t, ok := errors.AsType[*Terminated](err); ok && t.Code == wire.EndDraining {
+		return max(t.After, p.move(time.Now()))
 	}
 	if r, ok := errors.AsType[*Refused](err); ok && r.elsewhere && p.refusals < mostMoves {
+		wait := tryPause/2 + rand.N(tryPause)
+		if end.welcomed { // a poll, or a POST, went there
+			return wait + p.move(time.Now())
+		}
 		p.refusals++
-		return tryPause/2 + rand.N(tryPause)
+		return wait
 	}
 	if errors.Is(err, errFresh) || errors.Is(err, errSwitch) {
 		return 0
@@ -51,17 +55,13 @@ func (p *pace) after(end *ended, err error) time.Duration {
 	return wait
 }
 
-// moves reports whether the client may move now, and counts that.
-func (p *pace) moves(now time.Time) bool {
+// move counts one more move, and returns how long to wait for it.
+func (p *pace) move(now time.Time) time.Duration {
 	if first := now.Add(-mostMoves * moveEvery); p.moved.Before(first) {
 		p.moved = first
 	}
-	next := p.moved.Add(moveEvery)
-	if next.After(now) {
-		return false
-	}
-	p.moved = next
-	return true
+	p.moved = p.moved.Add(moveEvery)
+	return max(p.moved.Sub(now), 0)
 }
 
 // delay returns how long to wait after so many failures and one more, which is err.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,21 +71,16 @@ func TestRefusedByAnEdgeThatStops(t *testing.T) {
 				s := newServer(t)
 				order := slices.DeleteFunc(client.AllTransports(), func(other client.Transport) bool { return other == transport })
 				c, l := s.open(client.Config{Transports: append([]client.Transport{transport}, order...)}, welcome(5, "{}"))
-				soon := 4 * 30 * time.Millisecond
-				if transport == client.LongPoll { // a poll is made again within the link, too
-					soon *= 4
-				}
-				tries := 0
-				stops := func(most int) {
-					tries = 0
+				var tries atomic.Int64
+				stops := func(most int64) {
+					tries.Store(0)
 					s.refuse(func(w http.ResponseWriter, _ *http.Request) bool {
-						if tries == most {
+						if tries.Load() == most {
 							return false
 						}
-						tries++
+						tries.Add(1)
 						w.Header().Set("Retry-After", "0")
-						w.Header().Set("Content-Type", "application/problem+json")
-						w.WriteHeader(http.StatusServiceUnavailable)
+						problem(w, http.StatusServiceUnavailable)
 						return true
 					})
 				}
@@ -92,8 +88,8 @@ func TestRefusedByAnEdgeThatStops(t *testing.T) {
 				before := time.Now()
 				l.send(`{"type":"terminate","code":"draining","message":"","reconnect":true,"after":0}`)
 				l = s.link()
-				if waited := time.Since(before); tries != 4 || waited > soon {
-					t.Errorf("the client came back after %v and %d refusals, want soon after 4", waited, tries)
+				if waited := time.Since(before); tries.Load() != 4 || waited > 4*30*time.Millisecond {
+					t.Errorf("the client came back after %v and %d refusals, want soon after 4", waited, tries.Load())
 				}
 				l.send(resumed(5))
 				synctest.Wait()
@@ -103,12 +99,37 @@ func TestRefusedByAnEdgeThatStops(t *testing.T) {
 				stops(-1)
 				l.send(`{"type":"terminate","code":"draining","message":"","reconnect":true,"after":0}`)
 				time.Sleep(10 * time.Minute)
-				if tries > 1000 {
-					t.Errorf("%d tries within ten minutes", tries)
+				if n := tries.Load(); n > 1000 {
+					t.Errorf("%d tries within ten minutes", n)
 				}
 			})
 		})
 	}
+}
+
+// A poll that comes to an edge that stops begins a link at another edge at once, but not without end where every second one comes there.
+func TestPollsAtAnEdgeThatStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		_, l := s.open(client.Config{Transports: []client.Transport{client.LongPoll}}, welcome(5, "{}"))
+		s.refuse(func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Query().Has("welcome") {
+				return false
+			}
+			w.Header().Set("Retry-After", "0")
+			problem(w, http.StatusServiceUnavailable)
+			return true
+		})
+		l.send(event(6)) // ends the poll
+		var at []time.Duration
+		for began := time.Now(); len(at) < 12; at = append(at, time.Since(began)) {
+			l = s.link()
+			l.send(resumed(6))
+		}
+		if at[7] > time.Second || at[11] < 3*time.Second || at[11] > 6*time.Second {
+			t.Errorf("links began after %v, want 8 within a second and then one in each", at)
+		}
+	})
 }
 
 func TestTerminatedForAWhile(t *testing.T) {

@@ -47,6 +47,13 @@ func TestEdgeThatStops(t *testing.T) {
 		if len(s.links) > 0 {
 			t.Errorf("%d further links", len(s.links))
 		}
+		time.Sleep(time.Second)
+		requests.Store(0)
+		most.Store(3)
+		l.send(event(8))
+		l = s.link()
+		l.send(resumed(8))
+		expect(t, c, "event 8")
 	})
 }
 

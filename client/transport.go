@@ -203,8 +203,8 @@ func (c *choice) ended(i int, l *ended, now time.Time) (another bool, refused er
 		}
 		return false, refused
 	}
-	if r, ok := errors.AsType[*Refused](l.err); l.welcomed || !l.reached || ok && r.explained {
-		return false, nil // what a server says in the protocol's words it would say over any transport
+	if l.welcomed || !l.reached || busy(l.err) {
+		return false, nil
 	}
 	if c.strikes++; errors.Is(l.err, errMute) || c.strikes >= mostStrikes {
 		c.bar(i, bar{until: now.Add(failedFor)})
@@ -239,12 +239,19 @@ func blocked(err error) bool {
 		return false
 	}
 	switch r.Status {
-	case http.StatusUpgradeRequired, http.StatusNotAcceptable, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+	case http.StatusUpgradeRequired, http.StatusNotAcceptable, http.StatusMethodNotAllowed, http.StatusNotImplemented,
+		http.StatusHTTPVersionNotSupported:
 		return true
 	case http.StatusUnauthorized:
 		return false
 	}
 	return r.final() && !r.explained // somebody between client and server
+}
+
+// busy reports whether the server has said, in the words of the protocol, that it takes no links just now, which it would over any transport.
+func busy(err error) bool {
+	r, ok := errors.AsType[*Refused](err)
+	return ok && r.explained && (r.Status == http.StatusServiceUnavailable || r.Status == http.StatusTooManyRequests)
 }
 
 // validTransports returns what is wrong with the transports.

@@ -6,11 +6,15 @@ export interface Pace {
   max?: number;
 }
 
+const mostMoves = 8; // in a row
+const moveEvery = 1_000; // ms
+
 /** Backoff spreads attempts: a random part of a time that doubles with every failure. */
 export class Backoff {
   readonly #min: number;
   readonly #max: number;
   #failures = 0;
+  #moved = Number.NEGATIVE_INFINITY; // when the last move would have been if there never was more than one in moveEvery
 
   constructor({ min = 100, max = 10_000 }: Pace) {
     this.#min = min;
@@ -26,5 +30,12 @@ export class Backoff {
 
   reset(): void {
     this.#failures = 0;
+  }
+
+  /** move returns the wait before a link that the server has begin at another edge: none for some in a row. */
+  move(): number {
+    const now = performance.now();
+    this.#moved = Math.max(this.#moved, now - mostMoves * moveEvery) + moveEvery;
+    return Math.max(this.#moved - now, 0);
   }
 }

@@ -16,7 +16,7 @@ const steady = 5_000; // ms after which a link that ends was no failure
 const firstUpgrade = 30_000; // ms until a better transport is tried
 const lastUpgrade = 600_000;
 const goodbye = 2_000; // ms that a leave may take
-const unsuited = [405, 406, 426]; // statuses that say something of the transport alone
+const unsuited = [405, 406, 426, 501, 505]; // statuses that say something of the transport alone
 const passing = [408, 409, 425, 429]; // statuses below 500 that may be others next time
 const crossing = 30_000; // ms in which an attempt that was given up may yet come to the server
 const soon = 20; // ms, about, until another edge is asked in place of one that stops
@@ -336,6 +336,7 @@ export class Connection {
         this.#tokens.expired();
       }
       this.#held = error.after !== undefined;
+      if (error.code === 'draining' && error.after !== undefined) return Math.max(error.after, this.#backoff.move());
       return error.after ?? this.#backoff.next();
     }
     if (error instanceof Refused && !unsuited.includes(error.status) && (error.byServer || error.status === 401)) {
@@ -353,8 +354,9 @@ export class Connection {
         }
         this.#contest = stopwatch();
       }
-      if (error.status === 503 && error.after === 0 && this.#refusals++ < mostRefusals)
-        return soon * (0.5 + Math.random());
+      if (error.status === 503 && error.after === 0 && (attempt.lived || this.#refusals++ < mostRefusals)) {
+        return soon * (0.5 + Math.random()) + (attempt.lived ? this.#backoff.move() : 0);
+      }
       this.#held = error.after !== undefined;
       return (error.after ?? 0) + this.#backoff.next();
     }

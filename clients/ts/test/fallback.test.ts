@@ -272,8 +272,26 @@ test('Retry-After is waited for, and a little more', async () => {
   expect(http.has()).toBe(true);
 });
 
+test('a link that edges hand on without end moves once in a second in the end', async () => {
+  const { http } = start({ transports: ['sse'] });
+  await settled();
+  const at: number[] = [];
+  for (const begun = performance.now(); at.length < 12; at.push(performance.now() - begun)) {
+    while (!http.has()) await vi.advanceTimersByTimeAsync(10);
+    const stream = http.take().stream('text/event-stream');
+    stream.event(at.length === 0 ? welcome() : resumed());
+    await settled();
+    stream.event({ type: 'terminate', code: 'draining', message: '', reconnect: true, after: 0 });
+    await settled();
+  }
+  expect(at[8]).toBeLessThan(500);
+  expect(at[11]).toBeGreaterThan(2_900);
+  expect(at[11]).toBeLessThan(4_500);
+});
+
 test.each(['sse', 'longpoll'] as const)('an edge that stops has others asked at once, over %s', async (transport) => {
   const { http } = start({ transports: [transport] });
+  vi.spyOn(Math, 'random').mockReturnValue(0.5);
   await settled();
   const refuse = async () => {
     http.take().problem(503, { 'retry-after': '0' });

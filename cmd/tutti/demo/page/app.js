@@ -6,11 +6,12 @@ this.#c()&&this.#a?!1:(this.#o=0,e||++this.#i>=this.#t.length?(this.#i=0,this.#s
 " ")??[];return Number(t)>Date.now()?Math.max(this.#t.indexOf(e),0):0}};function W(){return(performance.timeOrigin+performance.now())*1e3}function We(i){return i!==void 0&&i<=6e7?Math.round(i):void 0}var Vt=12,te=class{#e=[];pong(e,t,{
 at:n,edge_us:s=0,state_us:r=0}){let o=t-e,a=Math.max(o-s-r,0);return n!==void 0&&(this.#e=[...this.#e.slice(1-Vt),{network:a,offset:n-e-a/2}]),{roundTrip:o,edge:s,
 state:r,...this.#n(e,a,n)}}trace(e,t,{at:n,...s}){let r=Object.values(s).reduce((o,a)=>o+a,0);return{...this.#n(e,Math.max(t-e-r,0),n),...s}}reset(){this.#e=[]}#n(e,t,n){
-let s;for(let a of this.#e)(!s||a.network<s.network)&&(s=a);let r=s&&n!==void 0?n-s.offset-e:t/2,o=Math.min(Math.max(r,0),t);return{up:o,down:t-o}}};var ne=class{#e;#n;#t=0;constructor({min:e=100,max:t=1e4}){this.#e=e,this.#n=Math.max(t,e)}next(){let e=Math.min(this.#n,this.#e*2**Math.min(this.#t,30));return this.#t++,
-Math.random()*e}reset(){this.#t=0}};var E=class extends Error{get name(){return"TuttiError"}},k=class extends E{get name(){return"Rejected"}code;constructor(e,t){super(t||e),this.code=e}},x=class extends E{get name(){
-return"Unknown"}},O=class extends E{get name(){return"Closed"}},K=class extends E{get name(){return"Overflow"}},v=class extends E{get name(){return"Terminated"}code;reconnect;after;constructor(e,t,n,s){
-super(t||e),this.code=e,this.reconnect=n,this.after=s}},M=class extends E{get name(){return"Refused"}status;code;after;byServer;constructor(e,t,n,s,r){super(t),
-this.status=e,this.byServer=n,this.code=s,this.after=r}},m=class extends E{get name(){return"Lost"}unreachable;constructor(e,t=!1,n){super(e,{cause:n}),this.unreachable=
+let s;for(let a of this.#e)(!s||a.network<s.network)&&(s=a);let r=s&&n!==void 0?n-s.offset-e:t/2,o=Math.min(Math.max(r,0),t);return{up:o,down:t-o}}};var ne=class{#e;#n;#t=0;#s=Number.NEGATIVE_INFINITY;constructor({min:e=100,max:t=1e4}){this.#e=e,this.#n=Math.max(t,e)}next(){let e=Math.min(this.#n,this.#e*2**
+Math.min(this.#t,30));return this.#t++,Math.random()*e}reset(){this.#t=0}move(){let e=performance.now();return this.#s=Math.max(this.#s,e-8*1e3)+1e3,Math.max(this.#s-
+e,0)}};var C=class extends Error{get name(){return"TuttiError"}},k=class extends C{get name(){return"Rejected"}code;constructor(e,t){super(t||e),this.code=e}},x=class extends C{get name(){
+return"Unknown"}},O=class extends C{get name(){return"Closed"}},K=class extends C{get name(){return"Overflow"}},v=class extends C{get name(){return"Terminated"}code;reconnect;after;constructor(e,t,n,s){
+super(t||e),this.code=e,this.reconnect=n,this.after=s}},M=class extends C{get name(){return"Refused"}status;code;after;byServer;constructor(e,t,n,s,r){super(t),
+this.status=e,this.byServer=n,this.code=s,this.after=r}},m=class extends C{get name(){return"Lost"}unreachable;constructor(e,t=!1,n){super(e,{cause:n}),this.unreachable=
 t}};async function R(i){let e=!!i.headers.get("content-type")?.startsWith("application/problem+json"),t={};try{e?t=await i.json():await i.body?.cancel()}catch{}
 return new M(i.status,t.detail??t.title??`status ${i.status}`,e,t.code,Gt(i.headers.get("retry-after")))}function Gt(i){if(!i)return;let e=/^\d+$/.test(i)?Number(
 i)*1e3:Date.parse(i)-Date.now();return Number.isNaN(e)?void 0:Math.min(Math.max(e,0),36e5)}var F=i=>i?{authorization:`Bearer ${i}`}:{};function*se(i){let e=[],t=0;for(let n of i)(e.length===256||t>0&&t+n.length>262144)&&(yield e.join(`
@@ -55,16 +56,16 @@ exec(n)??[];s==="data"&&(this.#e+=`${r}
 1e3)}catch{}},c=()=>{if(n||!s)return;let h=r;r=[];for(let f of se(h))t?.send(f)},l=h=>{if(n||!i.WebSocket)return;let f=new URL(i.url);f.protocol=f.protocol.replace(
 "http","ws");let u;try{u=new i.WebSocket(f.href,h?[le,h]:[le])}catch(w){return o(new m("a WebSocket is not allowed here",!1,w))}t=u,u.onopen=()=>{if(s=!0,n)return a();
 if(u.protocol!==le)return o(new M(426,`the server does not speak ${le}`,!1));e.heard(),c()},u.onmessage=({data:w})=>{if(!n){e.heard();try{e.frames(ie(String(w)),
-!1)}catch(C){o(new m("a frame is no JSON",!1,C))}}},u.onerror=()=>{},u.onclose=({code:w,reason:C})=>{let Y=C||`the WebSocket closed with ${w}`;o(nn.includes(w)?
+!1)}catch(E){o(new m("a frame is no JSON",!1,E))}}},u.onerror=()=>{},u.onclose=({code:w,reason:E})=>{let Y=E||`the WebSocket closed with ${w}`;o(nn.includes(w)?
 new v(`closed with ${w}`,Y,!1):new m(Y))}};return i.tickets&&i.token()?sn(i).then(h=>l(`ticket.${h}`),o):l(i.token()&&`bearer.${i.token()}`),{send(h){r.push(h)===
 1&&queueMicrotask(c)},get busy(){return(t?.bufferedAmount??0)>tn},drained:async()=>{},close:a}}async function sn({url:i,token:e,fetch:t}){let n;try{let s=new URL(
 `${i.pathname.slice(0,i.pathname.lastIndexOf("/v1/"))}/v1/tickets`,i);n=await t(s,{method:"POST",headers:F(e()),credentials:"omit",cache:"no-store"})}catch(s){throw new m(
-"no answer to the request for a ticket",!0,s)}if(!n.ok)throw await R(n);return(await n.json()).ticket}var rn={websocket:ft,sse:mt,longpoll:ut},on=5e3,an=3e4,cn=6e5,ln=2e3,dn=[405,406,426],hn=[408,409,425,429],pt=3e4,un=20,mn=8,fn=3,de=class{status;#e;#n;#t;#s;#i;#r;#o;#a=!1;#c;#l;#d=0;#h;#u=!1;#m;#f;#p=0;#k=0;#y=!1;#g=!1;constructor(e,t,n,s){
+"no answer to the request for a ticket",!0,s)}if(!n.ok)throw await R(n);return(await n.json()).ticket}var rn={websocket:ft,sse:mt,longpoll:ut},on=5e3,an=3e4,cn=6e5,ln=2e3,dn=[405,406,426,501,505],hn=[408,409,425,429],pt=3e4,un=20,mn=8,fn=3,de=class{status;#e;#n;#t;#s;#i;#r;#o;#a=!1;#c;#l;#d=0;#h;#u=!1;#m;#f;#p=0;#k=0;#y=!1;#g=!1;constructor(e,t,n,s){
 this.#e=e,this.#n=t,this.#t=n,this.#s=s,this.#i=new ne(t.backoff),this.status=new S({phase:"connecting",transport:n.present,recovering:!1,error:void 0,retryAt:void 0})}get link(){
 return this.#r?.lived&&this.#r.link}connect(){if(clearTimeout(this.#c),this.#g||this.#r)return;let e=this.#t.present;this.#x({phase:"connecting",transport:e,retryAt:void 0}),
 this.#r=this.#A(e)}wake(){if(this.#r)return this.#r.pulse.check();this.status.value.phase!=="waiting"||this.#u||(this.#i.reset(),this.connect())}look(e){this.#r?.
-pulse.look(e),e&&this.wake()}use(e){if(this.#t.use(e),this.#C(),!this.#r)return this.wake();this.#r.transport!==e[0]&&(this.#r.lived?this.#E(!0):this.#w(this.#r,
-new m("another transport is wanted"),0))}restart(e){this.#r&&this.#w(this.#r,e,this.#i.next())}async leave(){let e=this.link;e&&(this.#y=!0,this.#C(),e.send('{"\
+pulse.look(e),e&&this.wake()}use(e){if(this.#t.use(e),this.#E(),!this.#r)return this.wake();this.#r.transport!==e[0]&&(this.#r.lived?this.#C(!0):this.#w(this.#r,
+new m("another transport is wanted"),0))}restart(e){this.#r&&this.#w(this.#r,e,this.#i.next())}async leave(){let e=this.link;e&&(this.#y=!0,this.#E(),e.send('{"\
 type":"leave"}'),await new Promise(t=>{let n=setTimeout(t,ln);e.drained().then(()=>{clearTimeout(n),t()})})),this.close()}close(e){if(!this.#g){this.#g=!0,clearTimeout(
 this.#c),clearTimeout(this.#l),this.#s.stop();for(let t of[this.#r,this.#o])t&&this.#v(t);this.#r=this.#o=void 0,this.#x({phase:"closed",error:e,retryAt:void 0,
 recovering:!1}),this.status.end(),this.#e.closed(e)}}#x(e){this.status.set({...this.status.value,...e})}#A(e){let{patience:t,pingEvery:n,target:s}=this.#n,r=this.#e.
@@ -75,20 +76,20 @@ if(!this.#T(e))break;this.#P(e,s,n)}}catch(s){this.#w(e,s)}this.#e.publish()}#P(
 e,new v(s,r,o,a))}else t.type==="welcome"?this.#S(e,t):t.type==="status"?e===this.#r&&this.#x({recovering:t.state!=="serving"}):e.lived&&this.#e.take(t,n)}#S(e,t){
 let n=e.lived!==void 0;if(e===this.#o){let s=this.#r;this.#r=e,this.#o=void 0,s&&this.#v(s)}n||(e.lived=J(),this.#p=0,this.#k=0,this.#t.welcomed(e.transport),this.#s.
 keep(s=>this.link?.send(JSON.stringify({type:"auth",token:s}))),this.#M()),this.#e.welcome(t,!t.known&&e.cursor!==void 0,n),n||e.pulse.welcome(t.heartbeat),this.#x(
-{phase:"online",transport:e.transport,error:void 0,recovering:!1})}#C(){let e=this.#o;this.#o=void 0,e&&this.#v(e)}#v(e){e.link&&!e.lived&&(this.#m=J()),e.pulse.
-stop(),e.link?.close()}#O(e){let t=e.link!==void 0;t||this.#s.forget(),this.#w(e,new m(t?"nothing was heard from the server":"no token has come",!t))}#E(e){this.#a=
+{phase:"online",transport:e.transport,error:void 0,recovering:!1})}#E(){let e=this.#o;this.#o=void 0,e&&this.#v(e)}#v(e){e.link&&!e.lived&&(this.#m=J()),e.pulse.
+stop(),e.link?.close()}#O(e){let t=e.link!==void 0;t||this.#s.forget(),this.#w(e,new m(t?"nothing was heard from the server":"no token has come",!t))}#C(e){this.#a=
 e,this.#o=this.#A(this.#t.best)}#M(){if(clearTimeout(this.#l),this.#r?.transport===this.#t.best){this.#d=0;return}let e=Math.min(an*2**this.#d,cn)*(.75+Math.random()/
-2);this.#l=setTimeout(()=>{this.#d++,this.link&&!this.#o&&this.#E(!1)},e)}#w(e,t,n){if(!this.#T(e))return;if(this.#y)return this.close();if(this.#v(e),e===this.#o){
+2);this.#l=setTimeout(()=>{this.#d++,this.link&&!this.#o&&this.#C(!1)},e)}#w(e,t,n){if(!this.#T(e))return;if(this.#y)return this.close();if(this.#v(e),e===this.#o){
 if(this.#o=void 0,!this.#a)return this.#M();e=this.#r,this.#v(e)}if(this.#s.stop(),clearTimeout(this.#l),this.#r=this.#o,this.#o=void 0,this.#r)return this.#x({
 phase:"connecting",transport:this.#r.transport,error:t,recovering:!1});this.#u=!1;let s=e.lived?.()??0;s>on&&this.#i.reset();let r=n??this.#R(e,t,s);if(r===void 0)
 return this.close(t);this.#x({phase:"waiting",error:t,retryAt:Date.now()+r,recovering:!1}),this.#c=setTimeout(()=>this.connect(),r)}#R(e,t,n){if(t instanceof v){
 if(t.code==="replaced"&&this.#m&&this.#m()<pt)return this.#m=void 0,this.#i.next();if(!t.reconnect)return;if(t.code==="token_expired"){if(!this.#s.renewable)return;
-this.#s.expired()}return this.#u=t.after!==void 0,t.after??this.#i.next()}if(t instanceof M&&!dn.includes(t.status)&&(t.byServer||t.status===401)){if(this.#t.answered(),
-t.status===401){if(!this.#s.renewable||++this.#p>fn)return;this.#s.expired()}else{if(t.status<500&&!hn.includes(t.status))return;if(t.status===409&&!t.code&&e.lived){
-if(this.#f&&this.#f()<pt){this.close(new v("replaced",t.message,!1));return}this.#f=J()}}return t.status===503&&t.after===0&&this.#k++<mn?un*(.5+Math.random()):
-(this.#u=t.after!==void 0,(t.after??0)+this.#i.next())}return e.lived?(this.#t.ended(n),this.#h??this.#i.next()):(e.transport==="websocket"&&!this.#t.hasFallback&&
-this.#s.expired(),e.transport!==this.#t.present?this.#i.next():this.#t.failed(t instanceof m&&t.unreachable)?0:this.#i.next())}},Je=i=>new O(i?`closed: ${i.message}`:
-"closed",{cause:i});var pn=256,he=class{conn;#e;#n;#t;#s;constructor(e,t,n){this.#e=n,this.#n=`tutti.conn.${e}`;let[s,r]=Z(n,this.#n)?.split(" ")??[],o=s&&(!t||t===s)?Number(r):0;this.
+this.#s.expired()}return this.#u=t.after!==void 0,t.code==="draining"&&t.after!==void 0?Math.max(t.after,this.#i.move()):t.after??this.#i.next()}if(t instanceof
+M&&!dn.includes(t.status)&&(t.byServer||t.status===401)){if(this.#t.answered(),t.status===401){if(!this.#s.renewable||++this.#p>fn)return;this.#s.expired()}else{
+if(t.status<500&&!hn.includes(t.status))return;if(t.status===409&&!t.code&&e.lived){if(this.#f&&this.#f()<pt){this.close(new v("replaced",t.message,!1));return}
+this.#f=J()}}return t.status===503&&t.after===0&&(e.lived||this.#k++<mn)?un*(.5+Math.random())+(e.lived?this.#i.move():0):(this.#u=t.after!==void 0,(t.after??0)+
+this.#i.next())}return e.lived?(this.#t.ended(n),this.#h??this.#i.next()):(e.transport==="websocket"&&!this.#t.hasFallback&&this.#s.expired(),e.transport!==this.#t.
+present?this.#i.next():this.#t.failed(t instanceof m&&t.unreachable)?0:this.#i.next())}},Je=i=>new O(i?`closed: ${i.message}`:"closed",{cause:i});var pn=256,he=class{conn;#e;#n;#t;#s;constructor(e,t,n){this.#e=n,this.#n=`tutti.conn.${e}`;let[s,r]=Z(n,this.#n)?.split(" ")??[],o=s&&(!t||t===s)?Number(r):0;this.
 conn=t??(o>0&&s?s:gn()),this.#t=o>0?o:t?Date.now()*1e3:1,this.#s=this.#t,this.#i()}take(){let e=this.#t++;return e>=this.#s&&(this.#s=e+pn,this.#i()),e}forget(){
 Q(this.#e,this.#n,"")}#i(){Q(this.#e,this.#n,`${this.conn} ${this.#s}`)}processed(e){this.#t=Math.max(this.#t,e+1)}};function gn(){return Array.from(crypto.getRandomValues(
 new Uint8Array(16)),i=>i.toString(16).padStart(2,"0")).join("")}var yn=256,bn=1<<20,vn=64,me=(i,e)=>i.length*3>e&&(i.length>e||new TextEncoder().encode(i).length>e),ue=class{#e;#n;#t;#s=[];#i=new Map;#r=0;constructor(e,{commands:t=1e3,
@@ -140,8 +141,8 @@ let n=new URL(e,globalThis.location?.href);n.protocol=n.protocol.replace(/^ws/,"
 this.#n=new ue(s,t.queue??{},W);let o=new ge(t.apply,this.#n,r,t.cursor);this.#e=o,this.state=o.fold.state,this.confirmed=o.fold.confirmed,this.members=o.roster.
 members,this.latency=o.latency,this.events=o.events,this.messages=o.messages,this.updates=o.updates,this.#s=t.WebSocket??globalThis.WebSocket,this.#i=this.#l(t.
 transports??["websocket","sse","longpoll"]);let a;this.ready=new Promise((l,h)=>{a={resolve:l,reject:h}}),this.ready.catch(()=>{});let c={get cursor(){return o.
-cursor},welcome:(l,h,f)=>{o.welcome(l);let u=C=>this.#t.link?.send(C);f||(o.attached(),s.processed(l.acked));let w=f&&this.status.value.transport!=="longpoll";if(this.#r!==
-void 0&&!w&&u(this.#r),!f){for(let C of this.#n.again(h,u))o.fold.drop(C);a?.resolve()}},take:(l,h)=>{o.take(l,h),(l.type==="ack"||l.type==="reject"||l.type==="\
+cursor},welcome:(l,h,f)=>{o.welcome(l);let u=E=>this.#t.link?.send(E);f||(o.attached(),s.processed(l.acked));let w=f&&this.status.value.transport!=="longpoll";if(this.#r!==
+void 0&&!w&&u(this.#r),!f){for(let E of this.#n.again(h,u))o.fold.drop(E);a?.resolve()}},take:(l,h)=>{o.take(l,h),(l.type==="ack"||l.type==="reject"||l.type==="\
 answer")&&this.#d()},publish:()=>o.publish(),ping:()=>o.ping(),closed:l=>{this.#a(),(l instanceof M&&l.status===403||l instanceof v&&l.code==="refused")&&s.forget(),
 this.#n.close(l),o.end(),a?.reject(Je(l))}};this.#t=new de(c,{target:l=>{let h=new URL(n);return h.searchParams.set("conn",this.conn),this.#o=Math.max(this.#o+1,
 Date.now()),h.searchParams.set("attempt",String(this.#o)),r||h.searchParams.set("watch","0"),t.presence&&h.searchParams.set("presence","1"),l!==void 0&&h.searchParams.
@@ -166,16 +167,16 @@ necting":return t?"away":"connecting";case"waiting":return"away";case"closed":re
 getItem(i);if(t)return t;let n=e();return b.setItem(i,n),n}var vt="amber brave calm clever cosmic dapper eager fabled gentle golden honest jolly keen lively luc\
 id merry nimble noble quiet rapid silver sunny swift velvet vivid witty".split(" "),wt="badger beaver bison crane dingo falcon finch fox gecko heron ibex jackal\
  koala lemur lynx marten narwhal ocelot otter panda puffin raven seal stoat tapir wombat".split(" ");function Sn(){let[i=0,e=0]=crypto.getRandomValues(new Uint16Array(
-2));return`${vt[i%vt.length]}-${wt[e%wt.length]}`}async function Cn(){if(!navigator.locks)return;let i=e=>new Promise(t=>{navigator.locks.request(`tutti.${e}`,{
+2));return`${vt[i%vt.length]}-${wt[e%wt.length]}`}async function En(){if(!navigator.locks)return;let i=e=>new Promise(t=>{navigator.locks.request(`tutti.${e}`,{
 ifAvailable:!0},n=>(t(n!==null),n?new Promise(()=>{}):void 0))});if(!await i(Ge("tutti.tab",()=>bt(16)))){for(let e of Object.keys(b).filter(t=>t.startsWith("tu\
-tti.")))b.removeItem(e);await i(Ge("tutti.tab",()=>bt(16)))}}async function xt(i){await Cn();let e={name:Ge("tutti.name",Sn),sub:()=>b.getItem("tutti.sub")??e.name,
+tti.")))b.removeItem(e);await i(Ge("tutti.tab",()=>bt(16)))}}async function xt(i){await En();let e={name:Ge("tutti.name",Sn),sub:()=>b.getItem("tutti.sub")??e.name,
 leaving:async()=>{},rename:o,token:r},t=null,n=b.getItem("tutti.token");async function s(){let a=await i("/demo/token",{method:"POST",headers:{"Content-Type":"a\
 pplication/json"},body:JSON.stringify({name:e.name})});if(!a.ok)throw new Error(`token: ${a.status}`);let c=await a.json(),l=b.getItem("tutti.sub");return b.setItem(
 "tutti.token",n=c.token),b.setItem("tutti.sub",c.sub),l!==null&&l!==c.sub&&kt(),c.token}function r(a){return n&&a==="first"?Promise.resolve(n):(t??=s().finally(
 ()=>t=null),t)}async function o(a){!a||a===e.name||(b.setItem("tutti.name",a),b.removeItem("tutti.sub"),b.removeItem("tutti.token"),await e.leaving(),kt())}return e}
 function kt(){for(let i of Object.keys(b))i.startsWith("tutti.conn.")&&b.removeItem(i);location.reload()}function q(i){let e=2166136261;for(let t of i)e=Math.imul(
 e^t.charCodeAt(0),16777619);return(e>>>0)%24*15}function N(i,e){return{member:e,name:String(i.members.value.list.get(e)?.who??"somebody")}}function ve({name:i}){let e=document.createElement("span");return e.className=
-"avatar",e.style.setProperty("--hue",String(q(i))),e.textContent=En(i),e.setAttribute("aria-hidden","true"),e}function En(i){return i.split(/[^\p{L}\p{N}]+/u).filter(
+"avatar",e.style.setProperty("--hue",String(q(i))),e.textContent=Cn(i),e.setAttribute("aria-hidden","true"),e}function Cn(i){return i.split(/[^\p{L}\p{N}]+/u).filter(
 Boolean).slice(0,2).map(t=>[...t][0]?.toUpperCase()).join("")||"?"}var we=class{#e=d("#people-button");#n=d("#faces");#t=d("#people-list");#s=d("#people-count");constructor(e,t){
 let n=d("#name");n.value=t.name,d("#rename").addEventListener("submit",s=>{s.preventDefault(),t.rename(n.value.trim())}),e.members.subscribe(({count:s,list:r})=>{
 this.#i([...r.keys()].map(o=>N(e,o)),s,e.member)})}#i(e,t,n){let s=e.sort((r,o)=>+(o.member===n)-+(r.member===n)||r.name.localeCompare(o.name));if(this.#n.replaceChildren(
@@ -195,14 +196,14 @@ charCodeAt(0));for(let t=0;t<this.#a.length;t++)this.#b(t)}#T({data:e}){let t=e.
 (this.#u=!0,requestAnimationFrame(()=>{this.#u=!1,this.#o.putImageData(this.#l,0,0)}))}#P(e,t){let n=this.#f/2,s=Math.floor(n);for(let r=-s;r<=s;r++)for(let o=-s;o<=
 s;o++)o*o+r*r<=n*n&&this.#S(e+o,t+r)}#S(e,t){if(e<0||t<0||e>=g||t>=g||this.colorAt(e,t)===this.#m)return;let n=t*g+e,s={color:this.#m};this.#c.set(n,s),this.#b(
 n);let r=()=>{this.#c.get(n)===s&&(this.#c.delete(n),this.#b(n))},o={x:e,y:t,color:this.#m};this.#n.follow(this.#e.send("paint",o,{trace:this.#n.wantsTrace()})).
-then(r,r)}#C(e,t){let n=this.#p??{x:e,y:t},s=Math.max(Math.abs(e-n.x),Math.abs(t-n.y),1);for(let r=this.#p?1:0;r<=s;r++)this.#P(Math.round(n.x+(e-n.x)*r/s),Math.
+then(r,r)}#E(e,t){let n=this.#p??{x:e,y:t},s=Math.max(Math.abs(e-n.x),Math.abs(t-n.y),1);for(let r=this.#p?1:0;r<=s;r++)this.#P(Math.round(n.x+(e-n.x)*r/s),Math.
 round(n.y+(t-n.y)*r/s));this.#p={x:e,y:t}}#v(){let e=this.#t;e.addEventListener("pointerdown",t=>{if(t.button!==0)return;e.setPointerCapture(t.pointerId),this.#p=
-null;let n=this.#O(t);this.#C(n.px,n.py)}),e.addEventListener("pointermove",t=>{if(this.#p){let n=t.getCoalescedEvents?.()??[];for(let s of n.length>0?n:[t]){let r=this.#O(
-s);this.#C(r.px,r.py)}}this.#E(this.#O(t))});for(let t of["pointerup","pointercancel"])e.addEventListener(t,()=>this.#p=null);e.addEventListener("pointerleave",
+null;let n=this.#O(t);this.#E(n.px,n.py)}),e.addEventListener("pointermove",t=>{if(this.#p){let n=t.getCoalescedEvents?.()??[];for(let s of n.length>0?n:[t]){let r=this.#O(
+s);this.#E(r.px,r.py)}}this.#C(this.#O(t))});for(let t of["pointerup","pointercancel"])e.addEventListener(t,()=>this.#p=null);e.addEventListener("pointerleave",
 ()=>this.#e.signal("pointer",null)),e.addEventListener("keydown",t=>this.#M(t)),e.addEventListener("focus",()=>this.#w(!1))}#O(e){let t=this.#t.getBoundingClientRect(),
-n=(e.clientX-t.left)/t.width*g,s=(e.clientY-t.top)/t.height*g;return{x:n,y:s,px:Math.floor(n),py:Math.floor(s)}}#E({x:e,y:t}){let n=performance.now();n-this.#k<
+n=(e.clientX-t.left)/t.width*g,s=(e.clientY-t.top)/t.height*g;return{x:n,y:s,px:Math.floor(n),py:Math.floor(s)}}#C({x:e,y:t}){let n=performance.now();n-this.#k<
 Mn||(this.#k=n,this.#e.signal("pointer",{x:Math.round(e*10)/10,y:Math.round(t*10)/10,color:this.#m}))}#M(e){let t=e.shiftKey?8:1,s={ArrowLeft:[-t,0],ArrowRight:[
-t,0],ArrowUp:[0,-t],ArrowDown:[0,t]}[e.key];if(s)this.#g.x=Math.min(g-1,Math.max(0,this.#g.x+s[0])),this.#g.y=Math.min(g-1,Math.max(0,this.#g.y+s[1])),this.#E({
+t,0],ArrowUp:[0,-t],ArrowDown:[0,t]}[e.key];if(s)this.#g.x=Math.min(g-1,Math.max(0,this.#g.x+s[0])),this.#g.y=Math.min(g-1,Math.max(0,this.#g.y+s[1])),this.#C({
 x:this.#g.x+.5,y:this.#g.y+.5});else if(e.key===" "||e.key==="Enter")this.#P(this.#g.x,this.#g.y);else return;e.preventDefault(),this.#w(!0)}#w(e){let{x:t,y:n}=this.#g;
 this.#i.style.setProperty("--x",String((t+.5)/g)),this.#i.style.setProperty("--y",String((n+.5)/g)),e&&(this.#r.textContent=`${t}, ${n}: ${ke[this.colorAt(t,n)]?.[0]}`)}#R(e,t){
 if(!t)return this.#$(e);let n=this.#y.get(e)??{element:this.#L(e)};this.#y.set(e,n),n.element.style.setProperty("--x",String(Tt(t.x/g))),n.element.style.setProperty(
@@ -226,7 +227,7 @@ isFinite(i)?i<.1?`${Math.round(i*1e3)} \xB5s`:i<10?`${i.toFixed(1)} ms`:`${Math.
 waiting:e,state:s}),this.#n.length>240&&this.#n.shift(),this.sent=this.received=0,this.#e.offsetParent&&!document.hidden&&this.#t()}#t(){let e=this.#e,t=devicePixelRatio,
 [n,s]=[Math.round(e.clientWidth*t),Math.round(e.clientHeight*t)];(e.width!==n||e.height!==s)&&([e.width,e.height]=[n,s]);let r=e.getContext("2d");if(!r)return;let o=getComputedStyle(
 e),a=u=>o.getPropertyValue(`--${u}`);r.clearRect(0,0,n,s);let[c,l]=[n/240,Math.round(s/2)],h=u=>Math.min(1,Math.log2(1+u)/9)*(l-t),f=240-this.#n.length;this.#n.
-forEach((u,w)=>{let C=Math.floor((f+w)*c),Y=Math.floor((f+w+1)*c)-C,X=(Ut,qt,Bt)=>{r.fillStyle=Ut,r.fillRect(C,qt,Y,Bt)};u.state!=="live"&&(r.globalAlpha=u.state===
+forEach((u,w)=>{let E=Math.floor((f+w)*c),Y=Math.floor((f+w+1)*c)-E,X=(Ut,qt,Bt)=>{r.fillStyle=Ut,r.fillRect(E,qt,Y,Bt)};u.state!=="live"&&(r.globalAlpha=u.state===
 "cut"?.22:.12,X(a("bad"),0,s),r.globalAlpha=1),u.waiting>0&&(r.globalAlpha=.35,X(a("warn"),l-h(u.waiting),h(u.waiting)),r.globalAlpha=1),X(a("accent"),l-h(u.sent),
 h(u.sent)),X(a("came"),l+t,h(u.received))}),r.fillStyle=a("strong"),r.fillRect(0,l,n,t)}};var Se=class{#e=new Map;#n=new V(d("#tape"));#t=Object.fromEntries(["sent","stored","refused","waiting","events","missing","revs"].map(e=>[e,d(`#ledger-${e}`)]));#s=d(
 "#ledger");#i=0;#r=0;#o=0;#a=!1;constructor(){setInterval(()=>this.#n.tick(this.waiting),V.every)}get waiting(){return this.#i-this.#r-this.#o}get events(){return this.#c(
@@ -236,13 +237,13 @@ s=>{if(s.type==="state")n.rev=s.rev,n.states++;else{let{rev:r}=s.event;n.events+
 this.#n.state=t?"cut":e?"away":"live"}#c(e){return[...this.#e.values()].reduce((t,n)=>t+n[e],0)}#l(){this.#a||(this.#a=!0,requestAnimationFrame(()=>{this.#a=!1;
 let e={sent:this.#i,stored:this.#r,refused:this.#o,waiting:this.waiting,events:this.events,missing:this.missing};for(let[t,n]of Object.entries(e)){let s=this.#t[t];
 s.textContent=n.toLocaleString()}this.#s.dataset.waiting=String(this.waiting>0),this.#s.dataset.missing=String(this.missing>0),this.#t.revs.textContent=[...this.#e].
-map(([t,n])=>`${t} ${Math.max(n.rev,0).toLocaleString()}`).join(" \xB7 ")}))}};var Ce=class{#e=new AbortController;fetch;WebSocket;constructor(){let e=()=>this.#e.signal;this.fetch=(t,n={})=>fetch(t,{...n,signal:AbortSignal.any([e(),...n.signal?
+map(([t,n])=>`${t} ${Math.max(n.rev,0).toLocaleString()}`).join(" \xB7 ")}))}};var Ee=class{#e=new AbortController;fetch;WebSocket;constructor(){let e=()=>this.#e.signal;this.fetch=(t,n={})=>fetch(t,{...n,signal:AbortSignal.any([e(),...n.signal?
 [n.signal]:[]])}),this.WebSocket=class extends Xe{constructor(t,n){super(t,n,e())}}}get isCut(){return this.#e.signal.aborted}cut(){this.#e.abort(new TypeError(
 "the network is cut"))}mend(){this.isCut&&(this.#e=new AbortController)}},Xe=class{onopen=null;onmessage=null;onclose=null;onerror=null;#e;constructor(e,t,n){let s=(c,l)=>c?.
 call(this,l),r=()=>s(this.onclose,{code:1006,reason:"the network is cut"});if(n.aborted){queueMicrotask(r);return}let o=new WebSocket(e,t);this.#e=o;let a=()=>{
 o.onopen=o.onmessage=o.onclose=o.onerror=null,o.close(),r()};n.addEventListener("abort",a,{once:!0}),o.onopen=c=>s(this.onopen,c),o.onmessage=c=>s(this.onmessage,
 c),o.onerror=c=>s(this.onerror,c),o.onclose=c=>{n.removeEventListener("abort",a),s(this.onclose,c)}}get bufferedAmount(){return this.#e?.bufferedAmount??0}get protocol(){
-return this.#e?.protocol??""}send(e){this.#e?.send(e)}close(e){this.#e?.close(e)}};var On=700,Ee=class{#e=d("#nodes");#n;constructor(e){this.#n=e,this.#t()}async#t(){for(;;){if(!document.hidden){let e=await fetch("/demo/nodes",{cache:"no-store"}).
+return this.#e?.protocol??""}send(e){this.#e?.send(e)}close(e){this.#e?.close(e)}};var On=700,Ce=class{#e=d("#nodes");#n;constructor(e){this.#n=e,this.#t()}async#t(){for(;;){if(!document.hidden){let e=await fetch("/demo/nodes",{cache:"no-store"}).
 catch(()=>{}),t=e?.ok?(await e.json()).nodes:void 0;if(t?.length===0)return;t&&this.#s(t)}await new Promise(e=>setTimeout(e,On))}}#s(e){this.#e.hidden=!1;let t=d(
 "#nodes-list");for(let n of e){let s=t.querySelector(`[data-node="${CSS.escape(n.name)}"]`);s||(s=this.#i(n.name),t.append(s)),s.dataset.up=String(n.up),s.querySelector(
 ".node-leads").textContent=n.up?`${n.leads} partitions`:"gone";let r=s.querySelector("button");r.textContent=n.up?"Kill":"Start",r.setAttribute("aria-label",`${r.
@@ -263,7 +264,7 @@ void 0)p(t,n.take(n.left));else if(s.insert!==void 0)p(t,s.insert),s.skip();else
 insert!==void 0)p(t,y(r.insert)),p(n,r.insert),r.skip();else{let o=Math.min(s.left,r.left),[a,c]=[s.take(o),r.take(o)];a>0&&c>0?(p(t,o),p(n,o)):c>0?p(t,-o):a>0&&
 p(n,-o)}return[t,n]}function Ae(i,e){let t=0,n=0;for(let s of i)if(typeof s=="string"){if(t>=e)break;n+=y(s)}else{if(e<=t+Math.abs(s))return s>0?n+e-t:n;t+=Math.
 abs(s),s>0&&(n+=s)}return n+e-t}function tt(i,e){let t=[],n=0;for(let s of i)if(typeof s=="string")p(t,-y(s));else{let r=$(e,Math.abs(s),n);p(t,s>0?s:e.slice(n,
-r)),n=r}return t}function Ct(i){return i.reduce((e,[t,n,s])=>{let r=[];return p(r,t),p(r,s),p(r,-n),j(e,r)},[])}function Et(i){let e=[],t=0,n=null;for(let s of i){
+r)),n=r}return t}function Et(i){return i.reduce((e,[t,n,s])=>{let r=[];return p(r,t),p(r,s),p(r,-n),j(e,r)},[])}function Ct(i){let e=[],t=0,n=null;for(let s of i){
 if(et(s)){t+=s,n=null;continue}n||e.push(n=[t,0,""]),typeof s=="string"?(n[2]+=s,t+=y(s)):n[1]-=s}return e}function G(i,e){let t=Math.min(i.length,e.length),n=0;
 for(;n<t&&i.charCodeAt(n)===e.charCodeAt(n);)n++;n>0&&Rn(i.charCodeAt(n-1))&&n--;let s=0;for(;s<t-n&&i.charCodeAt(i.length-1-s)===e.charCodeAt(e.length-1-s);)s++;
 s>0&&Fn(i.charCodeAt(i.length-s))&&s--;let r=[];return p(r,Le(i,n)),p(r,e.slice(n,e.length-s)),p(r,-y(i.slice(n,i.length-s))),r}var Rn=i=>i>=55296&&i<=56319,Fn=i=>i>=
@@ -280,7 +281,7 @@ createRange(),s=this.#r.firstChild;for(let{at:r,element:o}of this.#s.values()){l
 `?0:-1)??t,l=c.top-t.top-this.#e.scrollTop;o.hidden=l<-4||l>this.#e.clientHeight-8,o.style.transform=`translate(${c.left-t.left}px, ${l}px)`,o.style.height=`${c.
 height||20}px`}}};function Nn(i){let e=0,t=0;for(let n of i)typeof n=="string"?t=e+=y(n):n>0?e+=n:t=e;return t}var Hn=48e3,Mt=32,Oe=class{text="";#e="";#n=null;#t=null;get pending(){return this.#n!==null||this.#t!==null}get waiting(){return this.#n!==null}edit(e){H(e)||(this.
 text=I(this.text,e),this.#t=this.#t?j(this.#t,e):e)}take(){if(this.#n||!this.#t)return null;let[e,t]=In(this.#t);return this.#t=H(t)?null:t,H(e)?null:(this.#n=e,
-Et(e))}agreed(){this.#n&&(this.#e=I(this.#e,this.#n)),this.#n=null}refused(){this.#t=this.#n&&this.#t?j(this.#n,this.#t):this.#n??this.#t,this.#n=null}theirs(e){
+Ct(e))}agreed(){this.#n&&(this.#e=I(this.#e,this.#n)),this.#n=null}refused(){this.#t=this.#n&&this.#t?j(this.#n,this.#t):this.#n??this.#t,this.#n=null}theirs(e){
 this.#e=I(this.#e,e);let t=e;return this.#n&&([t,this.#n]=B(t,this.#n)),this.#t&&([t,this.#t]=B(t,this.#t)),this.text=I(this.text,t),t}restart(e){return this.theirs(
 G(this.#e,e))}giveUp(){let e=G(this.text,this.#e);return this.text=this.#e,this.#n=this.#t=null,e}};function In(i){let e=[],t=[],n=Hn;for(let s of i){let r=n<=0;
 if(typeof s=="string"){let o=r?"":jn(s,n);D(e,o),D(t,y(o)),D(t,s.slice(o.length)),n=o===s?n-Lt(o)-Mt:0}else s>0?(D(e,s),D(t,s)):(D(e,r?-s:s),D(t,r?s:0),n-=Mt)}return[
@@ -289,22 +290,22 @@ t-1)??0)>65535?i.slice(0,t+1):i.slice(0,t)}var Dn=new TextEncoder,Lt=i=>Dn.encod
 this.#e=e,this.#n=t,this.#r=new Pe(this.#t,d("#carets"),n=>N(e,n)),this.#O(),e.updates.subscribe(n=>n.type==="state"?this.#x(n.state.text,n.rev):this.#A(n.event)),
 e.messages.subscribe(({name:n,by:s,data:r})=>n==="caret"&&s&&this.#r.put(s,r?.at??-1,this.#o.text)),e.members.subscribe(({list:n})=>this.#r.keep(s=>n.has(s))),e.
 status.subscribe(()=>{this.#b(),this.#F()})}get pending(){return this.#o.pending}#x(e,t){this.#l={text:e,rev:t,events:[]},this.#o.waiting||this.#T()}#A(e){let t=e.
-mine&&JSON.stringify(e.data.patches)===this.#c;if(this.#l&&!t)return void this.#l.events.push(e);this.#l&&this.#T(),this.#a=e.rev;let n=Ct(e.data.patches);if(t)
-this.#o.agreed(),this.#c="";else{let s=this.#C(()=>this.#o.theirs(n));this.#L(s),this.#r.edited(e.by??"",s,this.#o.text)}this.#b(),this.#F()}#T(){if(!this.#l)return;
-let{text:e,rev:t,events:n}=this.#l;this.#l=null,this.#a=t,this.#L(this.#C(()=>this.#o.restart(e)));for(let s of n)this.#A(s);this.#b(),this.#F()}#b(){if(this.#l||
+mine&&JSON.stringify(e.data.patches)===this.#c;if(this.#l&&!t)return void this.#l.events.push(e);this.#l&&this.#T(),this.#a=e.rev;let n=Et(e.data.patches);if(t)
+this.#o.agreed(),this.#c="";else{let s=this.#E(()=>this.#o.theirs(n));this.#L(s),this.#r.edited(e.by??"",s,this.#o.text)}this.#b(),this.#F()}#T(){if(!this.#l)return;
+let{text:e,rev:t,events:n}=this.#l;this.#l=null,this.#a=t,this.#L(this.#E(()=>this.#o.restart(e)));for(let s of n)this.#A(s);this.#b(),this.#F()}#b(){if(this.#l||
 U(this.#e.status.value)!=="live")return;let e=this.#o.take();if(!e)return;let t=this.#a,n=JSON.stringify(e);this.#c=n,this.#n.follow(this.#e.send("edit",{patches:e},
 {expect:t,trace:this.#n.wantsTrace()})).then(()=>{this.#c===n&&(this.#o.agreed(),this.#c=""),this.#S(0)},s=>this.#P(s,t))}#P(e,t){if(this.#e.status.value.phase!==
 "closed")switch(this.#c="",e instanceof k?e.code:e instanceof x?"unknown":""){case"conflict":return this.#o.refused(),this.#S(this.#a===t&&!this.#l?At:0);case"o\
 verloaded":case"unavailable":case"rate_limited":case"internal":return this.#o.refused(),this.#S(At);case"forgotten":case"unknown":return this.#o.refused(),this.#S(
-0);default:this.#C(()=>this.#o.giveUp()),this.#f=[],this.#p=[],this.#n.notify(`The pad refused the edit: ${e.message}`),this.#S(0)}}#S(e){if(this.#l)return this.#T();
-e>0?setTimeout(()=>this.#b(),e):this.#b(),this.#F()}#C(e){let t=e();if(H(t))return t;this.#h=this.#h?j(this.#h,t):t;let n=this.#o.text.length<qn?0:this.#o.text.
+0);default:this.#E(()=>this.#o.giveUp()),this.#f=[],this.#p=[],this.#n.notify(`The pad refused the edit: ${e.message}`),this.#S(0)}}#S(e){if(this.#l)return this.#T();
+e>0?setTimeout(()=>this.#b(),e):this.#b(),this.#F()}#E(e){let t=e();if(H(t))return t;this.#h=this.#h?j(this.#h,t):t;let n=this.#o.text.length<qn?0:this.#o.text.
 length/2e3;return n===0?this.#v():this.#u||=setTimeout(()=>this.#v(),n),t}#v(){if(clearTimeout(this.#u),this.#u=0,!this.#h||this.#m)return;let e=this.#t,[t,n,s]=[
 this.#h,this.#d,this.#o.text],r=h=>$(s,Ae(t,Le(n,h))),[o,a,c,l]=[r(e.selectionStart),r(e.selectionEnd),e.selectionDirection,e.scrollTop];e.value=nt(s),document.
-activeElement===e&&e.setSelectionRange(o,a,c),e.scrollTop=l,this.#d=s,this.#h=null}#O(){let e=this.#t;e.addEventListener("input",t=>!t.isComposing&&this.#E()),e.
-addEventListener("compositionstart",()=>this.#m=!0),e.addEventListener("compositionend",()=>{this.#m=!1,this.#E(),this.#v()}),e.addEventListener("keydown",t=>{if(!(t.
+activeElement===e&&e.setSelectionRange(o,a,c),e.scrollTop=l,this.#d=s,this.#h=null}#O(){let e=this.#t;e.addEventListener("input",t=>!t.isComposing&&this.#C()),e.
+addEventListener("compositionstart",()=>this.#m=!0),e.addEventListener("compositionend",()=>{this.#m=!1,this.#C(),this.#v()}),e.addEventListener("keydown",t=>{if(!(t.
 ctrlKey||t.metaKey)||t.altKey)return;let n=t.key.toLowerCase();(n==="z"||n==="y")&&(t.preventDefault(),this.#R(n==="y"||t.shiftKey))}),e.addEventListener("befor\
 einput",t=>{t.inputType!=="historyUndo"&&t.inputType!=="historyRedo"||(t.preventDefault(),this.#R(t.inputType==="historyRedo"))}),document.addEventListener("sel\
-ectionchange",()=>document.activeElement===e&&this.#$()),e.addEventListener("blur",()=>this.#e.signal("caret",null))}#E(){let e=this.#t;if(!Bn(e.value)){let n=e.
+ectionchange",()=>document.activeElement===e&&this.#$()),e.addEventListener("blur",()=>this.#e.signal("caret",null))}#C(){let e=this.#t;if(!Bn(e.value)){let n=e.
 selectionStart;e.value=e.value.toWellFormed(),e.setSelectionRange(n,n)}let t=G(nt(this.#d),e.value);H(t)||(this.#d=I(this.#d,t),this.#h&&([this.#h,t]=B(this.#h,
 t)),this.#w(tt(t,this.#o.text)),this.#p=[],this.#M(t))}#M(e){this.#o.edit(e),this.#r.edited("",e,this.#o.text),this.#b(),this.#F()}#w(e){let t=performance.now(),
 n=t-this.#k<_n&&this.#f.length>0;this.#k=t,n?this.#f.push(j(e,this.#f.pop()??[])):this.#f.push(e),this.#f.length>Un&&this.#f.shift()}#R(e){if(this.#m)return;let t=(e?
@@ -322,26 +323,26 @@ s.isComposing||(s.preventDefault(),this.#P())}),this.#d.addEventListener("input"
 e"?this.#g(s.state):this.#x(s.event)),e.messages.subscribe(({name:s,by:r})=>s==="typing"&&r&&this.#O(r))}#g(e){let t=[...this.#u.keys()];this.#s.setAttribute("a\
 ria-busy","true"),this.#s.replaceChildren(),this.#k=null;for(let n of e.lines??[])this.#T(n,null);this.#s.append(...t),this.#s.removeAttribute("aria-busy"),this.#w(
 e.count),this.#L()}#x({data:e,at:t,by:n,mine:s}){for(s&&this.#A(e.text),this.#T(e,t,this.#u.keys().next().value);this.#s.children.length>Kn+this.#u.size;)this.#s.
-firstElementChild?.remove();this.#w(this.#p+1),n&&this.#E(n),this.#y||s?this.#L():this.#a.hidden=!1}#A(e){for(let[t,n]of this.#u)if(n===e)return this.#u.delete(
+firstElementChild?.remove();this.#w(this.#p+1),n&&this.#C(n),this.#y||s?this.#L():this.#a.hidden=!1}#A(e){for(let[t,n]of this.#u)if(n===e)return this.#u.delete(
 t),t.remove()}#T({who:e,text:t},n,s=null){let r=this.#b(e,t,n,e===this.#k);this.#k=e,this.#s.insertBefore(r,s)}#b(e,t,n,s){let r=document.createElement("li");r.
 className="line",r.classList.toggle("own",e===this.#t.sub()),r.classList.toggle("again",s);let o=ve({name:e}),a=document.createElement("span");a.className="line\
 -who",a.textContent=e;let c=document.createElement("span");if(c.className="line-text",c.textContent=t,n){let l=document.createElement("time"),h=new Date(n);l.dateTime=
 h.toISOString(),l.textContent=Vn.format(h),a.append(l),c.title=h.toLocaleString()}return r.append(o,a,c),r}#P(){let e=this.#d.value.trim().toWellFormed?.()??this.#d.
 value.trim();!e||[...e].length>Pt||(this.#d.value="",this.#v(),this.#f=0,this.#S(e))}#S(e){let t=this.#n.follow(this.#e.send("say",{text:e},{trace:this.#n.wantsTrace()})),
 n=this.#b(this.#t.sub(),e,null,!1);n.classList.add("waiting"),this.#u.set(n,e),this.#s.append(n),this.#L(),t.then(()=>{this.#u.delete(n)&&n.remove()},s=>{this.#u.
-delete(n),this.#C(n,e,s)})}#C(e,t,n){e.classList.replace("waiting","failed");let s=document.createElement("button");s.type="button",s.className="again-button",s.
+delete(n),this.#E(n,e,s)})}#E(e,t,n){e.classList.replace("waiting","failed");let s=document.createElement("button");s.type="button",s.className="again-button",s.
 textContent="Not sent. Try again",s.title=n.message,s.addEventListener("click",()=>{e.remove(),this.#S(t)}),e.append(s)}#v(){let e=Pt-[...this.#d.value.trim()].
 length;this.#c.textContent=e<200?String(e):"",this.#c.classList.toggle("over",e<0),this.#h.disabled=this.#d.value.trim()===""||e<0,this.#d.style.height="auto",this.#d.
 style.height=`${Math.min(this.#d.scrollHeight,140)}px`;let t=Date.now();this.#d.value&&t-this.#f>Jn&&(this.#f=t,this.#e.signal("typing",{}))}#O(e){clearTimeout(
-this.#m.get(e)),this.#m.set(e,setTimeout(()=>this.#E(e),zn)),this.#M()}#E(e){clearTimeout(this.#m.get(e)),this.#m.delete(e)&&this.#M()}#M(){let e=[...this.#m.keys()].
+this.#m.get(e)),this.#m.set(e,setTimeout(()=>this.#C(e),zn)),this.#M()}#C(e){clearTimeout(this.#m.get(e)),this.#m.delete(e)&&this.#M()}#M(){let e=[...this.#m.keys()].
 map(n=>N(this.#e,n).name),t=e.length>2?`${e.length} people are`:e.length===2?`${e.join(" and ")} are`:e.length===1?`${e[0]} is`:"";this.#o.textContent=t&&`${t} \
 typing`,this.#o.classList.toggle("on",t!=="")}#w(e){this.#p=e,this.#r.textContent=`${e.toLocaleString()} ${e===1?"line":"lines"}`}#R(){let e=this.#i;return e.scrollHeight-
-e.scrollTop-e.clientHeight<60}#L(){this.#y=!0,this.#i.scrollTop=this.#i.scrollHeight,this.#a.hidden=!0}};var $e=class{#e=new BroadcastChannel("tutti.streams");constructor(e){this.#e.onmessage=e}take(){this.#e.postMessage("taken")}};var st=6e3,Ie=new URLSearchParams(location.search).get("room")||"lobby",A=new Ce,je=await xt(A.fetch),Ne=new Te,L=new Se,Ot=0,P={follow(i){return L.follow(i).then(
+e.scrollTop-e.clientHeight<60}#L(){this.#y=!0,this.#i.scrollTop=this.#i.scrollHeight,this.#a.hidden=!0}};var $e=class{#e=new BroadcastChannel("tutti.streams");constructor(e){this.#e.onmessage=e}take(){this.#e.postMessage("taken")}};var st=6e3,Ie=new URLSearchParams(location.search).get("room")||"lobby",A=new Ee,je=await xt(A.fetch),Ne=new Te,L=new Se,Ot=0,P={follow(i){return L.follow(i).then(
 ({trace:e})=>e&&Ne.trace(e),()=>{}).finally(He),He(),i},wantsTrace:()=>Ne.wantsTrace(),notify(i){let e=d("#notice");e.textContent=i,e.classList.add("on"),clearTimeout(
 Ot),Ot=setTimeout(()=>e.classList.remove("on"),6e3)}},T=[];function De(i,e={}){let t=ze(Ve(location.origin,i,Ie),{token:je.token,storage:sessionStorage,fetch:A.
 fetch,WebSocket:A.WebSocket,backoff:{min:250,max:8e3},queue:{commands:2e4,bytes:8388608},pingEvery:1e4,...e});return L.watch(i,t),t.status.subscribe(He),T.push(
 t),t}var ct=De("board",{presence:!0,pingEvery:2e3}),Ft=De("room",{presence:!0}),$t=De("pad",{presence:!0}),Nt=De("counter",{apply:{events:{added:(i,{by:e})=>({n:i.
-n+e})}}});je.leaving=()=>Promise.all(T.map(i=>i.leave()));var Gn=new xe(ct,P);new Fe(Ft,je,P);var Ht=new Re($t,P);new we(Ft,je);new Ee(P.notify);document.addEventListener(
+n+e})}}});je.leaving=()=>Promise.all(T.map(i=>i.leave()));var Gn=new xe(ct,P);new Fe(Ft,je,P);var Ht=new Re($t,P);new we(Ft,je);new Ce(P.notify);document.addEventListener(
 "theme",()=>Gn.recolor());ct.latency.subscribe(i=>i&&(Ne.ping(i),He()));Nt.state.subscribe(i=>d("#applause-count").textContent=(i?.n??0).toLocaleString());d("#a\
 pplause").addEventListener("click",i=>{P.follow(Nt.send("add",{by:1},{predict:({n:t})=>({n:t+1})})).catch(()=>{});let e=i.currentTarget;e.classList.remove("clap"),
 e.offsetWidth,e.classList.add("clap")});var It={websocket:"WebSocket",sse:"SSE",longpoll:"Long poll"},it=d("#cut"),Rt=0,rt=[...document.querySelectorAll("input[\
