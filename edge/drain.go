@@ -87,11 +87,12 @@ func (l *link) sendAway(spread time.Duration) {
 	}
 }
 
-// stops refuses a link because the node stops. Another edge may be asked at once. opening is held.
+// stops refuses a link because the node stops. Another edge may be asked at once, over another connection: a balancer may have given this
+// one to the node for good. opening is held.
 func (e *Edge) stops() *problem {
 	p := refuse(http.StatusServiceUnavailable, "the node stops")
 	if e.moves {
-		return p.with("Retry-After", "0")
+		return p.with("Retry-After", "0").with("Connection", "close")
 	}
 	return p.retry(e.timing.Spread)
 }

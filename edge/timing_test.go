@@ -256,8 +256,9 @@ func TestLinksMoveElsewhere(t *testing.T) {
 		if acked != left {
 			t.Errorf("%d links are served, want the %d that are left", acked, left)
 		}
-		if problem := p.refusedPipe(t, many); !strings.Contains(problem, "503") || !strings.Contains(problem, "Retry-After: 0") {
-			t.Errorf("a new link is answered %q, want 503 without a delay", problem)
+		if problem := p.refusedPipe(t, many); !strings.Contains(problem, "503") || !strings.Contains(problem, "Retry-After: 0") ||
+			!strings.Contains(problem, "Connection: close") {
+			t.Errorf("a new link is answered %q, want 503 without a delay, and no more over that connection", problem)
 		}
 		<-stopped
 		if took := time.Since(start); took < 6*time.Second+time.Second/2 || took > 7*time.Second+time.Second/2 {
