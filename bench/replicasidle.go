@@ -35,6 +35,8 @@ type groupWindow struct {
 	figures []map[string]float64
 
 	seconds float64
+	opened  time.Time            // before the nodes were asked what they had used
+	around  float64              // seconds from then until they had said it again
 	cpu     []float64            // seconds, of each node
 	did     []map[string]float64 // how much the figures of each have grown
 }
@@ -43,6 +45,7 @@ type groupWindow struct {
 func (g Group) open(ctx context.Context) (*groupWindow, error) {
 	w := &groupWindow{group: g, cores: runtime.GOMAXPROCS(0)}
 	var err error
+	w.opened = time.Now()
 	w.before, w.figures, err = g.look(ctx)
 	w.began = time.Now()
 	return w, err
@@ -58,6 +61,7 @@ func (w *groupWindow) shut(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.around = time.Since(w.opened).Seconds()
 	for i := range used {
 		w.cpu = append(w.cpu, (used[i].CPU - w.before[i].CPU).Seconds())
 		did := make(map[string]float64)

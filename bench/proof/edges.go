@@ -35,6 +35,7 @@ func (r *run) through(first int) *http.Client {
 		below: &http.Transport{
 			DialContext:         d.DialContext,
 			MaxIdleConnsPerHost: 4,
+			IdleConnTimeout:     30 * time.Second,
 		},
 	}}
 }

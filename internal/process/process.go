@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -143,17 +144,26 @@ const (
 	mostPort  = 32_000
 )
 
-// FreeAddress returns a loopback address that nobody listens at just now, and that no connection of this machine is given by chance.
+// given has the ports that this process has chosen.
+var given sync.Map
+
+// FreeAddress returns a loopback address that nobody listens at just now, that no connection of this machine is given by chance, and that
+// it has not returned before.
 func FreeAddress(ctx context.Context) (string, error) {
 	var config net.ListenConfig
-	var failed error
+	failed := errors.New("none was found")
 	for range 100 {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(leastPort+rand.IntN(mostPort-leastPort)))
+		port := leastPort + rand.IntN(mostPort-leastPort)
+		if _, taken := given.Load(port); taken {
+			continue
+		}
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		l, err := config.Listen(ctx, "tcp", address)
 		if err != nil {
 			failed = err
 			continue
 		}
+		given.Store(port, true)
 		return address, l.Close()
 	}
 	return "", fmt.Errorf("find a free address: %w", failed)
