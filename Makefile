@@ -79,10 +79,12 @@ cross:
 
 # Some thousand inputs for each fuzz target. A count, since a target that runs out of time may count as failed.
 fuzz:
-	@for p in $$(git grep -lE '^func Fuzz[A-Z]' -- '*_test.go' | xargs -r -n1 dirname | sort -u); do \
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	for p in $$(git grep -lE '^func Fuzz[A-Z]' -- '*_test.go' | xargs -r -n1 dirname | sort -u); do \
+		$(GO) test -c -fuzz . -o "$$dir/fuzz" ./$$p; \
 		for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | cut -c6-); do \
 			echo "fuzz $$p $$f"; \
-			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) ./$$p; \
+			(cd $$p && "$$dir/fuzz" -test.run '^$$' -test.fuzz "^$$f\$$" -test.fuzztime $(FUZZTIME) -test.fuzzcachedir "$$dir/found/$$p"); \
 		done; \
 	done
 
