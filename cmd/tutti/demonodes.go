@@ -90,12 +90,20 @@ func newDemoCluster(ctx context.Context, dir, adminToken string, count int, outp
 	return t, nil
 }
 
-// start starts all nodes, the first one first, which the others join.
+// start starts all nodes at once: those that have been a cluster before need each other. The first one founds it, which the others join.
 func (t *demoCluster) start(ctx context.Context, secretFile string) error {
+	errs := make([]error, len(t.nodes))
+	var all sync.WaitGroup
 	for i, n := range t.nodes {
-		if err := t.startNode(ctx, n, secretFile); err != nil {
-			return errors.Join(fmt.Errorf("node %s: %w", t.nodes[i].Name, err), t.stop())
-		}
+		all.Go(func() {
+			if err := t.startNode(ctx, n, secretFile); err != nil {
+				errs[i] = fmt.Errorf("node %s: %w", n.Name, err)
+			}
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return errors.Join(err, t.stop())
 	}
 	return nil
 }
