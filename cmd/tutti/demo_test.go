@@ -11,20 +11,21 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tutti-rt/tutti/client"
 	"github.com/tutti-rt/tutti/internal/process"
 )
 
 // startDemo runs tutti demo in a process of its own until the test's end.
-func startDemo(t *testing.T, address, data string, output io.Writer) *process.Node {
+func startDemo(t *testing.T, address, data string, output io.Writer, args ...string) *process.Node {
 	t.Helper()
 	program, err := exec.LookPath("tutti") // this very program, see TestMain
 	if err != nil {
 		t.Fatal(err)
 	}
 	n, err := process.Start(t.Context(), process.Config{
-		Program: program, Args: []string{"demo", "--listen", address, "--data", data},
+		Program: program, Args: append([]string{"demo", "--listen", address, "--data", data}, args...),
 		Env: []string{"TUTTI_JWT_SECRET="}, Output: output, Address: address,
 	})
 	if err != nil {
@@ -73,6 +74,33 @@ func add(t *testing.T, address, token string, by int) int {
 		t.Fatalf("reply %s: %v", ack.Reply, err)
 	}
 	return got.N
+}
+
+// TestDemoOfNodesAgain starts three nodes a second time on what they have stored: none of them gets anywhere without another one.
+func TestDemoOfNodesAgain(t *testing.T) {
+	address, err := process.FreeAddress(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(t.TempDir(), "demo")
+	for want := 1; want <= 2; want++ {
+		var output bytes.Buffer
+		n := startDemo(t, address, data, &output, "--nodes", "3")
+		for until := time.Now().Add(50 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			if status, token, _ := visit(t, address, `{"name":"ann"}`, http.Header{}); status == http.StatusOK {
+				if got := add(t, address, token, 1); got != want {
+					t.Errorf("counter = %d, want %d", got, want)
+				}
+				break
+			}
+			if time.Now().After(until) {
+				t.Fatal("the demo does not start")
+			}
+		}
+		if err := n.Stop(t.Context()); err != nil {
+			t.Errorf("demo that was asked to end: %v\n%s", err, output.String())
+		}
+	}
 }
 
 func TestDemo(t *testing.T) {

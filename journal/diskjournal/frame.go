@@ -40,7 +40,7 @@ const (
 	itemRemoved  = 3 // the node has no replica any more, as of an index
 	itemNoCopy   = 4 // the checkpoint that was announced could not be fetched
 	itemLeaving  = 5 // the node is none of the group's any more, as far as it knows
-	itemLost     = 6 // the node has told its leader that it has the log up to an index, and refuses what follows something before that
+	itemLost     = 6 // the node refuses to have what it has told its leader to have, up to an index
 )
 
 // item is one part of a frame.
