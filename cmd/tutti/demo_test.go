@@ -76,6 +76,26 @@ func add(t *testing.T, address, token string, by int) int {
 	return got.N
 }
 
+// allLead reports whether every node of a demo leads something, and so all have replicas.
+func allLead(t *testing.T, address string) bool {
+	t.Helper()
+	response, err := http.Get("http://" + address + "/demo/nodes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var got struct{ Nodes []struct{ Leads int } }
+	if err := json.NewDecoder(response.Body).Decode(&got); err != nil {
+		return false // nobody tells yet
+	}
+	for _, n := range got.Nodes {
+		if n.Leads == 0 {
+			return false
+		}
+	}
+	return len(got.Nodes) > 0
+}
+
 // TestDemoOfNodesAgain starts three nodes a second time on what they have stored: none of them gets anywhere without another one.
 func TestDemoOfNodesAgain(t *testing.T) {
 	address, err := process.FreeAddress(t.Context())
@@ -95,6 +115,11 @@ func TestDemoOfNodesAgain(t *testing.T) {
 			}
 			if time.Now().After(until) {
 				t.Fatal("the demo does not start")
+			}
+		}
+		for until := time.Now().Add(50 * time.Second); !allLead(t, address); time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(until) {
+				t.Fatal("not all nodes lead something")
 			}
 		}
 		if err := n.Stop(t.Context()); err != nil {
