@@ -108,6 +108,9 @@ func (l *lane) run() {
 			case !b.large || b.sent == len(b.data):
 				l.envelopes.Add(int64(b.count))
 			}
+			if b.large && b.sent < len(b.data) {
+				time.Sleep(partPause) // and what comes meanwhile goes before the next part
+			}
 			l.queue.done(w, b)
 		}
 		scratch = nil
