@@ -17,7 +17,8 @@ const (
 	// turn soon wherever it passes.
 	partBytes = 64 << 10
 	// partPause is how long a lane sends nothing after a part that another one follows. Each part is work for two nodes and their servers; without
-	// a pause all of a large envelope's comes at once, and what other lanes carry waits for a core. It limits a lane to some 250 MB/s of large envelopes.
+	// a pause all of a large envelope's comes at once, and what other lanes carry waits for a core. It limits a lane to some
+	// 250 MB/s of large envelopes, and to 60 where nothing else runs: the system then sleeps for a millisecond at least.
 	partPause = 150 * time.Microsecond
 )
 
