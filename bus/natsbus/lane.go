@@ -108,7 +108,7 @@ func (l *lane) run() {
 			case !b.large || b.sent == len(b.data):
 				l.envelopes.Add(int64(b.count))
 			}
-			if b.large && b.sent < len(b.data) {
+			if b.large && b.sent < len(b.data) && !l.queue.ending() {
 				time.Sleep(partPause) // and what comes meanwhile goes before the next part
 			}
 			l.queue.done(w, b)

@@ -184,6 +184,13 @@ func (q *queue) close() {
 	}
 }
 
+// ending reports whether the queue is closed.
+func (q *queue) ending() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
+}
+
 func (q *queue) waitingBytes() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
