@@ -2,7 +2,6 @@ package proof
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/tutti-rt/tutti/client"
 	"github.com/tutti-rt/tutti/internal/histories"
+	"github.com/tutti-rt/tutti/internal/histories/witness"
 	"github.com/tutti-rt/tutti/wire"
 )
 
@@ -57,67 +57,23 @@ func (r *run) looks(ctx context.Context, judged bool) {
 
 // look waits until an entity is at rest, which accounts have to come to, and has its stream judged if that is wanted.
 func (t *table) look(ctx context.Context, i, number int, judged bool) error {
-	epoch := t.epochs[i].Load()
-	if epoch == nil {
-		return nil // nobody has ever been shown it
-	}
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	token, err := t.config.Token(fmt.Sprintf("looker-%d", number))
 	if err != nil {
 		return err
 	}
-	c, err := client.Open(ctx, client.EntityURL(anyEdge, t.category, t.ids[i]), client.Config{
-		Token: token, Transports: []client.Transport{client.WebSocket}, HTTPClient: t.through(number), DialTimeout: 5 * time.Second,
-		Cursor: wire.Cursor{Epoch: *epoch},
-	})
-	if err != nil {
-		return err
+	e := witness.Ending{Category: t.category, Epoch: &t.epochs[i], Open: func(ctx context.Context, from wire.Cursor) (*client.Client, error) {
+		return client.Open(ctx, client.EntityURL(anyEdge, t.category, t.ids[i]), client.Config{
+			Token: token, Transports: []client.Transport{client.WebSocket}, HTTPClient: t.through(number), DialTimeout: 5 * time.Second, Cursor: from,
+		})
+	}}
+	if !judged {
+		return e.Rest(ctx)
 	}
-	defer c.Close()
-	end, err := t.rest(ctx, c)
-	if err != nil {
-		return err
+	stream, err := e.Stream(ctx)
+	if err == nil && len(stream) > 0 {
+		t.recorder.Ended(t.category, t.ids[i], stream)
 	}
-	if end == 0 || !judged {
-		return nil
-	}
-	stream := make([]histories.Event, 0, end)
-	for u, err := range c.Updates(ctx) {
-		switch u := u.(type) {
-		case nil:
-			return fmt.Errorf("after %d events of %d: %w", len(stream), end, err)
-		case client.State:
-			return fmt.Errorf("a cursor at the beginning was answered with a state at revision %d", u.Revision)
-		case client.Event:
-			stream = append(stream, histories.Event{Revision: u.Revision, Name: u.Name, Data: u.Data, By: u.By, Command: u.Command})
-		}
-		if uint64(len(stream)) == end {
-			break
-		}
-	}
-	t.recorder.Ended(t.category, t.ids[i], stream)
-	return nil
-}
-
-// rest returns the revision at which the entity is at rest: that of an answer in which nothing is under way.
-func (t *table) rest(ctx context.Context, c *client.Client) (uint64, error) {
-	for {
-		answer, err := c.Query(ctx, "get", nil)
-		if err != nil {
-			return 0, fmt.Errorf("ask how it is: %w", err)
-		}
-		if t.category != histories.Account || atRest(answer.Data) {
-			return answer.Revision, nil
-		}
-		if err := wait(ctx, 50*time.Millisecond); err != nil {
-			return 0, fmt.Errorf("%s still waits for transfers: %w", answer.Data, err)
-		}
-	}
-}
-
-// atRest reports whether an account waits for no transfer.
-func atRest(account []byte) bool {
-	var a struct{ Waiting map[string]json.RawMessage }
-	return json.Unmarshal(account, &a) == nil && len(a.Waiting) == 0
+	return err
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/tutti-rt/tutti/client"
 	"github.com/tutti-rt/tutti/internal/histories"
+	"github.com/tutti-rt/tutti/internal/histories/witness"
 	"github.com/tutti-rt/tutti/wire"
 )
 
@@ -195,63 +196,29 @@ func (t *table) atRest(number int) bool {
 // look reads the stream of an entity from its beginning, once it is at rest, and has it judged if that is wanted. It reports whether
 // that could be done.
 func (t *table) look(p *player, judged bool) bool {
-	epoch := t.epochs[p.at].Load()
-	if epoch == nil {
-		return true // nobody has ever been shown it
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
 	defer cancel()
-	stream, err := p.stream(ctx, *epoch)
+	e := witness.Ending{Category: t.category, Epoch: &t.epochs[p.at], Open: func(ctx context.Context, from wire.Cursor) (*client.Client, error) {
+		config := p.config()
+		config.Cursor = from
+		return client.Open(ctx, p.url(), config)
+	}}
+	if !judged {
+		if err := e.Rest(ctx); err != nil {
+			t.trouble(p.entity(), "an entity comes to rest", err.Error())
+			return false
+		}
+		return true
+	}
+	stream, err := e.Stream(ctx)
 	if err != nil {
 		t.trouble(p.entity(), "the stream of an entity can be read from its beginning", err.Error())
 		return false
 	}
-	if judged {
+	if len(stream) > 0 {
 		t.recorder.Ended(t.category, t.ids[p.at], stream)
 	}
 	return true
-}
-
-func (p *player) stream(ctx context.Context, epoch string) ([]histories.Event, error) {
-	config := p.config()
-	config.Cursor = wire.Cursor{Epoch: epoch}
-	c, err := client.Open(ctx, p.url(), config)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	var end uint64
-	for {
-		answer, err := c.Query(ctx, "get", nil)
-		if err != nil {
-			return nil, fmt.Errorf("ask how it is: %w", err)
-		}
-		if end = answer.Revision; p.category != histories.Account || strings.Contains(string(answer.Data), `"waiting":{}`) || strings.Contains(string(answer.Data), `"waiting":null`) {
-			break
-		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
-			return nil, fmt.Errorf("%s waits for transfers: %w", answer.Data, err)
-		}
-	}
-	var stream []histories.Event
-	if end == 0 {
-		return stream, nil
-	}
-	for u, err := range c.Updates(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("after %d events of %d: %w", len(stream), end, err)
-		}
-		switch u := u.(type) {
-		case client.State:
-			return nil, fmt.Errorf("a cursor at the beginning was answered with a state at revision %d", u.Revision)
-		case client.Event:
-			stream = append(stream, histories.Event{Revision: u.Revision, Name: u.Name, Data: u.Data, By: u.By, Command: u.Command})
-		}
-		if uint64(len(stream)) >= end {
-			break
-		}
-	}
-	return stream, nil
 }
 
 // violations returns what was broken.
