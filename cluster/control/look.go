@@ -3,46 +3,88 @@ package control
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/tutti-rt/tutti/cluster"
 	"github.com/tutti-rt/tutti/journal"
 )
 
-// lookAgain is the pause before others are asked once more whether a process that was this node has gone.
-const lookAgain = 100 * time.Millisecond
+const (
+	// lookAgain is the pause before others are asked once more, and how soon whoever is not there says so.
+	lookAgain = 100 * time.Millisecond
+	// enoughLooks is how many looks in a row have to find nobody who is this node. Connections are lost for a moment where a machine has stood still.
+	enoughLooks = 3
+)
 
 // look asks the others whether this node is still one of the cluster, whether its directory is the newest, and whether no other process is
 // the node: one that has just ended may not be missed yet. Where nobody answers, all is believed to be well.
 func (e *Entry) look(ctx context.Context, id *Identity) error {
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
-	was := journal.NodeID(0)
-	for {
-		up, err := e.lookOnce(ctx, id)
+	ctx, sleep := awake(ctx, lookTime)
+	defer sleep()
+	was := journal.NodeID(0) // who was connected with another process
+	for calm := 0; calm < enoughLooks; {
+		seen, err := e.lookOnce(ctx, id)
 		if err == nil {
 			err = id.stale()
 		}
-		if up == 0 && ctx.Err() != nil {
-			up = was // there was no time left for answers
-		}
-		if err != nil || up == 0 {
+		switch {
+		case err != nil:
 			return err
+		case seen.up != 0:
+			was, calm = seen.up, 0
+		case !seen.late:
+			was = 0
+			calm++
 		}
-		was = up
-		if pause(ctx, lookAgain) != nil {
-			return fmt.Errorf("%w: node %d is connected with node %d %q", ErrTwice, up, id.Node(), id.Name())
+		if calm < enoughLooks && pause(ctx, lookAgain) != nil {
+			break // what was seen last counts
 		}
+	}
+	if was != 0 {
+		return fmt.Errorf("%w: node %d is connected with node %d %q", ErrTwice, was, id.Node(), id.Name())
+	}
+	return nil
+}
+
+// awake returns a context that ends once this process has run for so long. While it stands still, as its machine may, others cannot answer it:
+// that time does not count. The function ends it at once.
+func awake(ctx context.Context, d time.Duration) (context.Context, func()) {
+	const ticks = 20
+	ctx, cancel := context.WithCancel(ctx)
+	var counting sync.WaitGroup
+	counting.Go(func() {
+		defer cancel()
+		tick := time.NewTicker(d / ticks)
+		defer tick.Stop()
+		for range ticks { // one alone comes of all that were due meanwhile
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return ctx, func() {
+		cancel()
+		counting.Wait()
 	}
 }
 
-// lookOnce learns what the others know of the cluster, and returns one that is connected with a process that is this node.
-func (e *Entry) lookOnce(ctx context.Context, id *Identity) (up journal.NodeID, err error) {
+// glance is what others have said.
+type glance struct {
+	up   journal.NodeID // is connected with a process that is this node
+	late bool           // some had no time to say anything, and too few have answered
+}
+
+// lookOnce learns what the others know of the cluster.
+func (e *Entry) lookOnce(ctx context.Context, id *Identity) (glance, error) {
 	registry, revision := id.Registry()
 	type told struct {
 		by journal.NodeID
 		news
-		err error
+		took time.Duration
+		err  error
 	}
 	answers := make(chan told, len(registry.Nodes))
 	asked := 0
@@ -52,27 +94,34 @@ func (e *Entry) lookOnce(ctx context.Context, id *Identity) (up journal.NodeID, 
 		}
 		asked++
 		go func() {
-			got := told{by: n.ID}
+			began, got := time.Now(), told{by: n.ID}
 			got.err = ask(ctx, e.at(n.Address, lookTime), serviceRegistry, wanted{Have: revision, Node: id.Node()}, &got.news)
+			got.took = time.Since(began)
 			answers <- got
 		}()
 	}
-	for heard := 0; asked > 0 && 2*heard <= len(registry.Nodes); asked-- {
+	var seen glance
+	for heard := 0; asked > 0; asked-- {
 		got := <-answers // each comes before ctx ends, or soon after
 		if got.err != nil {
+			seen.late = seen.late || got.took >= lookAgain || ctx.Err() != nil
 			continue
 		}
 		heard++
 		if got.Up {
-			up = got.by
+			seen.up = got.by
 		}
 		if _, known := id.Registry(); got.Revision > known && id.accepts(&got.Registry) == nil {
 			if err := id.learn(got.Registry, got.Revision); err != nil {
-				return 0, err
+				return glance{}, err
 			}
 		}
+		if 2*heard > len(registry.Nodes) {
+			seen.late = false
+			break
+		}
 	}
-	return up, nil
+	return seen, nil
 }
 
 // accepts returns why a registry cannot be that of the node's cluster.
