@@ -23,7 +23,8 @@ func (e *Entry) look(ctx context.Context, id *Identity) error {
 	ctx, sleep := awake(ctx, lookTime)
 	defer sleep()
 	was := journal.NodeID(0) // who was connected with another process
-	for calm := 0; calm < enoughLooks; {
+	calm := 0
+	for calm < enoughLooks {
 		seen, err := e.lookOnce(ctx, id)
 		if err == nil {
 			err = id.stale()
@@ -34,14 +35,13 @@ func (e *Entry) look(ctx context.Context, id *Identity) error {
 		case seen.up != 0:
 			was, calm = seen.up, 0
 		case !seen.late:
-			was = 0
 			calm++
 		}
 		if calm < enoughLooks && pause(ctx, lookAgain) != nil {
-			break // what was seen last counts
+			break
 		}
 	}
-	if was != 0 {
+	if was != 0 && calm < enoughLooks {
 		return fmt.Errorf("%w: node %d is connected with node %d %q", ErrTwice, was, id.Node(), id.Name())
 	}
 	return nil
