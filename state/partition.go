@@ -36,6 +36,8 @@ type partition struct {
 	releasing   chan struct{} // closed when the partition is to be released, within grace
 	releaseOnce sync.Once
 	grace       time.Duration
+	resting     chan struct{} // closed when that was asked for and no append is under way
+	closedAt    time.Time     // when that was, and no more messages were taken; valid once done is closed
 	done        chan struct{} // closed when the ownership is over, after result was set
 	result      error
 	term        uint64 // of the election that made this node lead; guarded by the node's mutex
@@ -96,7 +98,7 @@ func newPartition(ctx context.Context, n *Node, id journal.Partition, l journal.
 		running:  make(map[*entity]struct{}),
 		open:     &batch{},
 
-		deposed: make(chan struct{}), releasing: make(chan struct{}), done: make(chan struct{}),
+		deposed: make(chan struct{}), releasing: make(chan struct{}), done: make(chan struct{}), resting: make(chan struct{}),
 	}
 	p.ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	p.agenda.changed = make(chan struct{}, 1)
@@ -150,6 +152,7 @@ func (p *partition) serve(ctx context.Context) error {
 		p.endCommitter(failed)
 		return errDeposed
 	case <-p.releasing:
+		p.awaitLast()
 		silence()
 		return p.leave(func() { stopAgenda(); waking.Wait() }, quit, failed)
 	case <-ctx.Done():
@@ -288,14 +291,29 @@ func (p *partition) commit(c *change) bool {
 }
 
 // commitBatches appends the open batch whenever there is something in it, until quit is closed and
-// it is empty, or until an append fails.
+// it is empty, or until an append fails. When the partition is to be released it says so between two appends, and lets what is open then be the last.
 func (p *partition) commitBatches(ctx context.Context, quit <-chan struct{}) error {
-	spare := &batch{}
+	spare, releasing := &batch{}, p.releasing
+	defer func() {
+		if releasing != nil {
+			close(p.resting)
+		}
+	}()
 	for {
 		select {
 		case <-p.filled:
+		case <-releasing:
 		case <-quit:
 			quit = nil
+		}
+		select {
+		case <-releasing:
+			releasing = nil
+			close(p.resting)
+			if quit != nil && rest(quit) {
+				quit = nil
+			}
+		default:
 		}
 		p.mu.Lock()
 		b := p.open

@@ -25,22 +25,28 @@ var errReleased = errors.New("state: partition released")
 //
 // The node owns the partition again once it has lost the lead and leads again, or if it still leads after ten seconds.
 func (n *Node) Release(ctx context.Context, id journal.Partition) error {
+	_, err := n.release(ctx, id)
+	return err
+}
+
+// release is Release, and returns since when nothing more was taken.
+func (n *Node) release(ctx context.Context, id journal.Partition) (closed time.Time, err error) {
 	n.mu.Lock()
 	p := n.serves[id]
 	n.mu.Unlock()
 	if p == nil {
-		return fmt.Errorf("release %s: %w", id, ErrNotOwned)
+		return closed, fmt.Errorf("release %s: %w", id, ErrNotOwned)
 	}
 	p.giveUp(ctx)
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		return fmt.Errorf("release %s: %w", id, ctx.Err())
+		return closed, fmt.Errorf("release %s: %w", id, ctx.Err())
 	}
 	if !errors.Is(p.result, errReleased) {
-		return fmt.Errorf("release %s: %w", id, cmp.Or(p.result, ErrNotOwned))
+		return closed, fmt.Errorf("release %s: %w", id, cmp.Or(p.result, ErrNotOwned))
 	}
-	return nil
+	return p.closedAt, nil
 }
 
 // HandOver releases a partition and has the node given lead it, and returns when the next owner takes messages, as far as the bus tells of
@@ -68,8 +74,8 @@ func (n *Node) HandOver(ctx context.Context, id journal.Partition, to journal.No
 	}
 	next, stop := n.nextOwner(id)
 	defer stop()
-	began := time.Now()
-	if err := n.Release(ctx, id); err != nil {
+	closed, err := n.release(ctx, id)
+	if err != nil {
 		return err
 	}
 	err = n.replicated.HandOver(ctx, id, to)
@@ -78,7 +84,7 @@ func (n *Node) HandOver(ctx context.Context, id journal.Partition, to journal.No
 		h.awaitOwned(ctx)
 		return fmt.Errorf("hand %s over to node %d: %w", id, to, err)
 	}
-	n.meters.handOvers.Since(began)
+	n.meters.handOvers.Since(closed)
 	if next == nil {
 		return nil
 	}
@@ -86,7 +92,7 @@ func (n *Node) HandOver(ctx context.Context, id journal.Partition, to journal.No
 	defer limit.Stop()
 	select {
 	case <-next:
-		n.meters.pauses.Since(began)
+		n.meters.pauses.Since(closed)
 	case <-limit.C: // who needs the owner waits for it elsewhere
 	case <-ctx.Done():
 	}
@@ -131,6 +137,30 @@ func (p *partition) giveUp(ctx context.Context) {
 		}
 		close(p.releasing)
 	})
+}
+
+// awaitLast has messages taken until the append under way is done: what was decided until then is the last batch but for the turns that are under way.
+func (p *partition) awaitLast() {
+	select {
+	case <-p.resting:
+	case <-p.deposed:
+	}
+	p.closedAt = time.Now()
+}
+
+// restFor is how long the committer waits for the turns under way before it stores what was decided without them.
+const restFor = 5 * time.Millisecond
+
+// rest waits until the last turn is done, which quit says, but not for long. It reports whether that was so.
+func rest(quit <-chan struct{}) bool {
+	limit := time.NewTimer(restFor)
+	defer limit.Stop()
+	select {
+	case <-quit:
+		return true
+	case <-limit.C:
+		return false
+	}
 }
 
 // leave ends the ownership on request, with everything stored that was decided. stopAgenda has nothing begun any more.

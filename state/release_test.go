@@ -3,6 +3,7 @@ package state_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,6 +49,42 @@ func TestHandOver(t *testing.T) {
 		}
 		if d := f.node(1).Stats().HandOvers; d.Count != 1 {
 			t.Errorf("%d hand-overs were measured, want 1", d.Count)
+		}
+		f.calm()
+	}, sums())
+}
+
+// TestHandOverDuringAppend hands over while an append is under way: messages are taken until it is done, and all that was decided meanwhile is one batch, the last.
+func TestHandOverDuringAppend(t *testing.T) {
+	inFleet(t, 2, state.Config{}, func(t *testing.T, f *fleet) {
+		const write = 20 * time.Millisecond
+		var batches []int // records of each; appends come one at a time
+		f.cluster.Node(1).Inject(memjournal.Faults{Append: func(_ context.Context, _ journal.Partition, b journal.Batch) memjournal.Fault {
+			batches = append(batches, len(b.Records))
+			time.Sleep(write)
+			return memjournal.Fault{}
+		}})
+		first := f.post(wire.KindCall, "sum/1", "ann", naming("add", `{"By":1}`))
+		synctest.Wait()
+		second := f.post(wire.KindCall, "sum/1", "ann", naming("add", `{"By":2}`))
+		time.Sleep(write / 4)
+		handed := make(chan error, 1)
+		go func() { handed <- f.node(1).HandOver(t.Context(), partOf("sum/1"), 2) }()
+		time.Sleep(write / 4)
+		third := f.post(wire.KindCall, "sum/1", "ann", naming("add", `{"By":3}`))
+		if err := <-handed; err != nil {
+			t.Fatal(err)
+		}
+		for i, posted := range []uint64{first, second, third} {
+			if got, want := f.answer(posted), []string{`1 {"n":1}`, `2 {"n":3}`, `3 {"n":6}`}[i]; got != want {
+				t.Errorf("call %d was answered %q, want %q", i+1, got, want)
+			}
+		}
+		if !slices.Equal(batches, []int{1, 2}) {
+			t.Errorf("node 1 has stored batches of %v records, want one and two", batches)
+		}
+		if d := f.node(1).Stats().HandOvers; d.Count != 1 || d.Max > write+write/4 {
+			t.Errorf("%d hand-overs took no message for up to %v, want one for the time of a write", d.Count, d.Max)
 		}
 		f.calm()
 	}, sums())
