@@ -57,9 +57,10 @@ func (l *Log) confirm(ctx context.Context) error {
 	}
 }
 
-// askMajority asks the others for all who wait, unless they are being asked.
+// askMajority asks the others for all who wait, unless they are being asked. A new leader asks once its first entry is stored, before which
+// Raft has no answer; until then the others are heard of or the lead is given up.
 func (g *group) askMajority() {
-	if len(g.confirming) == 0 || len(g.asked) > 0 || !g.leading {
+	if len(g.confirming) == 0 || len(g.asked) > 0 || !g.leading || g.log.applied < g.first {
 		return
 	}
 	g.asked, g.confirming = g.confirming, nil
