@@ -32,58 +32,100 @@ func (j *Journal) handOver(ctx context.Context, p journal.Partition, to uint64) 
 	if !j.clustered() {
 		return errNoCluster
 	}
-	var g *group
-	begun := false
+	h := &handOver{to: to}
 	for {
 		var done bool
 		var err error
 		askErr := j.ask(ctx, func() {
-			if g == nil {
-				g = j.partition(p).group
+			if h.g == nil {
+				h.g = j.partition(p).group
 			}
-			done, begun, err = g.handTo(to, begun)
+			done, err = h.goOn()
 		})
 		if askErr != nil || done || err != nil {
-			if g != nil && !done {
-				_ = j.post(func() { g.keep(to) })
+			if h.g != nil && !done {
+				_ = j.post(func() { h.g.keep(to) })
 			}
 			return errors.Join(askErr, err)
 		}
 		if err := j.pause(ctx); err != nil {
-			_ = j.post(func() { g.keep(to) })
+			_ = j.post(func() { h.g.keep(to) })
 			return err
 		}
 	}
 }
 
-// handTo goes on handing over. While what is proposed is not committed it waits, and takes nothing new.
-func (g *group) handTo(to uint64, begun bool) (done, begunNow bool, err error) {
+// handOver is a HandOver under way. The loop owns it.
+type handOver struct {
+	g     *group
+	to    uint64
+	begun bool // Raft hands over
+	isNew bool // the leader's first entry was not stored when it was looked at last
+	// waited is how many ticks it has waited for that, or for the node to answer, the last of them tick.
+	waited, tick int
+}
+
+// goOn goes on handing over. Once the node is known to keep up nothing new is taken, and what is proposed is waited for.
+func (h *handOver) goOn() (done bool, err error) {
+	g := h.g
 	switch {
 	case g == nil || g.rn == nil:
-		return false, begun, journal.ErrNoReplica
-	case !g.leading && begun:
-		return true, begun, nil
+		return false, journal.ErrNoReplica
+	case !g.leading && h.begun:
+		return true, nil
 	case !g.leading:
-		return false, begun, journal.ErrNotLeader
-	case !begun && !g.keepsUp(to):
-		return false, begun, errBehind
-	case g.handing != 0 && g.handing != to:
-		return false, begun, errors.New("it is being handed over already")
+		return false, journal.ErrNotLeader
+	case g.handing != 0 && g.handing != h.to:
+		return false, errors.New("it is being handed over already")
+	}
+	if !h.begun {
+		if ok, known := g.keepsUp(h.to); !ok && (known || !h.await()) {
+			return false, errBehind
+		} else if !ok {
+			return false, nil
+		}
 	}
 	if g.handing == 0 {
-		g.handing, g.handingSince = to, g.ticks
+		g.handing, g.handingSince = h.to, g.ticks
 	}
 	if g.ticks-g.handingSince > g.handingLimit() {
-		return false, begun, errBehind
+		return false, errBehind
 	}
 	if len(g.proposed) > 0 {
-		return false, begun, nil
+		return false, nil
 	}
-	if !begun {
-		g.guard(func() { g.rn.TransferLeader(to) })
+	if !h.begun {
+		h.begun = true
+		g.guard(func() { g.rn.TransferLeader(h.to) })
 		g.touch()
 	}
-	return false, true, nil
+	return false, nil
+}
+
+// await waits for the leader's first entry to be stored, and then for the node to answer: all are asked, once in each tick, and who is there answers at once.
+// It returns false when that has taken too long.
+func (h *handOver) await() bool {
+	g := h.g
+	if isNew := g.log.applied < g.first; isNew != h.isNew {
+		h.isNew, h.waited = isNew, 0
+	}
+	limit := g.j.config.electionTicks()
+	if h.isNew {
+		limit = g.handingLimit()
+	}
+	switch {
+	case h.waited > 0 && g.ticks == h.tick:
+		return true
+	case h.waited >= limit:
+		return false
+	}
+	h.waited++
+	h.tick = g.ticks
+	if !h.isNew {
+		g.guard(func() { g.rn.ReadIndex(nil) })
+		g.touch()
+	}
+	return true
 }
 
 // handingLimit is how many ticks a hand-over may take.
@@ -96,18 +138,26 @@ func (g *group) handingLate() {
 	}
 }
 
-// keepsUp reports whether a voter was heard of and has nearly all of the log: Raft takes no proposals while it hands over to another.
-func (g *group) keepsUp(id uint64) bool {
+// keepsUp reports whether a voter was heard of and has nearly all of the log: Raft takes no proposals while it hands over to another. That may not be known:
+// of one that has not answered a new leader, or not since something to it was lost, or not since the leader last looked who answers, which it does once in
+// an election's time.
+func (g *group) keepsUp(id uint64) (ok, known bool) {
 	if !slices.Contains(g.log.conf.GetVoters(), id) {
-		return false
+		return false, true
 	}
-	ok := false
+	if g.log.applied < g.first {
+		return false, false
+	}
+	known = true
 	g.rn.WithProgress(func(n uint64, _ raft.ProgressType, pr tracker.Progress) {
-		if n == id {
-			ok = pr.RecentActive && pr.State == tracker.StateReplicate && pr.Match+closeEnough >= g.log.last
+		if n != id || pr.State == tracker.StateSnapshot {
+			return
 		}
+		near := pr.Match+closeEnough >= g.log.last
+		ok = near && pr.RecentActive && pr.State == tracker.StateReplicate
+		known = ok || !near && pr.Match > 0
 	})
-	return ok
+	return ok, known
 }
 
 // keep goes on leading after a hand-over that came to nothing.

@@ -34,6 +34,29 @@ func acquire(t testing.TB, m *member, p journal.Partition) journal.Log {
 	return l
 }
 
+// acquireBeside acquires beside the test, and returns what waits for that.
+func acquireBeside(t testing.TB, m *member, p journal.Partition) (owned func() journal.Log) {
+	type acquired struct {
+		log journal.Log
+		err error
+	}
+	c := make(chan acquired, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		l, err := m.j.Acquire(ctx, p)
+		c <- acquired{l, err}
+	}()
+	return func() journal.Log {
+		t.Helper()
+		a := <-c
+		if a.err != nil {
+			t.Fatal(a.err)
+		}
+		return a.log
+	}
+}
+
 // appendN appends records of one entity until it has n.
 func appendN(t testing.TB, l journal.Log, n uint64) {
 	t.Helper()
