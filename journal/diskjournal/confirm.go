@@ -18,6 +18,7 @@ type confirming struct {
 
 // Confirm returns nil when the partition is still the caller's. A node alone knows of every owner, since its directory is locked; in a
 // cluster a majority is asked, once for all who wait. When it does not answer within an election's time the error is journal.ErrUnavailable.
+// Where the leader was just elected its first entry is stored before, which takes as long as the disks of a majority, or until the lead is lost.
 func (l *Log) Confirm(ctx context.Context) error {
 	if err := l.confirm(ctx); err != nil {
 		return fmt.Errorf("confirm %s: %w", l.part.name, err)

@@ -2,6 +2,7 @@ package diskjournal_test
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -33,14 +34,13 @@ func TestNextOwnerWaitsForVotesAlone(t *testing.T) {
 	onSlowDisks(t, func(t *testing.T, n *network, _ *atomic.Int64) {
 		appendN(t, acquire(t, n.node(1), part), 5)
 		time.Sleep(time.Second)
-		owned := make(chan journal.Log, 1)
-		go func() { owned <- acquire(t, n.node(2), part) }()
+		owned := acquireBeside(t, n.node(2), part)
 		synctest.Wait()
 		began := time.Now()
 		if err := n.node(1).j.HandOver(t.Context(), part, 2); err != nil {
 			t.Fatal(err)
 		}
-		next := <-owned
+		next := owned()
 		if took := time.Since(began); took >= 2*writeTime {
 			t.Errorf("the next owner came after %v, want less than two writes", took)
 		}
@@ -62,19 +62,53 @@ func TestNextOwnerWaitsForVotesAlone(t *testing.T) {
 	})
 }
 
+// TestStatusOfNextOwner: who has acquired a partition is known to lead it, in an election after the last one. Others who wait for it keep the journal busy meanwhile.
+func TestStatusOfNextOwner(t *testing.T) {
+	simulated(t, 3, func(t *testing.T, n *network) {
+		n.create(part, 1, 2, 3)
+		acquire(t, n.node(1), part)
+		term := uint64(0)
+		for i := range 100 {
+			from, to := n.node(journal.NodeID(i%3+1)), n.node(journal.NodeID((i+1)%3+1))
+			time.Sleep(200 * time.Millisecond) // all that is stored is known everywhere
+			var all sync.WaitGroup
+			for range 100 {
+				all.Go(func() {
+					if _, err := to.j.Acquire(t.Context(), part); err != nil {
+						t.Error(err)
+						return
+					}
+					if s, err := to.j.Status(part); err != nil || s.Leader != to.id || s.Term <= term {
+						t.Errorf("node %d owns the partition, and says that node %d leads it in term %d after %d, %v", to.id, s.Leader, s.Term, term, err)
+					}
+				})
+			}
+			synctest.Wait()
+			if err := from.j.HandOver(t.Context(), part, to.id); err != nil {
+				t.Fatal(err)
+			}
+			all.Wait()
+			s, err := to.j.Status(part)
+			if err != nil {
+				t.Fatal(err)
+			}
+			term = s.Term
+		}
+	})
+}
+
 // TestNextOwnerThatIsCutOff: what an owner appends that came before its leader's first entry was stored, and that nobody has heard of, is not stored, and the one
 // that follows has all that was.
 func TestNextOwnerThatIsCutOff(t *testing.T) {
 	onSlowDisks(t, func(t *testing.T, n *network, _ *atomic.Int64) {
 		appendN(t, acquire(t, n.node(1), part), 5)
 		time.Sleep(time.Second)
-		owned := make(chan journal.Log, 1)
-		go func() { owned <- acquire(t, n.node(2), part) }()
+		owned := acquireBeside(t, n.node(2), part)
 		synctest.Wait()
 		if err := n.node(1).j.HandOver(t.Context(), part, 2); err != nil {
 			t.Fatal(err)
 		}
-		lost := <-owned
+		lost := owned()
 		n.isolate(2, true)
 		confirmed := make(chan error, 1)
 		go func() { confirmed <- lost.Confirm(t.Context()) }()
@@ -95,6 +129,75 @@ func TestNextOwnerThatIsCutOff(t *testing.T) {
 		appendN(t, next, 7)
 		n.isolate(2, false)
 		n.node(2).has(t, part, 7)
+	})
+}
+
+// deafen has nothing get through to a node any more. What it sends does.
+func (n *network) deafen(id journal.NodeID, off bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for o := range n.nodes {
+		n.cut[[2]journal.NodeID{o, id}] = off
+	}
+}
+
+// TestNextOwnerThatHearsNothing: the others have the first entry of a leader that does not hear of it, and the one that follows keeps it.
+func TestNextOwnerThatHearsNothing(t *testing.T) {
+	onSlowDisks(t, func(t *testing.T, n *network, _ *atomic.Int64) {
+		appendN(t, acquire(t, n.node(1), part), 5)
+		time.Sleep(time.Second)
+		owned := acquireBeside(t, n.node(2), part)
+		synctest.Wait()
+		if err := n.node(1).j.HandOver(t.Context(), part, 2); err != nil {
+			t.Fatal(err)
+		}
+		lost := owned()
+		n.deafen(2, true) // the answers to its first entry take a write
+		fifth := lost.End()
+		if _, err := lost.Append(t.Context(), oneRecord(6)); !errors.Is(err, journal.ErrUnknown) {
+			t.Errorf("Append of an owner that hears nothing = %v, want ErrUnknown", err)
+		}
+		if _, err := lost.Append(t.Context(), oneRecord(6)); !errors.Is(err, journal.ErrFenced) {
+			t.Errorf("the next Append = %v, want ErrFenced", err)
+		}
+		next := acquire(t, n.leader(part, 1, 3), part)
+		if last, err := next.Last(t.Context(), entityOf(0)); err != nil || last.Seq != 5 {
+			t.Errorf("the last record is %v, %v, want the fifth", last, err)
+		}
+		if at, err := next.Append(t.Context(), oneRecord(6)); err != nil || at < fifth+3 {
+			t.Errorf("Append = %d, %v, want two first entries between it and %d", at, err, fifth)
+		}
+		n.deafen(2, false)
+		n.node(2).has(t, part, 6)
+	})
+}
+
+// TestNextOwnerThatIsCutOffLater: what was acknowledged stays, also what the others have that the owner has not heard of.
+func TestNextOwnerThatIsCutOffLater(t *testing.T) {
+	onSlowDisks(t, func(t *testing.T, n *network, _ *atomic.Int64) {
+		appendN(t, acquire(t, n.node(1), part), 5)
+		time.Sleep(time.Second)
+		owned := acquireBeside(t, n.node(2), part)
+		synctest.Wait()
+		if err := n.node(1).j.HandOver(t.Context(), part, 2); err != nil {
+			t.Fatal(err)
+		}
+		lost := owned()
+		appendN(t, lost, 6)
+		n.deafen(2, true)
+		if _, err := lost.Append(t.Context(), oneRecord(7)); !errors.Is(err, journal.ErrUnknown) {
+			t.Errorf("Append of an owner that hears nothing = %v, want ErrUnknown", err)
+		}
+		if _, err := lost.Append(t.Context(), oneRecord(8)); !errors.Is(err, journal.ErrFenced) {
+			t.Errorf("the next Append = %v, want ErrFenced", err)
+		}
+		next := acquire(t, n.leader(part, 1, 3), part)
+		if last, err := next.Last(t.Context(), entityOf(0)); err != nil || last.Seq != 7 {
+			t.Errorf("the last record is %v, %v, want the seventh, which the others have", last, err)
+		}
+		appendN(t, next, 8)
+		n.deafen(2, false)
+		n.node(2).has(t, part, 8)
 	})
 }
 
@@ -126,14 +229,13 @@ func TestConfirmOfNewLeader(t *testing.T) {
 	onSlowDisks(t, func(t *testing.T, n *network, writes *atomic.Int64) {
 		appendN(t, acquire(t, n.node(1), part), 5)
 		time.Sleep(time.Second)
-		owned := make(chan journal.Log, 1)
-		go func() { owned <- acquire(t, n.node(2), part) }()
+		owned := acquireBeside(t, n.node(2), part)
 		synctest.Wait()
 		time.AfterFunc(writeTime/2, func() { writes.Store(int64(2 * time.Second)) }) // the votes are being stored
 		if err := n.node(1).j.HandOver(t.Context(), part, 2); err != nil {
 			t.Fatal(err)
 		}
-		next := <-owned
+		next := owned()
 		began := time.Now()
 		if err := next.Confirm(t.Context()); err != nil || time.Since(began) < time.Second {
 			t.Errorf("Confirm = %v after %v, want that it is the owner once the entry is stored", err, time.Since(began))

@@ -299,6 +299,7 @@ func (g *group) elected(s *raft.SoftState) {
 		g.j.count.leads.Add(1)
 		g.last, g.hash = g.log.last, g.lastHash()
 		g.first = g.last
+		g.publish() // before anybody owns the partition
 		waiting := g.acquiring
 		g.acquiring = nil
 		for _, p := range waiting {

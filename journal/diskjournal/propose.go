@@ -98,7 +98,6 @@ func (g *group) takeFirst(p *proposal) {
 	g.owner = p.at
 	g.part.own(p.at)
 	if g.log.applied == g.first-1 {
-		g.settle()
 		p.finish(nil)
 		return
 	}

@@ -316,15 +316,12 @@ func TestNextOwnerWaitsForOneEntry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		owned := make(chan journal.Log)
-		for range 2 {
-			go func() { owned <- acquire(t, n.node(3), part) }()
-		}
+		one, other := acquireBeside(t, n.node(3), part), acquireBeside(t, n.node(3), part)
 		time.Sleep(time.Second)
 		if err := n.node(1).j.HandOver(t.Context(), part, 3); err != nil {
 			t.Fatal(err)
 		}
-		first, second := <-owned, <-owned
+		first, second := one(), other()
 		var fenced int
 		for _, l := range []journal.Log{first, second} {
 			at, err := l.Append(t.Context(), oneRecord(2))
