@@ -13,7 +13,7 @@ import (
 func (p *partition) commit(c *change) bool {
 	p.mu.Lock()
 	for p.open.full() && !p.ended {
-		p.room.Wait()
+		p.awaitCommitter()
 	}
 	if p.ended {
 		p.mu.Unlock()
@@ -28,8 +28,27 @@ func (p *partition) commit(c *change) bool {
 	return true
 }
 
+// awaitCommitter waits until the committer has taken or stored something, or the ownership has ended. The caller holds p.mu.
+func (p *partition) awaitCommitter() {
+	select {
+	case p.pressing <- struct{}{}:
+	default:
+	}
+	p.room.Wait()
+}
+
+// relieve has those look again who wait for the committer. The caller holds p.mu.
+func (p *partition) relieve() {
+	select {
+	case <-p.pressing:
+	default:
+	}
+	p.room.Broadcast()
+}
+
 // commitBatches appends the open batch whenever there is something in it, until quit is closed and
-// it is empty, or until an append fails. When the partition is to be released it says so between two appends, and lets what is open then be the last.
+// it is empty, or until an append fails. When the partition is to be released it closes resting between two appends, and waits a moment for the turns under way,
+// so that one append stores what is left.
 func (p *partition) commitBatches(ctx context.Context, quit <-chan struct{}) error {
 	spare, releasing := &batch{}, p.releasing
 	defer func() {
@@ -48,7 +67,7 @@ func (p *partition) commitBatches(ctx context.Context, quit <-chan struct{}) err
 		case <-releasing:
 			releasing = nil
 			close(p.resting)
-			if quit != nil && rest(quit) {
+			if quit != nil && p.rest(quit) {
 				quit = nil
 			}
 		default:
@@ -56,7 +75,7 @@ func (p *partition) commitBatches(ctx context.Context, quit <-chan struct{}) err
 		p.mu.Lock()
 		b := p.open
 		p.open = spare
-		p.room.Broadcast()
+		p.relieve()
 		p.mu.Unlock()
 		if !b.empty() {
 			if err := p.store(ctx, b); err != nil {
@@ -96,7 +115,7 @@ func (p *partition) settle(b *batch) {
 		e.durable = b.records[i].Mark()
 	}
 	if len(b.changed) > 0 {
-		p.room.Broadcast()
+		p.relieve()
 	}
 	p.mu.Unlock()
 	for _, s := range b.snapshots {
@@ -129,7 +148,7 @@ func (p *partition) awaitDurable(e *entity) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for e.durable != e.written && !p.ended {
-		p.room.Wait()
+		p.awaitCommitter()
 	}
 	return !p.ended
 }

@@ -28,16 +28,18 @@ type partition struct {
 	number  uint64 // tells it from other ownerships
 
 	filled chan struct{} // holds a token when the open batch has something in it
-	writes chan journal.Snapshot
-	turns  sync.WaitGroup // goroutines of entities
+	// pressing holds a token when a turn waits for the committer.
+	pressing chan struct{}
+	writes   chan journal.Snapshot
+	turns    sync.WaitGroup // goroutines of entities
 
 	deposed     chan struct{} // closed when the lead is lost
 	deposeOnce  sync.Once
 	releasing   chan struct{} // closed when the partition is to be released, within grace
 	releaseOnce sync.Once
 	grace       time.Duration
-	resting     chan struct{} // closed when that was asked for and no append is under way
-	closedAt    time.Time     // when that was, and no more messages were taken; valid once done is closed
+	resting     chan struct{} // closed by the committer when that was asked for and no append is under way, or when it ends
+	closedAt    time.Time     // from when on no message was taken because of that; valid once done is closed
 	done        chan struct{} // closed when the ownership is over, after result was set
 	result      error
 	term        uint64 // of the election that made this node lead; guarded by the node's mutex
@@ -92,6 +94,7 @@ func newPartition(ctx context.Context, n *Node, id journal.Partition, l journal.
 		log:      n.cfg.Logger.With("partition", id.String()),
 		meters:   n.meters.hops.of(id.Number),
 		filled:   make(chan struct{}, 1),
+		pressing: make(chan struct{}, 1),
 		writes:   make(chan journal.Snapshot, 64),
 		entities: make(map[turn.Entity]*entity),
 		streams:  make(map[linkKey]stream),
@@ -152,9 +155,11 @@ func (p *partition) serve(ctx context.Context) error {
 		p.endCommitter(failed)
 		return errDeposed
 	case <-p.releasing:
-		p.awaitLast()
+		grace, over := context.WithTimeout(p.ctx, p.grace)
+		defer over()
+		p.awaitLast(grace)
 		silence()
-		return p.leave(func() { stopAgenda(); waking.Wait() }, quit, failed)
+		return p.leave(grace, func() { stopAgenda(); waking.Wait() }, quit, failed)
 	case <-ctx.Done():
 	}
 	silence()

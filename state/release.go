@@ -19,9 +19,10 @@ var ErrNotOwned = errors.New("state: the partition is not owned here")
 // errReleased ends an ownership that was given up on request.
 var errReleased = errors.New("state: partition released")
 
-// Release gives up a partition: the node takes no more messages for it, finishes the turns under way and stores what they decided, and
-// lets its effects leave. When Release returns nil the lead may be given to another node. That takes as long as handlers do,
-// ShutdownGrace or ctx at most: turns that take longer have not happened.
+// Release gives up a partition: the node takes messages for it until the append under way is done and then no more, finishes the turns under
+// way and stores what they decided, and lets its effects leave. When Release returns nil the lead may be given to another node. Messages are
+// taken and turns waited for as long as ShutdownGrace at most, or half of the time that ctx leaves: turns that take longer have not happened. An append that has begun is
+// waited for until ctx is done; the partition is released all the same when it is over.
 //
 // The node owns the partition again once it has lost the lead and leads again, or if it still leads after ten seconds.
 func (n *Node) Release(ctx context.Context, id journal.Partition) error {
@@ -50,7 +51,8 @@ func (n *Node) release(ctx context.Context, id journal.Partition) (closed time.T
 }
 
 // HandOver releases a partition and has the node given lead it, and returns when the next owner takes messages, as far as the bus tells of
-// that. When the journal refuses, this node owns the partition again before HandOver returns, unless the lead was lost.
+// that. When the journal refuses, this node owns the partition again before HandOver returns, unless the lead was lost; when the release takes
+// longer than ctx, as soon as that is over.
 func (n *Node) HandOver(ctx context.Context, id journal.Partition, to journal.NodeID) error {
 	if n.replicated == nil {
 		return fmt.Errorf("hand %s over: partitions are not placed", id)
@@ -76,6 +78,9 @@ func (n *Node) HandOver(ctx context.Context, id journal.Partition, to journal.No
 	defer stop()
 	closed, err := n.release(ctx, id)
 	if err != nil {
+		if !errors.Is(err, ErrNotOwned) { // else it is somebody else's hand-over, if any
+			h.resume()
+		}
 		return err
 	}
 	err = n.replicated.HandOver(ctx, id, to)
@@ -139,11 +144,12 @@ func (p *partition) giveUp(ctx context.Context) {
 	})
 }
 
-// awaitLast has messages taken until the append under way is done: what was decided until then is the last batch but for the turns that are under way.
-func (p *partition) awaitLast() {
+// awaitLast has messages taken until the append under way is done, or grace is: what was decided until then is the last batch but for the turns that are under way.
+func (p *partition) awaitLast(grace context.Context) {
 	select {
 	case <-p.resting:
 	case <-p.deposed:
+	case <-grace.Done():
 	}
 	p.closedAt = time.Now()
 }
@@ -151,20 +157,22 @@ func (p *partition) awaitLast() {
 // restFor is how long the committer waits for the turns under way before it stores what was decided without them.
 const restFor = 5 * time.Millisecond
 
-// rest waits until the last turn is done, which quit says, but not for long. It reports whether that was so.
-func rest(quit <-chan struct{}) bool {
+// rest waits until the last turn is done, which quit says, but not for long, and not while a turn waits for the committer. It reports whether that was so.
+func (p *partition) rest(quit <-chan struct{}) bool {
 	limit := time.NewTimer(restFor)
 	defer limit.Stop()
 	select {
 	case <-quit:
 		return true
+	case <-p.pressing:
+		return false
 	case <-limit.C:
 		return false
 	}
 }
 
-// leave ends the ownership on request, with everything stored that was decided. stopAgenda has nothing begun any more.
-func (p *partition) leave(stopAgenda func(), quit chan<- struct{}, failed <-chan error) error {
+// leave ends the ownership on request, with everything stored that was decided until grace is done. stopAgenda has nothing begun any more.
+func (p *partition) leave(grace context.Context, stopAgenda func(), quit chan<- struct{}, failed <-chan error) error {
 	stopAgenda()
 	p.mu.Lock()
 	calm := make(chan struct{})
@@ -174,8 +182,6 @@ func (p *partition) leave(stopAgenda func(), quit chan<- struct{}, failed <-chan
 		p.calm = calm
 	}
 	p.mu.Unlock()
-	limit := time.NewTimer(p.grace)
-	defer limit.Stop()
 	var err error
 	stopped := false // the committer
 	select {
@@ -184,8 +190,12 @@ func (p *partition) leave(stopAgenda func(), quit chan<- struct{}, failed <-chan
 		stopped = true
 	case <-p.deposed:
 		err = errDeposed
-	case <-limit.C:
-		p.log.Warn("released with turns under way")
+	case <-grace.Done():
+		select {
+		case <-calm:
+		default:
+			p.log.Warn("released with turns under way")
+		}
 	}
 	if err == nil {
 		close(quit)

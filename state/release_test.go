@@ -90,6 +90,68 @@ func TestHandOverDuringAppend(t *testing.T) {
 	}, sums())
 }
 
+// TestHandOverOfTurnThatAwaitsAppend hands over while a turn waits until what it repeats is stored: the last append is not put off for it.
+func TestHandOverOfTurnThatAwaitsAppend(t *testing.T) {
+	inFleet(t, 2, state.Config{}, func(t *testing.T, f *fleet) {
+		const write = 20 * time.Millisecond
+		f.cluster.Node(1).Inject(memjournal.Faults{Append: func(context.Context, journal.Partition, journal.Batch) memjournal.Fault {
+			time.Sleep(write)
+			return memjournal.Fault{}
+		}})
+		f.post(wire.KindCall, "sum/1", "ann", naming("add", `{"By":1}`))
+		synctest.Wait()
+		f.post(wire.KindCall, "sum/1", "ann", naming("add", `{"By":2}`), withKey("change"))
+		f.post(wire.KindCall, "sum/1", "ann", naming("add", `{"By":2}`), withKey("change"))
+		time.Sleep(write / 4)
+		if err := f.node(1).HandOver(t.Context(), partOf("sum/1"), 2); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.call("sum/1", "ann", "add", `{"By":2}`, withKey("change")); got != `2 {"n":3}` {
+			t.Errorf("the call that was repeated once more was answered %q", got)
+		}
+		if d := f.node(1).Stats().HandOvers; d.Count != 1 || d.Max > write {
+			t.Errorf("%d hand-overs took no message for up to %v, want one for %v", d.Count, d.Max, write)
+		}
+		f.calm()
+	}, sums())
+}
+
+// TestHandOverThatTakesTooLong: an append takes longer than whoever hands over waits. Messages are taken for the grace alone, and as soon as the append is done by the
+// same node again.
+func TestHandOverThatTakesTooLong(t *testing.T) {
+	inFleet(t, 2, state.Config{ShutdownGrace: time.Second}, func(t *testing.T, f *fleet) {
+		var batches []int // records of each; appends come one at a time
+		disk := make(chan struct{})
+		f.cluster.Node(1).Inject(memjournal.Faults{Append: func(_ context.Context, _ journal.Partition, b journal.Batch) memjournal.Fault {
+			batches = append(batches, len(b.Records))
+			<-disk
+			return memjournal.Fault{}
+		}})
+		first := f.post(wire.KindCall, "sum/1", "ann", naming("add", `{"By":1}`))
+		synctest.Wait()
+		handed := make(chan error, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		defer cancel()
+		go func() { handed <- f.node(1).HandOver(ctx, partOf("sum/1"), 2) }()
+		time.Sleep(500 * time.Millisecond)
+		second := f.post(wire.KindCall, "sum/1", "ann", naming("add", `{"By":2}`))
+		time.Sleep(time.Second)
+		third := f.post(wire.KindCall, "sum/1", "ann", naming("add", `{"By":3}`))
+		if err := <-handed; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("HandOver during an append that does not end = %v, want that the time is over", err)
+		}
+		close(disk)
+		for i, posted := range []uint64{first, second, third} {
+			if got, want := f.answer(posted), []string{`1 {"n":1}`, `2 {"n":3}`, `3 {"n":6}`}[i]; got != want {
+				t.Errorf("call %d was answered %q as soon as the append was done, want %q", i+1, got, want)
+			}
+		}
+		if !slices.Equal(batches, []int{1, 1, 1}) {
+			t.Errorf("node 1 has stored batches of %v records, want that the third call was not taken before", batches)
+		}
+	}, sums())
+}
+
 func TestHandOverRefused(t *testing.T) {
 	inFleet(t, 3, state.Config{}, func(t *testing.T, f *fleet) {
 		p := partOf("sum/1")
