@@ -112,13 +112,27 @@ func (l *lane) run() {
 				time.Sleep(partPause) // and what comes meanwhile goes before the next part
 			}
 			l.queue.done(w, b)
+			looks = l.lookAtSilence(look, looks)
 		}
 		scratch = nil
-		if !looks && len(l.trails.recent) > 0 {
-			look.Reset(markEvery)
-			looks = true
-		}
+		looks = l.lookAtSilence(look, looks)
 	}
+}
+
+// lookAtSilence says how far the lane got where it has fallen silent, when look is due, which may be while there is always something to send. It sets
+// look where it is wanted and not set, and returns whether it is.
+func (l *lane) lookAtSilence(look *time.Timer, set bool) bool {
+	select {
+	case <-look.C:
+		set = false
+		l.mark()
+	default:
+	}
+	if !set && len(l.trails.recent) > 0 {
+		look.Reset(markEvery)
+		set = true
+	}
+	return set
 }
 
 // sendPart sends the next piece of a large envelope.

@@ -1,9 +1,11 @@
 package natsbus_test
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tutti-rt/tutti/bus"
 	"github.com/tutti-rt/tutti/bus/natsbus"
@@ -34,8 +36,13 @@ func (l *losses) count(o bus.Loss) (n int) {
 }
 
 // TestLossesAreTold has a listener take nothing until the last of what it was sent has been dropped: nothing comes after it, and
-// nevertheless the loss is told.
+// nevertheless the loss is told. It is while the lane always has something else to send.
 func TestLossesAreTold(t *testing.T) {
+	t.Run("calm", func(t *testing.T) { testLossesAreTold(t, false) })
+	t.Run("busy", func(t *testing.T) { testLossesAreTold(t, true) })
+}
+
+func testLossesAreTold(t *testing.T, busy bool) {
 	servers := cluster(t, 2)
 	from := open(t, natsbus.Config{Server: servers[0]})
 	to := open(t, natsbus.Config{Server: servers[1], ReceiveBytes: 64 << 10})
@@ -68,9 +75,15 @@ func TestLossesAreTold(t *testing.T) {
 			break
 		}
 	}
+	if busy {
+		defer keepBusy(t, from, "b")()
+	}
 	close(goOn)
 	loss := bus.Loss{At: "a", From: "node-0"}
 	eventually(t, "the loss is told", func() bool { return told.count(loss) > 0 })
+	if busy {
+		return
+	}
 	if n := told.count(bus.Loss{At: "b", From: "node-0"}); n != 0 {
 		t.Errorf("told %d times of a loss where there was none", n)
 	}
@@ -83,6 +96,39 @@ func TestLossesAreTold(t *testing.T) {
 	eventually(t, "what comes afterwards is taken", func() bool { return to.Stats().Lanes["default"].Waiting == 0 && taken.Load() > 2 })
 	if told.count(loss) != before {
 		t.Error("told after stop")
+	}
+}
+
+// keepBusy has large envelopes wait for the lane until the function that it returns is called. One has been sent when keepBusy returns.
+func keepBusy(t *testing.T, from *natsbus.Bus, at bus.Address) (stop func()) {
+	t.Helper()
+	e := &wire.Envelope{Kind: wire.KindEvent, Data: make([]byte, 1<<20)}
+	begun, ended := make(chan struct{}), make(chan struct{})
+	begin := sync.OnceFunc(func() { close(begun) })
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+			}
+			switch err := from.Send("default", at, e); {
+			case err == nil:
+				begin()
+			case errors.Is(err, bus.ErrFull):
+				time.Sleep(time.Millisecond)
+			default:
+				t.Errorf("Send = %v", err)
+				begin()
+				return
+			}
+		}
+	})
+	<-begun
+	return func() {
+		close(ended)
+		sending.Wait()
 	}
 }
 
