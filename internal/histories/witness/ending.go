@@ -65,10 +65,10 @@ func (e *Ending) Stream(ctx context.Context) ([]histories.Event, error) {
 			stream = append(stream, histories.Event{Revision: u.Revision, Name: u.Name, Data: u.Data, By: u.By, Command: u.Command})
 		}
 		if uint64(len(stream)) == end {
-			break
+			return stream, nil
 		}
 	}
-	return stream, nil
+	return nil, fmt.Errorf("it ended after %d events of %d", len(stream), end)
 }
 
 // epoch returns the entity's, and nothing if it has no events.
