@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,8 @@ const (
 	lookAgain = 100 * time.Millisecond
 	// enoughLooks is how many looks in a row have to find nobody who is this node. Connections are lost for a moment where a machine has stood still.
 	enoughLooks = 3
+	// restTime is how long the others have left in one look once one has answered.
+	restTime = lookTime / 3
 )
 
 // look asks the others whether this node is still one of the cluster, whether its directory is the newest, and whether no other process is
@@ -34,7 +37,7 @@ func (e *Entry) look(ctx context.Context, id *Identity) error {
 			return err
 		case seen.up != 0:
 			was, calm = seen.up, 0
-		case !seen.late:
+		case !seen.late || was != 0 && slices.Contains(seen.heard, was):
 			calm++
 		}
 		if calm < enoughLooks && pause(ctx, lookAgain) != nil {
@@ -73,12 +76,15 @@ func awake(ctx context.Context, d time.Duration) (context.Context, func()) {
 
 // glance is what others have said.
 type glance struct {
-	up   journal.NodeID // is connected with a process that is this node
-	late bool           // some had no time to say anything, and too few have answered
+	up    journal.NodeID   // is connected with a process that is this node
+	heard []journal.NodeID // have answered
+	late  bool             // some had no time to say anything, and too few have answered
 }
 
-// lookOnce learns what the others know of the cluster.
+// lookOnce learns what the others know of the cluster. Once one has answered the others have restTime left.
 func (e *Entry) lookOnce(ctx context.Context, id *Identity) (glance, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	registry, revision := id.Registry()
 	type told struct {
 		by journal.NodeID
@@ -101,13 +107,15 @@ func (e *Entry) lookOnce(ctx context.Context, id *Identity) (glance, error) {
 		}()
 	}
 	var seen glance
-	for heard := 0; asked > 0; asked-- {
+	for ; asked > 0; asked-- {
 		got := <-answers // each comes before ctx ends, or soon after
 		if got.err != nil {
 			seen.late = seen.late || got.took >= lookAgain || ctx.Err() != nil
 			continue
 		}
-		heard++
+		if seen.heard = append(seen.heard, got.by); len(seen.heard) == 1 {
+			defer time.AfterFunc(restTime, cancel).Stop()
+		}
 		if got.Up {
 			seen.up = got.by
 		}
@@ -116,7 +124,7 @@ func (e *Entry) lookOnce(ctx context.Context, id *Identity) (glance, error) {
 				return glance{}, err
 			}
 		}
-		if 2*heard > len(registry.Nodes) {
+		if 2*len(seen.heard) > len(registry.Nodes) {
 			seen.late = false
 			break
 		}

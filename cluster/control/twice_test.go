@@ -55,7 +55,38 @@ func TestSecondStartWhileOthersStandStill(t *testing.T) {
 				t.Errorf("a second start while %s = %v, want ErrTwice", what, err)
 			}
 		}
+		// c is not reached, and a has lost b for a moment.
+		began = time.Now()
+		silentC := func(ctx context.Context, address, service string, request []byte) ([]byte, error) {
+			if address == w.nodes["c"].node.Address {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			text, err := b.CallAt(ctx, address, service, request)
+			if time.Since(began) < 50*time.Millisecond {
+				text = []byte(strings.Replace(string(text), `"up":true`, `"up":false`, 1))
+			}
+			return text, err
+		}
+		if err := enter(silentC); !errors.Is(err, control.ErrTwice) {
+			t.Errorf("a second start while one of two has lost it and the other is silent = %v, want ErrTwice", err)
+		}
 		b.kill()
+		// a has not missed b yet, and c is slow.
+		began = time.Now()
+		if err := enter(func(ctx context.Context, address, service string, request []byte) ([]byte, error) {
+			if address == w.nodes["c"].node.Address {
+				time.Sleep(150 * time.Millisecond)
+				return nil, errors.New("connection refused")
+			}
+			text, err := b.CallAt(ctx, address, service, request)
+			if time.Since(began) < 500*time.Millisecond {
+				text = []byte(strings.Replace(string(text), `"data":{`, `"data":{"up":true,`, 1))
+			}
+			return text, err
+		}); err != nil || time.Since(began) > 1500*time.Millisecond {
+			t.Errorf("a start when it has been missed = %v after %s, want none soon", err, time.Since(began))
+		}
 		for what, through := range map[string]call{
 			"it has ended": b.CallAt,
 			"nobody is there": func(context.Context, string, string, []byte) ([]byte, error) {
