@@ -41,8 +41,8 @@ type Journal interface {
 	// new one at random, and keeps it.
 	ID() string
 	// Acquire makes the caller the owner of p, creating its log if there is none, and fences
-	// every Log of p that was acquired before: once Acquire has returned, no append of theirs
-	// that has not been stored will be. The log is verified as far as reading it for recovery
+	// every Log of p that was acquired before: once an Append or Confirm of the new Log has succeeded, no append of
+	// theirs that has not been stored will be. The log is verified as far as reading it for recovery
 	// goes; damage is reported as ErrCorrupt.
 	Acquire(ctx context.Context, p Partition) (Log, error)
 	// Partitions returns the partitions that have a log, in order of their names.

@@ -12,7 +12,10 @@ import (
 	"github.com/tutti-rt/tutti/journal"
 )
 
-var errBehind = errors.New("the node does not keep up")
+var (
+	errBehind = errors.New("the node does not keep up")
+	errNew    = errors.New("the first entry of this leader is not stored yet")
+)
 
 // HandOver has the node given lead p. What the owner here appends meanwhile waits, and is fenced when the lead is given up.
 func (j *Journal) HandOver(ctx context.Context, p journal.Partition, to journal.NodeID) error {
@@ -79,10 +82,12 @@ func (h *handOver) goOn() (done bool, err error) {
 		return false, errors.New("it is being handed over already")
 	}
 	if !h.begun {
-		if ok, known := g.keepsUp(h.to); !ok && (known || !h.await()) {
+		switch ok, known := g.keepsUp(h.to); {
+		case ok:
+		case known:
 			return false, errBehind
-		} else if !ok {
-			return false, nil
+		default:
+			return false, h.await()
 		}
 	}
 	if g.handing == 0 {
@@ -103,21 +108,21 @@ func (h *handOver) goOn() (done bool, err error) {
 }
 
 // await waits for the leader's first entry to be stored, and then for the node to answer: all are asked, once in each tick, and who is there answers at once.
-// It returns false when that has taken too long.
-func (h *handOver) await() bool {
+// The error is that this has taken too long. Without ticks, which Run makes, it takes as long as whoever called waits.
+func (h *handOver) await() error {
 	g := h.g
 	if isNew := g.log.applied < g.first; isNew != h.isNew {
 		h.isNew, h.waited = isNew, 0
 	}
-	limit := g.j.config.electionTicks()
+	limit, late := g.j.config.electionTicks(), errBehind
 	if h.isNew {
-		limit = g.handingLimit()
+		limit, late = g.handingLimit(), errNew
 	}
 	switch {
 	case h.waited > 0 && g.ticks == h.tick:
-		return true
+		return nil
 	case h.waited >= limit:
-		return false
+		return late
 	}
 	h.waited++
 	h.tick = g.ticks
@@ -125,7 +130,7 @@ func (h *handOver) await() bool {
 		g.guard(func() { g.rn.ReadIndex(nil) })
 		g.touch()
 	}
-	return true
+	return nil
 }
 
 // handingLimit is how many ticks a hand-over may take.

@@ -91,8 +91,8 @@ func (g *group) firstIsFree() bool {
 // takeFirst makes p the acquisition whose entry is this leader's first. The caller holds p's mutex.
 //
 // Where all of the log before that entry is applied, as after a hand-over, the acquisition is done at once: who was elected has all that was
-// ever stored in an election before (Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm", 5.4.1), and nothing more will be.
-// What the owner appends follows the entry, and is stored after it or not at all. Otherwise nobody knows yet what of the log is stored.
+// ever stored in an election before (Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm", 5.4.1), and what it
+// appends follows the entry: it is stored after it, or not at all. Nobody has an answer of the owner before something is. Otherwise nobody knows yet what of the log is stored.
 func (g *group) takeFirst(p *proposal) {
 	p.begun, p.at, p.election = true, g.first, g.election
 	g.owner = p.at
