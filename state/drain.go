@@ -26,7 +26,7 @@ func (n *Node) Drain(ctx context.Context) error {
 	}
 	n.drains.Store(true)
 	defer n.drains.Store(false)
-	d := drain{node: n, leads: n.leads(), refused: make(map[journal.Partition]error)}
+	d := drain{node: n, leads: n.leads(), failed: make(map[journal.NodeID]int), refused: make(map[journal.Partition]error)}
 	for ctx.Err() == nil {
 		todo := d.todo()
 		if len(todo) == 0 {
@@ -47,6 +47,7 @@ type drain struct {
 
 	mu      sync.Mutex
 	leads   map[journal.NodeID]int
+	failed  map[journal.NodeID]int // hand-overs to it in a row that came to nothing
 	refused map[journal.Partition]error
 }
 
@@ -87,14 +88,25 @@ func (d *drain) handOverOne(ctx context.Context, p journal.Partition) error {
 			return err
 		}
 		tried[to] = true
-		if err = d.node.HandOver(ctx, p, to); err == nil || errors.Is(err, ErrNotOwned) {
+		err = d.node.HandOver(ctx, p, to)
+		if d.ended(to, err); err == nil || errors.Is(err, ErrNotOwned) {
 			return err
 		}
-		d.mu.Lock()
-		d.leads[to]--
-		d.mu.Unlock()
 	}
 	return err
+}
+
+// ended notes how a hand-over to a node ended.
+func (d *drain) ended(to journal.NodeID, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case err == nil:
+		d.failed[to] = 0
+	case !errors.Is(err, ErrNotOwned):
+		d.leads[to]--
+		d.failed[to]++
+	}
 }
 
 // best returns the voter to try next, counted as the leader that it will be; 0 when there is none.
@@ -111,10 +123,22 @@ func (d *drain) best(p journal.Partition, tried map[journal.NodeID]bool) journal
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	to := slices.MinFunc(voters, func(a, b journal.NodeID) int {
-		return cmp.Or(cmp.Compare(s.Behind[a]/keepsUp, s.Behind[b]/keepsUp), cmp.Compare(d.leads[a], d.leads[b]), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(d.away(a), d.away(b)), cmp.Compare(s.Behind[a]/keepsUp, s.Behind[b]/keepsUp), cmp.Compare(d.leads[a], d.leads[b]), cmp.Compare(a, b))
 	})
 	d.leads[to]++
 	return to
+}
+
+// mostFailed is how many hand-overs in a row may come to nothing before a node comes after all others: one may be behind in a partition, and one that is not
+// there costs each partition the time to find that out.
+const mostFailed = 2
+
+// away returns 1 for a node that seems not to be there, else 0. The caller holds d.mu.
+func (d *drain) away(id journal.NodeID) int {
+	if d.failed[id] >= mostFailed {
+		return 1
+	}
+	return 0
 }
 
 // keepsUp is how many batches a voter may be behind that counts as one that keeps up.

@@ -39,8 +39,13 @@ func (n *Node) note(id journal.Partition) {
 		return
 	}
 	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.again(id)
+}
+
+// again has a partition looked at before long. The caller holds n.mu.
+func (n *Node) again(id journal.Partition) {
 	n.changed[id] = true
-	n.mu.Unlock()
 	select {
 	case n.noted <- struct{}{}:
 	default: // it is known
@@ -52,6 +57,9 @@ func (n *Node) lookAt(ctx context.Context, id journal.Partition) bool {
 	if n.replicated == nil {
 		return true
 	}
+	n.mu.Lock()
+	owned := n.ownership(id)
+	n.mu.Unlock()
 	s, err := n.replicated.Status(id)
 	if err != nil && !errors.Is(err, journal.ErrNoReplica) {
 		if ctx.Err() == nil && !errors.Is(err, journal.ErrClosed) {
@@ -62,6 +70,10 @@ func (n *Node) lookAt(ctx context.Context, id journal.Partition) bool {
 	me, here := n.replicated.Node(), err == nil
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if now := n.ownership(id); now != nil && now != owned {
+		n.again(id) // what was learned may be of a time before that
+		return here
+	}
 	if !here || s.Leader != 0 && s.Leader != me {
 		n.settle(id)
 	}
@@ -85,6 +97,14 @@ func (n *Node) lookAt(ctx context.Context, id journal.Partition) bool {
 		h.stop()
 	}
 	return here
+}
+
+// ownership returns the present one of a partition, nil if there is none. The caller holds n.mu.
+func (n *Node) ownership(id journal.Partition) *partition {
+	if h := n.holders[id]; h != nil {
+		return h.current
+	}
+	return nil
 }
 
 // settle notes that the partition is served, here or elsewhere. The caller holds n.mu.

@@ -65,7 +65,9 @@ func (n *Node) hold(ctx context.Context, h *holder) error {
 			return nil
 		case errors.Is(err, errReleased):
 			n.cfg.Logger.Info("partition released", "partition", h.id.String())
-			h.rest(ctx)
+			if !errors.Is(err, errUnwanted) {
+				h.rest(ctx)
+			}
 			continue
 		case errors.Is(err, journal.ErrClosed):
 			return fmt.Errorf("state: partition %s: %w", h.id, err)
@@ -150,6 +152,9 @@ func (n *Node) own(ctx context.Context, h *holder) (began time.Time, err error) 
 	n.mu.Lock()
 	delete(n.serves, h.id)
 	h.current = nil
+	if errors.Is(err, errReleased) && p.wanted == 0 {
+		err = errUnwanted
+	}
 	n.mu.Unlock()
 	p.result = err
 	close(p.done)

@@ -38,6 +38,7 @@ type partition struct {
 	releasing   chan struct{} // closed when the partition is to be released, within grace
 	releaseOnce sync.Once
 	grace       time.Duration
+	wanted      int           // how many wait for the release; guarded by the node's mutex
 	resting     chan struct{} // closed by the committer when that was asked for and no append is under way, or when it ends
 	closedAt    time.Time     // from when on no message was taken because of that; valid once done is closed
 	done        chan struct{} // closed when the ownership is over, after result was set

@@ -16,15 +16,19 @@ import (
 // ErrNotOwned means that this node does not own the partition.
 var ErrNotOwned = errors.New("state: the partition is not owned here")
 
-// errReleased ends an ownership that was given up on request.
-var errReleased = errors.New("state: partition released")
+// errReleased ends an ownership that was given up on request, and errUnwanted one of those when nobody waits for that any more.
+var (
+	errReleased = errors.New("state: partition released")
+	errUnwanted = fmt.Errorf("%w for nobody", errReleased)
+)
 
 // Release gives up a partition: the node takes messages for it until the append under way is done and then no more, finishes the turns under
 // way and stores what they decided, and lets its effects leave. When Release returns nil the lead may be given to another node. Messages are
 // taken and turns waited for as long as ShutdownGrace at most, or half of the time that ctx leaves: turns that take longer have not happened. An append that has begun is
 // waited for until ctx is done; the partition is released all the same when it is over.
 //
-// The node owns the partition again once it has lost the lead and leads again, or if it still leads after ten seconds.
+// The node owns the partition again once it has lost the lead and leads again, or if it still leads after ten seconds; at once, when nobody has waited for
+// the end of the release.
 func (n *Node) Release(ctx context.Context, id journal.Partition) error {
 	_, err := n.release(ctx, id)
 	return err
@@ -34,6 +38,9 @@ func (n *Node) Release(ctx context.Context, id journal.Partition) error {
 func (n *Node) release(ctx context.Context, id journal.Partition) (closed time.Time, err error) {
 	n.mu.Lock()
 	p := n.serves[id]
+	if p != nil {
+		p.wanted++
+	}
 	n.mu.Unlock()
 	if p == nil {
 		return closed, fmt.Errorf("release %s: %w", id, ErrNotOwned)
@@ -42,12 +49,26 @@ func (n *Node) release(ctx context.Context, id journal.Partition) (closed time.T
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		return closed, fmt.Errorf("release %s: %w", id, ctx.Err())
+		if n.lets(p) {
+			return closed, fmt.Errorf("release %s: %w", id, ctx.Err())
+		}
+		<-p.done // which is being closed
 	}
 	if !errors.Is(p.result, errReleased) {
 		return closed, fmt.Errorf("release %s: %w", id, cmp.Or(p.result, ErrNotOwned))
 	}
 	return p.closedAt, nil
+}
+
+// lets takes back that somebody waits for the release of p. It reports false when that is over.
+func (n *Node) lets(p *partition) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.serves[p.id] != p {
+		return false
+	}
+	p.wanted--
+	return true
 }
 
 // HandOver releases a partition and has the node given lead it, and returns when the next owner takes messages, as far as the bus tells of
@@ -78,9 +99,6 @@ func (n *Node) HandOver(ctx context.Context, id journal.Partition, to journal.No
 	defer stop()
 	closed, err := n.release(ctx, id)
 	if err != nil {
-		if !errors.Is(err, ErrNotOwned) { // else it is somebody else's hand-over, if any
-			h.resume()
-		}
 		return err
 	}
 	err = n.replicated.HandOver(ctx, id, to)

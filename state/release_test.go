@@ -25,6 +25,7 @@ func TestHandOver(t *testing.T) {
 		a.command(1, "add", `{"By":2}`)
 		a.command(2, "wait", `{"MS":20}`)
 		a.command(3, "add", `{"By":3}`)
+		time.Sleep(10 * time.Millisecond) // no append is under way
 		handed := make(chan error, 1)
 		began := time.Now()
 		go func() { handed <- f.node(1).HandOver(t.Context(), partOf("sum/1"), 3) }()
@@ -148,6 +149,35 @@ func TestHandOverThatTakesTooLong(t *testing.T) {
 		}
 		if !slices.Equal(batches, []int{1, 1, 1}) {
 			t.Errorf("node 1 has stored batches of %v records, want that the third call was not taken before", batches)
+		}
+	}, sums())
+}
+
+// TestReleaseAfterHandOverThatTookTooLong: who gives up waiting for a release does not have the node own again what another has released.
+func TestReleaseAfterHandOverThatTookTooLong(t *testing.T) {
+	inFleet(t, 2, state.Config{}, func(t *testing.T, f *fleet) {
+		disk := make(chan struct{})
+		f.cluster.Node(1).Inject(memjournal.Faults{Append: func(context.Context, journal.Partition, journal.Batch) memjournal.Fault {
+			<-disk
+			return memjournal.Fault{}
+		}})
+		f.post(wire.KindCall, "sum/1", "ann", naming("add", `{"By":1}`))
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := f.node(1).HandOver(ctx, partOf("sum/1"), 2); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("HandOver during an append that does not end = %v, want that the time is over", err)
+		}
+		released := make(chan error, 1)
+		go func() { released <- f.node(1).Release(t.Context(), partOf("sum/1")) }()
+		synctest.Wait()
+		close(disk)
+		if err := <-released; err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n := f.node(1).Stats().Partitions; n != 3 {
+			t.Errorf("the node serves %d partitions after one was released, want 3", n)
 		}
 	}, sums())
 }
