@@ -2,7 +2,6 @@ package node_test
 
 import (
 	"encoding/json"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,18 +11,18 @@ import (
 	"time"
 
 	"github.com/tutti-rt/tutti/client"
+	"github.com/tutti-rt/tutti/internal/process"
 	"github.com/tutti-rt/tutti/node"
 )
 
 // freeAddress returns a loopback address that nobody listens at just now.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := process.FreeAddress(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // several are the configurations of the nodes of a cluster.

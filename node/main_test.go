@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/tutti-rt/tutti"
+	"github.com/tutti-rt/tutti/internal/process"
 )
 
 type (
@@ -64,12 +64,9 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				return err
-			}
-			env.Setenv("ADDR", l.Addr().String())
-			return l.Close()
+			address, err := process.FreeAddress(context.Background())
+			env.Setenv("ADDR", address)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"fetch": fetch, "await": await},
 	})
