@@ -95,6 +95,16 @@ test('the transport is changed while both work, and back', async (t) => {
   }
 });
 
+// holdTime has the page's clock stand still until window.goOn is called.
+async function holdTime({ page }) {
+  await page.evaluate(() => {
+    const { now } = Date;
+    const then = now();
+    Date.now = () => then;
+    window.goOn = () => { Date.now = now; };
+  });
+}
+
 describe('the network is cut for some seconds', { concurrency: 3 }, () => {
   for (const way of ['auto', 'sse', 'longpoll']) {
     test(`over ${way}`, async (t) => {
@@ -105,6 +115,7 @@ describe('the network is cut for some seconds', { concurrency: 3 }, () => {
       await ben.textIs('one two');
       await ann.color('red', 1);
 
+      await holdTime(ann); // the cut lasts until it goes on
       await ann.page.click('#cut');
       await ann.is('away');
       await ann.caretAt(3);
@@ -120,6 +131,7 @@ describe('the network is cut for some seconds', { concurrency: 3 }, () => {
       assert.equal(await ann.page.isDisabled('#cut'), true);
       assert.match(await ann.page.textContent('#banner'), /The network is cut. [\d,]+ changes are kept/);
       if (way === 'auto') await ann.page.screenshot({ path: path.join(shots, 'cut.png') });
+      await ann.page.evaluate(() => window.goOn());
 
       await ann.is('live');
       await Promise.all([ann, ben].map((t) => t.textIs('one and a half two three')));
