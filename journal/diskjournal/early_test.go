@@ -97,18 +97,24 @@ func TestStatusOfNextOwner(t *testing.T) {
 	})
 }
 
+// handedOver stores five records at node 1, hands the partition over to node 2, which has waited for it, and returns its log.
+func handedOver(t *testing.T, n *network) journal.Log {
+	t.Helper()
+	appendN(t, acquire(t, n.node(1), part), 5)
+	time.Sleep(time.Second)
+	owned := acquireBeside(t, n.node(2), part)
+	synctest.Wait()
+	if err := n.node(1).j.HandOver(t.Context(), part, 2); err != nil {
+		t.Fatal(err)
+	}
+	return owned()
+}
+
 // TestNextOwnerThatIsCutOff: what an owner appends that came before its leader's first entry was stored, and that nobody has heard of, is not stored, and the one
 // that follows has all that was.
 func TestNextOwnerThatIsCutOff(t *testing.T) {
 	onSlowDisks(t, func(t *testing.T, n *network, _ *atomic.Int64) {
-		appendN(t, acquire(t, n.node(1), part), 5)
-		time.Sleep(time.Second)
-		owned := acquireBeside(t, n.node(2), part)
-		synctest.Wait()
-		if err := n.node(1).j.HandOver(t.Context(), part, 2); err != nil {
-			t.Fatal(err)
-		}
-		lost := owned()
+		lost := handedOver(t, n)
 		n.isolate(2, true)
 		confirmed := make(chan error, 1)
 		go func() { confirmed <- lost.Confirm(t.Context()) }()
@@ -144,14 +150,7 @@ func (n *network) deafen(id journal.NodeID, off bool) {
 // TestNextOwnerThatHearsNothing: the others have the first entry of a leader that does not hear of it, and the one that follows keeps it.
 func TestNextOwnerThatHearsNothing(t *testing.T) {
 	onSlowDisks(t, func(t *testing.T, n *network, _ *atomic.Int64) {
-		appendN(t, acquire(t, n.node(1), part), 5)
-		time.Sleep(time.Second)
-		owned := acquireBeside(t, n.node(2), part)
-		synctest.Wait()
-		if err := n.node(1).j.HandOver(t.Context(), part, 2); err != nil {
-			t.Fatal(err)
-		}
-		lost := owned()
+		lost := handedOver(t, n)
 		n.deafen(2, true) // the answers to its first entry take a write
 		fifth := lost.End()
 		if _, err := lost.Append(t.Context(), oneRecord(6)); !errors.Is(err, journal.ErrUnknown) {
@@ -175,14 +174,7 @@ func TestNextOwnerThatHearsNothing(t *testing.T) {
 // TestNextOwnerThatIsCutOffLater: what was acknowledged stays, also what the others have that the owner has not heard of.
 func TestNextOwnerThatIsCutOffLater(t *testing.T) {
 	onSlowDisks(t, func(t *testing.T, n *network, _ *atomic.Int64) {
-		appendN(t, acquire(t, n.node(1), part), 5)
-		time.Sleep(time.Second)
-		owned := acquireBeside(t, n.node(2), part)
-		synctest.Wait()
-		if err := n.node(1).j.HandOver(t.Context(), part, 2); err != nil {
-			t.Fatal(err)
-		}
-		lost := owned()
+		lost := handedOver(t, n)
 		appendN(t, lost, 6)
 		n.deafen(2, true)
 		if _, err := lost.Append(t.Context(), oneRecord(7)); !errors.Is(err, journal.ErrUnknown) {
