@@ -3,9 +3,11 @@ package natsbus_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -195,6 +197,24 @@ func TestRoutesChange(t *testing.T) {
 	eventually(t, "nothing was lost within the node", func() bool { return last.Load() == number })
 	if text := log.String(); !strings.Contains(text, "xxxxx") || strings.Contains(text, natsbus.Password(secret, "test", "route")) {
 		t.Errorf("a password was logged, or the log has no route:\n%s", text)
+	}
+}
+
+// TestRoutesChangeWhileTheyAreDialled, where the race detector sees that the server looks for routes among those that are replaced.
+func TestRoutesChangeWhileTheyAreDialled(t *testing.T) {
+	other := serve(t, natsbus.ServerConfig{Name: "b"})
+	routes := []string{other.RouteAddr()}
+	for port := range 20 {
+		routes = append(routes, fmt.Sprintf("127.0.0.1:%d", port+1)) // nobody is there
+	}
+	slices.SortFunc(routes, func(a, b string) int { return strings.Compare(b, a) })
+	for range 5 {
+		a := serve(t, natsbus.ServerConfig{Name: "a", Routes: routes})
+		if err := a.SetRoutes(routes[:len(routes)-1]); err != nil {
+			t.Fatalf("SetRoutes = %v", err)
+		}
+		eventually(t, "the servers are joined", func() bool { return a.Routed() == 1 })
+		a.Close()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -89,7 +90,8 @@ func (s *Server) Close() {
 	s.nats.WaitForShutdown()
 }
 
-// options says how the server is to be.
+// options says how the server is to be. Routes and accounts are in the order that the server wants them in: else it sorts them where they are
+// when they are compared with others, while who connects looks for its own among them.
 func (c *ServerConfig) options(routes []string) (*server.Options, error) {
 	o := &server.Options{
 		ServerName: c.Name, NoSigs: true, NoSystemAccount: true, NoHeaderSupport: true,
@@ -118,13 +120,13 @@ func (c *ServerConfig) options(routes []string) (*server.Options, error) {
 	}
 	listens("ClientListen", c.ClientListen, &o.Host, &o.Port)
 	listens("RouteListen", c.RouteListen, &o.Cluster.Host, &o.Cluster.Port)
-	for _, r := range routes {
+	for _, r := range slices.Sorted(slices.Values(routes)) {
 		if _, _, err := net.SplitHostPort(r); err != nil {
 			errs = append(errs, fmt.Errorf("natsbus: route: %w", err))
 		}
 		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: r, User: url.UserPassword(routeUser, o.Cluster.Password)})
 	}
-	for _, l := range c.Lanes {
+	for _, l := range slices.Sorted(slices.Values(c.Lanes)) {
 		user := laneUser(l)
 		account := server.NewAccount(user)
 		o.Accounts = append(o.Accounts, account)
