@@ -37,7 +37,8 @@ type Bus interface {
 type Router interface {
 	Bus
 	// Owners has moved called whenever an owner has come to an address that Owner returns, also the first one, until stop is
-	// called, and also when something may have been lost between this node and that owner. Envelopes sent there afterwards reach that owner or a later one, or nobody. moved must not block.
+	// called, and also when something may have been lost between this node and that owner. It is not called for owners that had come before.
+	// Envelopes sent there afterwards reach that owner or a later one, or nobody. moved must not block.
 	Owners(moved func(at Address)) (stop func())
 	// Reaches reports whether an owner may come to the address that this node hears of. It is false on the smaller side of a cut
 	// network. Then nothing that is sent there and has no owner waits for one.

@@ -32,7 +32,12 @@ func token(t *testing.T, subject string, valid time.Duration) string {
 // open connects a client to tally/a of the node.
 func open(t *testing.T, scheme string, n *running, c client.Config) (*client.Client, error) {
 	t.Helper()
-	opened, err := client.Open(t.Context(), client.EntityURL(scheme+"://"+n.Addr().String(), "tally", "a"), c)
+	ctx, cancel := context.WithTimeout(t.Context(), endless)
+	defer cancel()
+	opened, err := client.Open(ctx, client.EntityURL(scheme+"://"+n.Addr().String(), "tally", "a"), c)
+	if ctx.Err() != nil && t.Context().Err() == nil {
+		return nil, stands(t, "the welcome of a client")
+	}
 	if err == nil {
 		t.Cleanup(func() { opened.Close() })
 	}
@@ -48,10 +53,22 @@ func mustOpen(t *testing.T, n *running) *client.Client {
 	return c
 }
 
+// send adds to tally/a.
+func send(t *testing.T, c *client.Client, by int) (client.Ack, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), endless)
+	defer cancel()
+	ack, err := c.Send(ctx, "add", add{By: by})
+	if ctx.Err() != nil && t.Context().Err() == nil {
+		err = stands(t, "the answer to a command")
+	}
+	return ack, err
+}
+
 // sum adds to tally/a and returns what it has then.
 func sum(t *testing.T, c *client.Client, by int) int {
 	t.Helper()
-	ack, err := c.Send(t.Context(), "add", add{By: by})
+	ack, err := send(t, c, by)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,7 +125,7 @@ func TestCluster(t *testing.T) {
 						return
 					default:
 					}
-					if _, err := c.Send(t.Context(), "add", add{By: 1}); err != nil {
+					if _, err := send(t, c, 1); err != nil {
 						t.Errorf("Send at %s while %s is away = %v", other, name, err)
 						sent <- n
 						return

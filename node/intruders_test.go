@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -46,7 +47,7 @@ func besiege(t *testing.T) *besieged {
 					return
 				default:
 				}
-				if _, err := c.Send(t.Context(), "add", add{By: 1}); err != nil {
+				if _, err := send(t, c, 1); err != nil {
 					t.Errorf("Send at %s = %v", name, err)
 					return
 				}
@@ -121,7 +122,9 @@ func (b *besieged) refused(c node.Config, says ...string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	err = n.Run(b.t.Context())
+	ctx, cancel := context.WithTimeout(b.t.Context(), endless) // lest one that is let in stays
+	defer cancel()
+	err = n.Run(ctx)
 	for _, text := range says {
 		if err == nil || !strings.Contains(err.Error(), text) {
 			b.t.Errorf("Run = %v, want %q", err, text)

@@ -303,13 +303,13 @@ func (j *joined) mayOwn(node string) bool {
 	return n != nil && n.State
 }
 
-// term returns the term in which this node leads a partition.
+// term returns the term in which this node leads a partition, 0 where it does not any more: a claim in the term of another leader would last.
 func (j *joined) term(pool string, number int) uint64 {
 	if j.journal == nil {
 		return 0
 	}
 	s, err := j.journal.Status(journal.Partition{Pool: pool, Number: number})
-	if err != nil {
+	if err != nil || s.Leader != j.journal.Node() {
 		return 0
 	}
 	return s.Term

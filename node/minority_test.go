@@ -35,7 +35,7 @@ func TestMinority(t *testing.T) {
 	const soon = time.Second
 	for range 3 {
 		began := time.Now()
-		_, err := at.Send(t.Context(), "add", add{By: 1})
+		_, err := send(t, at, 1)
 		var rejected *client.Rejected
 		if took := time.Since(began); !errors.As(err, &rejected) || rejected.Code != wire.CodeUnavailable || took > soon {
 			t.Errorf("a command on a link in a minority = %v after %v", err, took)
@@ -48,7 +48,7 @@ func TestMinority(t *testing.T) {
 	}
 	start(t, s.node("b"))
 	for until := time.Now().Add(20 * time.Second); ; <-tick.C {
-		if _, err := at.Send(t.Context(), "add", add{By: 1}); err == nil {
+		if _, err := send(t, at, 1); err == nil {
 			break
 		} else if time.Now().After(until) {
 			t.Fatalf("a command after another node is back = %v", err)

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -55,6 +57,16 @@ type running struct {
 	stop func() error // ends the node and returns what Run returned
 }
 
+// endless is how long nothing takes, however busy the machine is.
+const endless = 2 * time.Minute
+
+// stands returns an error that something takes too long, and has the test say what all goroutines wait for.
+func stands(t *testing.T, what string) error {
+	t.Helper()
+	_ = pprof.Lookup("goroutine").WriteTo(t.Output(), 1)
+	return fmt.Errorf("%s has not come within %v", what, endless)
+}
+
 // start runs a node until the test's end, or until stop is called.
 func start(t *testing.T, c node.Config) *running {
 	t.Helper()
@@ -67,7 +79,12 @@ func start(t *testing.T, c node.Config) *running {
 	go func() { ended <- n.Run(ctx) }()
 	stop := sync.OnceValue(func() error {
 		cancel()
-		return <-ended
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(endless):
+			return stands(t, "the end of a node")
+		}
 	})
 	t.Cleanup(func() {
 		if err := stop(); err != nil {
@@ -79,6 +96,8 @@ func start(t *testing.T, c node.Config) *running {
 	case err := <-ended:
 		ended <- nil
 		t.Fatalf("node ended before it was ready: %v", err)
+	case <-time.After(endless):
+		t.Fatal(stands(t, "a node that is ready"))
 	}
 	return &running{n, stop}
 }

@@ -110,14 +110,16 @@ func (p *parts) start(ctx context.Context, begin func(string, func(context.Conte
 			begin("feed", p.feed.Run) // ends after the state node, whose last events it still sends
 		}
 	}
+	var owners *firstOwners
 	if p.joined != nil {
-		p.joined.begin(begin)
+		owners = p.joined.begin(p.Node, begin)
+		defer owners.stop()
 	}
 	if p.state != nil {
 		begin("state node", p.state.Run)
 	}
 	if p.joined != nil {
-		if err := p.joined.takeOver(ctx, p.Node, begin); err != nil {
+		if err := p.joined.takeOver(ctx, owners, begin); err != nil {
 			return err
 		}
 	}

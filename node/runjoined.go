@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
-	"github.com/tutti-rt/tutti/bus"
 	"github.com/tutti-rt/tutti/cluster"
 	"github.com/tutti-rt/tutti/journal"
 	"github.com/tutti-rt/tutti/wire"
@@ -57,53 +55,27 @@ func (n *Node) runJoined(ctx context.Context) (err error) {
 	return p.run(ctx)
 }
 
-// begin begins what state node and edge need.
-func (j *joined) begin(begin func(string, func(context.Context) error)) {
+// begin begins what state node and edge need. The caller stops what it returns.
+func (j *joined) begin(n *Node, begin func(string, func(context.Context) error)) *firstOwners {
+	owners := j.firstOwners(n) // before the search: of each owner it is told once
 	begin("search for owners", j.router.Run)
 	if j.follower != nil {
 		begin("search for members", j.follower.Run)
-		return
+		return owners
 	}
 	begin("connections between nodes", j.mesh.Run)
 	begin("replicas", j.journal.Run)
 	begin("memory of what was promised", j.remember)
+	return owners
 }
 
 // takeOver takes part in the cluster, and waits until every partition has an owner somewhere.
-func (j *joined) takeOver(ctx context.Context, n *Node, begin func(string, func(context.Context) error)) error {
-	owned, stop := j.owned(n)
-	defer stop()
+func (j *joined) takeOver(ctx context.Context, owners *firstOwners, begin func(string, func(context.Context) error)) error {
 	if j.member != nil {
 		begin("membership", j.member.Run)
 		begin("hand-over", j.handOver)
 	}
-	select {
-	case <-owned:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// owned returns what is closed once every partition of the node's pools has, or had, an owner.
-func (j *joined) owned(n *Node) (owned <-chan struct{}, stop func()) {
-	missing := make(map[bus.Address]bool)
-	for pool := range n.pools() {
-		for i := range n.partitions() {
-			missing[bus.Owner(pool, i)] = true
-		}
-	}
-	var mu sync.Mutex
-	all := make(chan struct{})
-	return all, j.router.Owners(func(at bus.Address) {
-		mu.Lock()
-		defer mu.Unlock()
-		if missing[at] {
-			if delete(missing, at); len(missing) == 0 {
-				close(all)
-			}
-		}
-	})
+	return owners.wait(ctx, j.log)
 }
 
 // handOver waits for the node's end and then has others own what it owns still, or again.

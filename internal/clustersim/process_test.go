@@ -101,7 +101,7 @@ func (m *machine) start() (*process, error) {
 // term returns the term in which this node leads a partition.
 func (p *process) term(pool string, number int) uint64 {
 	s, err := p.journal.Status(journal.Partition{Pool: pool, Number: number})
-	if err != nil {
+	if err != nil || s.Leader != p.journal.Node() {
 		return 0
 	}
 	return s.Term
