@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -225,11 +226,39 @@ func (c *Client) untaken(id uint64, why *Refused) {
 	c.mu.Unlock()
 	switch {
 	case !ok:
-	case p.again:
+	case p.again || p.told != nil:
 		p.fail(why)
 	default:
 		p.settle(Ack{}, &Rejected{Code: wire.CodeTooLarge, Message: why.Error()})
 	}
+}
+
+// unserved settles the calls of frames for which there is nobody, as why says. It reports whether nothing is left to send again: what
+// else the frames have, and commands that may have come through over another link before.
+func (c *Client) unserved(frames []byte, why *Refused) (all bool) {
+	all = true
+	for line := range bytes.SplitSeq(frames, []byte{'\n'}) {
+		f, err := wire.DecodeClientFrame(line)
+		if err != nil || f.Type != wire.TypeCommand && f.Type != wire.TypeQuery {
+			all = all && err == nil && f.Type == wire.TypeSignal // which may be lost
+			continue
+		}
+		c.mu.Lock()
+		p := c.calls[f.ID]
+		done := p == nil || p.told != nil // and is asked again for the stream's sake
+		again := !done && f.Type == wire.TypeCommand && p.again
+		if !done && !again {
+			c.remove(p)
+		}
+		c.mu.Unlock()
+		switch {
+		case again:
+			all = false
+		case !done:
+			p.settle(Ack{}, &Rejected{Code: wire.CodeUnavailable, Message: why.Detail})
+		}
+	}
+	return all
 }
 
 func byID(a, b *Call) int { return cmp.Compare(a.frame.ID, b.frame.ID) }

@@ -3,8 +3,11 @@ package client
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/tutti-rt/tutti/wire"
 )
 
 var (
@@ -51,8 +54,9 @@ type Refused struct {
 	Detail     string        // what the server said, may be empty
 	RetryAfter time.Duration // what the server asked for
 
-	explained bool // with a body as the protocol has it
-	elsewhere bool // another edge may be asked at once
+	explained bool   // with a body as the protocol has it
+	code      string // of that body; empty: it has none
+	elsewhere bool   // another edge may be asked at once
 }
 
 // Error returns the status and the detail.
@@ -61,6 +65,11 @@ func (r *Refused) Error() string {
 		return "refused with status " + strconv.Itoa(r.Status)
 	}
 	return fmt.Sprintf("refused with status %d: %s", r.Status, r.Detail)
+}
+
+// unavailable reports whether the platform has said that nobody serves the entity, and that the request has done nothing.
+func (r *Refused) unavailable() bool {
+	return r.explained && r.Status == http.StatusServiceUnavailable && r.code == wire.CodeUnavailable && !r.elsewhere
 }
 
 // final reports whether another attempt would get the same answer. A conflict is with another request of the connection, such

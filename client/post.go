@@ -50,12 +50,16 @@ func newPoster(c *Client, l *link) *poster {
 }
 
 // send posts frames and waits until all of them have their answers. What is too large for the server, or for somebody
-// on the way, goes in parts. Whatever else goes wrong ends the link: over the next one everything without an answer is
-// sent again.
+// on the way, goes in parts, and what nobody serves is rejected. Whatever else goes wrong ends the link: over the next one everything
+// without an answer is sent again.
 func (p *poster) send(ctx context.Context, frames []byte) error {
 	err := p.sendWhole(ctx, frames)
-	if r, ok := errors.AsType[*Refused](err); ok && r.Status == http.StatusRequestEntityTooLarge {
+	r, ok := errors.AsType[*Refused](err)
+	switch {
+	case ok && r.Status == http.StatusRequestEntityTooLarge:
 		return p.sendParts(ctx, frames, r)
+	case ok && r.unavailable() && p.c.unserved(frames, r):
+		return nil
 	}
 	return err
 }

@@ -17,10 +17,10 @@ func refusal(response *http.Response) *Refused {
 	}
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")) // what cannot be read is none
 	r.explained = kind == "application/problem+json"
-	var problem struct{ Title, Detail string }
+	var problem struct{ Title, Detail, Code string }
 	body, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // what is cut off is no JSON
 	if json.Unmarshal(body, &problem) == nil {
-		r.Detail = problem.Detail
+		r.Detail, r.code = problem.Detail, problem.Code
 		if r.Detail == "" {
 			r.Detail = problem.Title
 		}

@@ -16,8 +16,15 @@ func TestMinority(t *testing.T) {
 	a := start(t, s.node("a"))
 	b, c := start(t, s.node("b")), start(t, s.node("c"))
 	s.calm(a, 3)
-	at := mustOpen(t, a)
-	total := sum(t, at, 1)
+	var at []*client.Client
+	for _, transport := range []client.Transport{client.WebSocket, client.ServerSentEvents, client.LongPoll} {
+		one, err := open(t, "ws", a, client.Config{Token: token(t, "ann", time.Hour), Transports: []client.Transport{transport}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at = append(at, one)
+	}
+	total := sum(t, at[0], 1)
 	for _, n := range []*running{b, c} {
 		if err := n.stop(); err != nil {
 			t.Fatal(err)
@@ -34,13 +41,15 @@ func TestMinority(t *testing.T) {
 	}
 	const soon = time.Second
 	for range 3 {
-		began := time.Now()
-		_, err := send(t, at, 1)
-		var rejected *client.Rejected
-		if took := time.Since(began); !errors.As(err, &rejected) || rejected.Code != wire.CodeUnavailable || took > soon {
-			t.Errorf("a command on a link in a minority = %v after %v", err, took)
+		for _, c := range at {
+			began := time.Now()
+			_, err := send(t, c, 1)
+			var rejected *client.Rejected
+			if took := time.Since(began); !errors.As(err, &rejected) || rejected.Code != wire.CodeUnavailable || took > soon {
+				t.Errorf("a command over %s in a minority = %v after %v", c.Status().Transport, err, took)
+			}
 		}
-		began = time.Now()
+		began := time.Now()
 		got := a.call(t, "tally/fresh", "ann", `{"name":"add","data":{"By":2}}`)
 		if took := time.Since(began); got.status != http.StatusServiceUnavailable || took > soon {
 			t.Errorf("a call in a minority = %d after %v", got.status, took)
@@ -48,13 +57,13 @@ func TestMinority(t *testing.T) {
 	}
 	start(t, s.node("b"))
 	for until := time.Now().Add(20 * time.Second); ; <-tick.C {
-		if _, err := send(t, at, 1); err == nil {
+		if _, err := send(t, at[0], 1); err == nil {
 			break
 		} else if time.Now().After(until) {
 			t.Fatalf("a command after another node is back = %v", err)
 		}
 	}
-	if got := sum(t, at, 1); got != total+2 {
+	if got := sum(t, at[0], 1); got != total+2 {
 		t.Errorf("the tally is %d, want %d: what was refused has not happened", got, total+2)
 	}
 }

@@ -28,6 +28,7 @@ export interface Carried {
   readonly cursor: string | undefined;
   welcome(frame: Welcome, forgotten: boolean, again: boolean): void;
   take(frame: ServerFrame, posted: boolean): void;
+  unserved(lines: string[], why: Refused): boolean;
   publish(): void;
   ping(): string;
   closed(error: Error | undefined): void;
@@ -194,6 +195,7 @@ export class Connection {
           {
             heard: () => attempt.pulse.heard(),
             frames: (frames, posted) => this.#frames(attempt, frames, posted),
+            unserved: (lines, why) => this.#unserved(attempt, lines, why),
             ended: (error) => this.#ended(attempt, error),
             pace: (ms) => {
               this.#paced = ms;
@@ -220,6 +222,12 @@ export class Connection {
       this.#ended(attempt, error as Error);
     }
     this.#carried.publish();
+  }
+
+  #unserved(attempt: Attempt, lines: string[], why: Refused): boolean {
+    const all = this.#live(attempt) && this.#carried.unserved(lines, why);
+    this.#carried.publish();
+    return all;
   }
 
   #frame(attempt: Attempt, frame: ServerFrame, posted: boolean): void {

@@ -137,6 +137,11 @@ export class Entity<C = Untyped> {
         stream.take(frame, posted);
         if (frame.type === 'ack' || frame.type === 'reject' || frame.type === 'answer') this.#pump();
       },
+      unserved: (lines: string[], why: Refused) => {
+        const all = stream.unserved(lines, why);
+        this.#pump();
+        return all;
+      },
       publish: () => stream.publish(),
       ping: () => stream.ping(),
       closed: (error: Error | undefined) => {

@@ -76,6 +76,11 @@ export class Refused extends TuttiError {
     this.code = code;
     this.after = after;
   }
+
+  /** Nobody serves the entity, and the request has done nothing. */
+  get unserved(): boolean {
+    return this.byServer && this.status === 503 && this.code === 'unavailable' && !!this.after;
+  }
 }
 
 /** Lost is a link that ended without a word. */

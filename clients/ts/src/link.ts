@@ -1,3 +1,4 @@
+import type { Refused } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
 
 /** Transport is a way on which frames travel. */
@@ -21,6 +22,8 @@ export interface Hears {
   heard(): void;
   /** Frames have come; posted ones in the answer to a POST, beside the stream. */
   frames(frames: ServerFrame[], posted: boolean): void;
+  /** Nobody serves what was posted, and nothing of it was done. Returns whether nothing of it is to be sent again. */
+  unserved(lines: string[], why: Refused): boolean;
   /** The link is over, by itself: once, and nothing comes after it. Refused, Lost or another error says why. */
   ended(error: Error): void;
   /** The server has said how long to wait before coming back, in ms. */

@@ -119,13 +119,19 @@ export class Outbox {
     return this.#flying.get(id);
   }
 
+  /** uncertain returns whether a command may have been taken before it was written last. */
+  uncertain(id: number): boolean {
+    const call = this.#flying.get(id);
+    return !!call && call.again && !call.isQuery;
+  }
+
   /** settle takes the answer to a call. It returns the call, undefined when there is none such any more. */
   settle(frame: AckFrame | AnswerFrame | RejectFrame): Call | undefined {
     const call = this.#flying.get(frame.id);
     if (!call) return undefined;
+    const unsure = frame.type === 'reject' && frame.untaken && this.uncertain(frame.id);
     this.#remove(call);
     if (frame.type === 'reject') {
-      const unsure = frame.untaken && call.again && !call.isQuery; // it may have been taken before
       call.reject(unsure ? new Unknown(frame.message) : new Rejected(frame.code, frame.message));
     } else {
       call.resolve(frame);

@@ -97,8 +97,8 @@ class Post {
         });
       } else {
         const why = await refusal(response);
-        if (why.status !== 413) throw why;
-        tooLarge = why;
+        if (why.status === 413) tooLarge = why;
+        else if (!why.unserved || !this.#hears.unserved(body.split('\n'), why)) throw why;
       }
     } catch (error) {
       throw error instanceof TypeError ? new Lost('a POST got no answer', true, error) : error;

@@ -1,6 +1,6 @@
 import type { Apply, Event, EventOf, Message, MessageOf, State } from './category.ts';
 import { Clock, type Latency, now, reportable, type Trace } from './clock.ts';
-import { Lost } from './errors.ts';
+import { Lost, type Refused } from './errors.ts';
 import { Pipe } from './feed.ts';
 import { Fold } from './fold.ts';
 import type {
@@ -121,6 +121,19 @@ export class Stream<C> {
       case 'pong':
         this.#pong(frame);
     }
+  }
+
+  /** unserved rejects what was posted, as why says, and returns whether nothing of it is to be sent again. */
+  unserved(lines: string[], { code = '', message }: Refused): boolean {
+    let all = true;
+    for (const line of lines) {
+      const { type, id } = JSON.parse(line);
+      if (type === 'command' || type === 'query') {
+        if (this.#outbox.uncertain(id)) all = false;
+        else this.#answer({ type: 'reject', id, code, message });
+      } else if (type !== 'signal' && type !== 'ping') all = false; // those may be lost
+    }
+    return all;
   }
 
   /** publish shows the outside what has changed. */

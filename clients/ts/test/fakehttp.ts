@@ -40,8 +40,8 @@ export class Exchange {
     );
   }
 
-  problem(status: number, headers: Record<string, string> = {}): void {
-    this.json({ title: 'no' }, status, { 'content-type': 'application/problem+json', ...headers });
+  problem(status: number, headers: Record<string, string> = {}, code?: string): void {
+    this.json({ title: 'no', code }, status, { 'content-type': 'application/problem+json', ...headers });
   }
 
   empty(status = 204): void {

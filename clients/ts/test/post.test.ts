@@ -161,6 +161,85 @@ test('what was sent before and is too large for another transport may have had i
   expect(await outcomes).toMatchObject([{ name: 'Unknown' }]);
 });
 
+const soon = { 'retry-after': '1' };
+
+test('what nobody serves is rejected at once, and the link stays', async () => {
+  const { http, stream } = await onSSE({ pingEvery: 1e6 });
+  const outcomes = sums([
+    desk.send('add', { by: 1 }, { predict: (s) => ({ ...s, sum: s.sum + 1 }) }),
+    desk.query('sum'),
+  ]);
+  desk.signal('typing', true);
+  await settled();
+  http.take('POST').problem(503, soon, 'unavailable');
+  const rejected = { name: 'Rejected', code: 'unavailable', message: 'no' };
+  expect(await outcomes).toMatchObject([rejected, rejected]);
+  await settled();
+  expect(desk.state.value?.sum).toBe(0);
+  expect([desk.status.value.phase, desk.unanswered, stream.aborted]).toEqual(['online', 0, false]);
+  const next = desk.send('add', { by: 1 });
+  await settled();
+  http.take('POST').answer({ type: 'ack', id: 3, rev: 1 });
+  stream.event(own(1, 1, 3));
+  expect(await next).toMatchObject({ rev: 1 });
+});
+
+test.each([
+  ['a node that stops', 503, { 'retry-after': '0' }, 'unavailable'],
+  ['too much at once', 503, soon, 'overloaded'],
+  ['an outcome that is not known', 504, soon, 'unavailable'],
+  ['somebody on the way', 503, { ...soon, 'content-type': 'application/json' }, 'unavailable'],
+])('what was refused otherwise is sent again: %s', async (_, status, headers, code) => {
+  const { http, stream } = await onSSE({ pingEvery: 1e6 });
+  const sent = desk.send('add', { by: 1 });
+  await settled();
+  for (let n = 0; n < 5 && !stream.aborted; n++) {
+    http.take('POST').problem(status, headers, code);
+    await vi.advanceTimersByTimeAsync(400);
+  }
+  expect([stream.aborted, desk.unanswered]).toEqual([true, 1]);
+  await vi.advanceTimersByTimeAsync(3_000);
+  const next = http.take().stream('text/event-stream');
+  next.event(resumed());
+  await settled();
+  http.take('POST').answer({ type: 'ack', id: 1, rev: 1 });
+  next.event(own(1, 1, 1));
+  expect(await sent).toMatchObject({ rev: 1 });
+});
+
+test('what was sent before is sent again while nobody serves it', async () => {
+  const { fake, http } = start({ pingEvery: 1e6 });
+  const socket = await fake.next();
+  socket.accept(welcome());
+  await settled();
+  let outcome: unknown;
+  desk.send('add', { by: 1 }).then(
+    (ack) => {
+      outcome = ack;
+    },
+    (error) => {
+      outcome = error;
+    },
+  );
+  await settled();
+  desk.use('sse');
+  await settled();
+  const stream = http.take().stream('text/event-stream');
+  stream.event(resumed());
+  await settled();
+  http.take('POST').problem(503, soon, 'unavailable');
+  await settled();
+  expect([outcome, stream.aborted]).toEqual([undefined, true]);
+  await vi.advanceTimersByTimeAsync(3_000);
+  const next = http.take().stream('text/event-stream');
+  next.event(resumed());
+  await settled();
+  http.take('POST').answer({ type: 'ack', id: 1, rev: 1 });
+  next.event(own(1, 1, 1));
+  await settled();
+  expect(outcome).toMatchObject({ rev: 1 });
+});
+
 test('a POST has 256 frames at most, and signals are not kept without end', async () => {
   const { http } = await onSSE({ pingEvery: 1e6 });
   let taken = 0;

@@ -11,10 +11,11 @@ Math.min(this.#t,30));return this.#t++,Math.random()*e}reset(){this.#t=0}move(){
 e,0)}};var C=class extends Error{get name(){return"TuttiError"}},k=class extends C{get name(){return"Rejected"}code;constructor(e,t){super(t||e),this.code=e}},x=class extends C{get name(){
 return"Unknown"}},O=class extends C{get name(){return"Closed"}},K=class extends C{get name(){return"Overflow"}},v=class extends C{get name(){return"Terminated"}code;reconnect;after;constructor(e,t,n,s){
 super(t||e),this.code=e,this.reconnect=n,this.after=s}},M=class extends C{get name(){return"Refused"}status;code;after;byServer;constructor(e,t,n,s,r){super(t),
-this.status=e,this.byServer=n,this.code=s,this.after=r}},m=class extends C{get name(){return"Lost"}unreachable;constructor(e,t=!1,n){super(e,{cause:n}),this.unreachable=
-t}};async function R(i){let e=!!i.headers.get("content-type")?.startsWith("application/problem+json"),t={};try{e?t=await i.json():await i.body?.cancel()}catch{}
-return new M(i.status,t.detail??t.title??`status ${i.status}`,e,t.code,Gt(i.headers.get("retry-after")))}function Gt(i){if(!i)return;let e=/^\d+$/.test(i)?Number(
-i)*1e3:Date.parse(i)-Date.now();return Number.isNaN(e)?void 0:Math.min(Math.max(e,0),36e5)}var F=i=>i?{authorization:`Bearer ${i}`}:{};function*se(i){let e=[],t=0;for(let n of i)(e.length===256||t>0&&t+n.length>262144)&&(yield e.join(`
+this.status=e,this.byServer=n,this.code=s,this.after=r}get unserved(){return this.byServer&&this.status===503&&this.code==="unavailable"&&!!this.after}},m=class extends C{get name(){
+return"Lost"}unreachable;constructor(e,t=!1,n){super(e,{cause:n}),this.unreachable=t}};async function R(i){let e=!!i.headers.get("content-type")?.startsWith("ap\
+plication/problem+json"),t={};try{e?t=await i.json():await i.body?.cancel()}catch{}return new M(i.status,t.detail??t.title??`status ${i.status}`,e,t.code,Gt(i.headers.
+get("retry-after")))}function Gt(i){if(!i)return;let e=/^\d+$/.test(i)?Number(i)*1e3:Date.parse(i)-Date.now();return Number.isNaN(e)?void 0:Math.min(Math.max(e,
+0),36e5)}var F=i=>i?{authorization:`Bearer ${i}`}:{};function*se(i){let e=[],t=0;for(let n of i)(e.length===256||t>0&&t+n.length>262144)&&(yield e.join(`
 `),e=[],t=0),e.push(n),t+=n.length;e.length>0&&(yield e.join(`
 `))}function ie(i){return i.split(`
 `).filter(e=>e.trim()).map(e=>JSON.parse(e))}async function re(i,e,t,n=5){for(let s=1;;s++){let r=await i(e,t);if(s===n||r.status!==503||r.headers.get("retry-after")!=="0")return r;await r.body?.cancel(),await new Promise(
@@ -25,8 +26,8 @@ conn:s}).toString()}get busy(){return this.#i.length>Yt}get drained(){return thi
 try{for(;this.#i.length>0&&!this.#s.aborted;){let e=this.#i;this.#i=[];for(let t of se(e))await this.#a(t)}}catch(e){this.#s.aborted||this.#n.ended(e)}this.#r=void 0}async#a(e){
 let{token:t,fetch:n}=this.#e,s=this.#s,r=()=>this.#n.ended(new m("a POST got no answer",!0)),o=setTimeout(r,ht),a;try{let c=await re(n,this.#t,{method:"POST",headers:{
 ...F(t()),"content-type":"application/x-ndjson",accept:"application/x-ndjson"},body:e,signal:s,credentials:"omit",cache:"no-store"});if(c.ok)await Ue(c,l=>{clearTimeout(
-o),o=setTimeout(r,ht),s.aborted||this.#n.frames(ie(l),!0)});else{let l=await R(c);if(l.status!==413)throw l;a=l}}catch(c){throw c instanceof TypeError?new m("a \
-POST got no answer",!0,c):c}finally{clearTimeout(o)}a&&await this.#c(e.split(`
+o),o=setTimeout(r,ht),s.aborted||this.#n.frames(ie(l),!0)});else{let l=await R(c);if(l.status===413)a=l;else if(!l.unserved||!this.#n.unserved(e.split(`
+`),l))throw l}}catch(c){throw c instanceof TypeError?new m("a POST got no answer",!0,c):c}finally{clearTimeout(o)}a&&await this.#c(e.split(`
 `),a)}async#c(e,t){let n=e.length>>1;if(n>0)return await this.#a(e.slice(0,n).join(`
 `)),this.#a(e.slice(n).join(`
 `));let{id:s}=JSON.parse(e[0]);s&&!this.#s.aborted&&this.#n.frames([{type:"reject",id:s,code:"too_large",message:t.message,untaken:!0}],!0)}};async function Ue(i,e){
@@ -60,36 +61,37 @@ if(u.protocol!==le)return o(new M(426,`the server does not speak ${le}`,!1));e.h
 new v(`closed with ${w}`,Y,!1):new m(Y))}};return i.tickets&&i.token()?sn(i).then(h=>l(`ticket.${h}`),o):l(i.token()&&`bearer.${i.token()}`),{send(h){r.push(h)===
 1&&queueMicrotask(c)},get busy(){return(t?.bufferedAmount??0)>tn},drained:async()=>{},close:a}}async function sn({url:i,token:e,fetch:t}){let n;try{let s=new URL(
 `${i.pathname.slice(0,i.pathname.lastIndexOf("/v1/"))}/v1/tickets`,i);n=await t(s,{method:"POST",headers:F(e()),credentials:"omit",cache:"no-store"})}catch(s){throw new m(
-"no answer to the request for a ticket",!0,s)}if(!n.ok)throw await R(n);return(await n.json()).ticket}var rn={websocket:ft,sse:mt,longpoll:ut},on=5e3,an=3e4,cn=6e5,ln=2e3,dn=[405,406,426,501,505],hn=[408,409,425,429],pt=3e4,un=20,mn=8,fn=3,de=class{status;#e;#n;#t;#s;#i;#r;#o;#a=!1;#c;#l;#d=0;#h;#u=!1;#m;#f;#p=0;#k=0;#y=!1;#g=!1;constructor(e,t,n,s){
+"no answer to the request for a ticket",!0,s)}if(!n.ok)throw await R(n);return(await n.json()).ticket}var rn={websocket:ft,sse:mt,longpoll:ut},on=5e3,an=3e4,cn=6e5,ln=2e3,dn=[405,406,426,501,505],hn=[408,409,425,429],pt=3e4,un=20,mn=8,fn=3,de=class{status;#e;#n;#t;#s;#i;#r;#o;#a=!1;#c;#l;#d=0;#h;#u=!1;#m;#f;#p=0;#w=0;#y=!1;#g=!1;constructor(e,t,n,s){
 this.#e=e,this.#n=t,this.#t=n,this.#s=s,this.#i=new ne(t.backoff),this.status=new S({phase:"connecting",transport:n.present,recovering:!1,error:void 0,retryAt:void 0})}get link(){
-return this.#r?.lived&&this.#r.link}connect(){if(clearTimeout(this.#c),this.#g||this.#r)return;let e=this.#t.present;this.#x({phase:"connecting",transport:e,retryAt:void 0}),
-this.#r=this.#A(e)}wake(){if(this.#r)return this.#r.pulse.check();this.status.value.phase!=="waiting"||this.#u||(this.#i.reset(),this.connect())}look(e){this.#r?.
-pulse.look(e),e&&this.wake()}use(e){if(this.#t.use(e),this.#E(),!this.#r)return this.wake();this.#r.transport!==e[0]&&(this.#r.lived?this.#C(!0):this.#w(this.#r,
-new m("another transport is wanted"),0))}restart(e){this.#r&&this.#w(this.#r,e,this.#i.next())}async leave(){let e=this.link;e&&(this.#y=!0,this.#E(),e.send('{"\
+return this.#r?.lived&&this.#r.link}connect(){if(clearTimeout(this.#c),this.#g||this.#r)return;let e=this.#t.present;this.#k({phase:"connecting",transport:e,retryAt:void 0}),
+this.#r=this.#O(e)}wake(){if(this.#r)return this.#r.pulse.check();this.status.value.phase!=="waiting"||this.#u||(this.#i.reset(),this.connect())}look(e){this.#r?.
+pulse.look(e),e&&this.wake()}use(e){if(this.#t.use(e),this.#E(),!this.#r)return this.wake();this.#r.transport!==e[0]&&(this.#r.lived?this.#A(!0):this.#v(this.#r,
+new m("another transport is wanted"),0))}restart(e){this.#r&&this.#v(this.#r,e,this.#i.next())}async leave(){let e=this.link;e&&(this.#y=!0,this.#E(),e.send('{"\
 type":"leave"}'),await new Promise(t=>{let n=setTimeout(t,ln);e.drained().then(()=>{clearTimeout(n),t()})})),this.close()}close(e){if(!this.#g){this.#g=!0,clearTimeout(
-this.#c),clearTimeout(this.#l),this.#s.stop();for(let t of[this.#r,this.#o])t&&this.#v(t);this.#r=this.#o=void 0,this.#x({phase:"closed",error:e,retryAt:void 0,
-recovering:!1}),this.status.end(),this.#e.closed(e)}}#x(e){this.status.set({...this.status.value,...e})}#A(e){let{patience:t,pingEvery:n,target:s}=this.#n,r=this.#e.
-cursor,o=e==="websocket",a={transport:e,cursor:r,link:void 0,lived:void 0,pulse:new ce(t,o?n:3*n,o?1:1.5,{ping:()=>a.link?.send(this.#e.ping()),dead:()=>this.#O(
-a)})},c=s(r);return this.#h=void 0,this.#s.get().then(()=>{this.#T(a)&&(a.link=rn[e]({...this.#n,url:c,token:()=>this.#s.present},{heard:()=>a.pulse.heard(),frames:(l,h)=>this.#b(
-a,l,h),ended:l=>this.#w(a,l),pace:l=>{this.#h=l}}))},l=>this.#w(a,new m("no token",!0,l))),a}#T(e){return e===this.#r||e===this.#o}#b(e,t,n){try{for(let s of t){
-if(!this.#T(e))break;this.#P(e,s,n)}}catch(s){this.#w(e,s)}this.#e.publish()}#P(e,t,n){if(t.type==="terminate"){let{code:s,message:r,reconnect:o,after:a}=t;n||this.#w(
-e,new v(s,r,o,a))}else t.type==="welcome"?this.#S(e,t):t.type==="status"?e===this.#r&&this.#x({recovering:t.state!=="serving"}):e.lived&&this.#e.take(t,n)}#S(e,t){
-let n=e.lived!==void 0;if(e===this.#o){let s=this.#r;this.#r=e,this.#o=void 0,s&&this.#v(s)}n||(e.lived=J(),this.#p=0,this.#k=0,this.#t.welcomed(e.transport),this.#s.
-keep(s=>this.link?.send(JSON.stringify({type:"auth",token:s}))),this.#M()),this.#e.welcome(t,!t.known&&e.cursor!==void 0,n),n||e.pulse.welcome(t.heartbeat),this.#x(
-{phase:"online",transport:e.transport,error:void 0,recovering:!1})}#E(){let e=this.#o;this.#o=void 0,e&&this.#v(e)}#v(e){e.link&&!e.lived&&(this.#m=J()),e.pulse.
-stop(),e.link?.close()}#O(e){let t=e.link!==void 0;t||this.#s.forget(),this.#w(e,new m(t?"nothing was heard from the server":"no token has come",!t))}#C(e){this.#a=
-e,this.#o=this.#A(this.#t.best)}#M(){if(clearTimeout(this.#l),this.#r?.transport===this.#t.best){this.#d=0;return}let e=Math.min(an*2**this.#d,cn)*(.75+Math.random()/
-2);this.#l=setTimeout(()=>{this.#d++,this.link&&!this.#o&&this.#C(!1)},e)}#w(e,t,n){if(!this.#T(e))return;if(this.#y)return this.close();if(this.#v(e),e===this.#o){
-if(this.#o=void 0,!this.#a)return this.#M();e=this.#r,this.#v(e)}if(this.#s.stop(),clearTimeout(this.#l),this.#r=this.#o,this.#o=void 0,this.#r)return this.#x({
-phase:"connecting",transport:this.#r.transport,error:t,recovering:!1});this.#u=!1;let s=e.lived?.()??0;s>on&&this.#i.reset();let r=n??this.#R(e,t,s);if(r===void 0)
-return this.close(t);this.#x({phase:"waiting",error:t,retryAt:Date.now()+r,recovering:!1}),this.#c=setTimeout(()=>this.connect(),r)}#R(e,t,n){if(t instanceof v){
-if(t.code==="replaced"&&this.#m&&this.#m()<pt)return this.#m=void 0,this.#i.next();if(!t.reconnect)return;if(t.code==="token_expired"){if(!this.#s.renewable)return;
-this.#s.expired()}return this.#u=t.after!==void 0,t.code==="draining"&&t.after!==void 0?Math.max(t.after,this.#i.move()):t.after??this.#i.next()}if(t instanceof
-M&&!dn.includes(t.status)&&(t.byServer||t.status===401)){if(this.#t.answered(),t.status===401){if(!this.#s.renewable||++this.#p>fn)return;this.#s.expired()}else{
-if(t.status<500&&!hn.includes(t.status))return;if(t.status===409&&!t.code&&e.lived){if(this.#f&&this.#f()<pt){this.close(new v("replaced",t.message,!1));return}
-this.#f=J()}}return t.status===503&&t.after===0&&(e.lived||this.#k++<mn)?un*(.5+Math.random())+(e.lived?this.#i.move():0):(this.#u=t.after!==void 0,(t.after??0)+
-this.#i.next())}return e.lived?(this.#t.ended(n),this.#h??this.#i.next()):(e.transport==="websocket"&&!this.#t.hasFallback&&this.#s.expired(),e.transport!==this.#t.
-present?this.#i.next():this.#t.failed(t instanceof m&&t.unreachable)?0:this.#i.next())}},Je=i=>new O(i?`closed: ${i.message}`:"closed",{cause:i});var pn=256,he=class{conn;#e;#n;#t;#s;constructor(e,t,n){this.#e=n,this.#n=`tutti.conn.${e}`;let[s,r]=Z(n,this.#n)?.split(" ")??[],o=s&&(!t||t===s)?Number(r):0;this.
+this.#c),clearTimeout(this.#l),this.#s.stop();for(let t of[this.#r,this.#o])t&&this.#T(t);this.#r=this.#o=void 0,this.#k({phase:"closed",error:e,retryAt:void 0,
+recovering:!1}),this.status.end(),this.#e.closed(e)}}#k(e){this.status.set({...this.status.value,...e})}#O(e){let{patience:t,pingEvery:n,target:s}=this.#n,r=this.#e.
+cursor,o=e==="websocket",a={transport:e,cursor:r,link:void 0,lived:void 0,pulse:new ce(t,o?n:3*n,o?1:1.5,{ping:()=>a.link?.send(this.#e.ping()),dead:()=>this.#L(
+a)})},c=s(r);return this.#h=void 0,this.#s.get().then(()=>{this.#x(a)&&(a.link=rn[e]({...this.#n,url:c,token:()=>this.#s.present},{heard:()=>a.pulse.heard(),frames:(l,h)=>this.#b(
+a,l,h),unserved:(l,h)=>this.#R(a,l,h),ended:l=>this.#v(a,l),pace:l=>{this.#h=l}}))},l=>this.#v(a,new m("no token",!0,l))),a}#x(e){return e===this.#r||e===this.#o}#b(e,t,n){
+try{for(let s of t){if(!this.#x(e))break;this.#S(e,s,n)}}catch(s){this.#v(e,s)}this.#e.publish()}#R(e,t,n){let s=this.#x(e)&&this.#e.unserved(t,n);return this.#e.
+publish(),s}#S(e,t,n){if(t.type==="terminate"){let{code:s,message:r,reconnect:o,after:a}=t;n||this.#v(e,new v(s,r,o,a))}else t.type==="welcome"?this.#M(e,t):t.type===
+"status"?e===this.#r&&this.#k({recovering:t.state!=="serving"}):e.lived&&this.#e.take(t,n)}#M(e,t){let n=e.lived!==void 0;if(e===this.#o){let s=this.#r;this.#r=
+e,this.#o=void 0,s&&this.#T(s)}n||(e.lived=J(),this.#p=0,this.#w=0,this.#t.welcomed(e.transport),this.#s.keep(s=>this.link?.send(JSON.stringify({type:"auth",token:s}))),
+this.#P()),this.#e.welcome(t,!t.known&&e.cursor!==void 0,n),n||e.pulse.welcome(t.heartbeat),this.#k({phase:"online",transport:e.transport,error:void 0,recovering:!1})}#E(){
+let e=this.#o;this.#o=void 0,e&&this.#T(e)}#T(e){e.link&&!e.lived&&(this.#m=J()),e.pulse.stop(),e.link?.close()}#L(e){let t=e.link!==void 0;t||this.#s.forget(),
+this.#v(e,new m(t?"nothing was heard from the server":"no token has come",!t))}#A(e){this.#a=e,this.#o=this.#O(this.#t.best)}#P(){if(clearTimeout(this.#l),this.#r?.
+transport===this.#t.best){this.#d=0;return}let e=Math.min(an*2**this.#d,cn)*(.75+Math.random()/2);this.#l=setTimeout(()=>{this.#d++,this.link&&!this.#o&&this.#A(
+!1)},e)}#v(e,t,n){if(!this.#x(e))return;if(this.#y)return this.close();if(this.#T(e),e===this.#o){if(this.#o=void 0,!this.#a)return this.#P();e=this.#r,this.#T(
+e)}if(this.#s.stop(),clearTimeout(this.#l),this.#r=this.#o,this.#o=void 0,this.#r)return this.#k({phase:"connecting",transport:this.#r.transport,error:t,recovering:!1});
+this.#u=!1;let s=e.lived?.()??0;s>on&&this.#i.reset();let r=n??this.#C(e,t,s);if(r===void 0)return this.close(t);this.#k({phase:"waiting",error:t,retryAt:Date.now()+
+r,recovering:!1}),this.#c=setTimeout(()=>this.connect(),r)}#C(e,t,n){if(t instanceof v){if(t.code==="replaced"&&this.#m&&this.#m()<pt)return this.#m=void 0,this.#i.
+next();if(!t.reconnect)return;if(t.code==="token_expired"){if(!this.#s.renewable)return;this.#s.expired()}return this.#u=t.after!==void 0,t.code==="draining"&&t.
+after!==void 0?Math.max(t.after,this.#i.move()):t.after??this.#i.next()}if(t instanceof M&&!dn.includes(t.status)&&(t.byServer||t.status===401)){if(this.#t.answered(),
+t.status===401){if(!this.#s.renewable||++this.#p>fn)return;this.#s.expired()}else{if(t.status<500&&!hn.includes(t.status))return;if(t.status===409&&!t.code&&e.lived){
+if(this.#f&&this.#f()<pt){this.close(new v("replaced",t.message,!1));return}this.#f=J()}}return t.status===503&&t.after===0&&(e.lived||this.#w++<mn)?un*(.5+Math.
+random())+(e.lived?this.#i.move():0):(this.#u=t.after!==void 0,(t.after??0)+this.#i.next())}return e.lived?(this.#t.ended(n),this.#h??this.#i.next()):(e.transport===
+"websocket"&&!this.#t.hasFallback&&this.#s.expired(),e.transport!==this.#t.present?this.#i.next():this.#t.failed(t instanceof m&&t.unreachable)?0:this.#i.next())}},
+Je=i=>new O(i?`closed: ${i.message}`:"closed",{cause:i});var pn=256,he=class{conn;#e;#n;#t;#s;constructor(e,t,n){this.#e=n,this.#n=`tutti.conn.${e}`;let[s,r]=Z(n,this.#n)?.split(" ")??[],o=s&&(!t||t===s)?Number(r):0;this.
 conn=t??(o>0&&s?s:gn()),this.#t=o>0?o:t?Date.now()*1e3:1,this.#s=this.#t,this.#i()}take(){let e=this.#t++;return e>=this.#s&&(this.#s=e+pn,this.#i()),e}forget(){
 Q(this.#e,this.#n,"")}#i(){Q(this.#e,this.#n,`${this.conn} ${this.#s}`)}processed(e){this.#t=Math.max(this.#t,e+1)}};function gn(){return Array.from(crypto.getRandomValues(
 new Uint8Array(16)),i=>i.toString(16).padStart(2,"0")).join("")}var yn=256,bn=1<<20,vn=64,me=(i,e)=>i.length*3>e&&(i.length>e||new TextEncoder().encode(i).length>e),ue=class{#e;#n;#t;#s=[];#i=new Map;#r=0;constructor(e,{commands:t=1e3,
@@ -98,12 +100,12 @@ bytes:n=1<<20},s){this.#e=e,this.#n={commands:t,bytes:n},this.#t=s}get size(){re
 this.#s.push(e),this.#r+=e.rest.length}pump(e){for(;this.#i.size<yn;){let t=this.#s.shift();if(!t)return;t.id=this.#e.take(),this.#i.set(t.id,t),this.#o(t,e)}}again(e,t){
 let n=[],s=[];for(let r of[...this.#i.values()])(r.isQuery||e)&&this.#a(r),r.isQuery?r.abandoned||n.push(r):e?(s.push(r),r.reject(new x("the platform has forgot\
 ten the connection"))):(r.again=!0,this.#o(r,t));for(let r of n)this.#r+=r.rest.length;return this.#s.unshift(...n),this.pump(t),s}unanswered(e){return[...this.#i.
-values()].filter(t=>!t.isQuery&&t.id<=e)}find(e){return this.#i.get(e)}settle(e){let t=this.#i.get(e.id);if(t){if(this.#a(t),e.type==="reject"){let n=e.untaken&&
-t.again&&!t.isQuery;t.reject(n?new x(e.message):new k(e.code,e.message))}else t.resolve(e);return t}}abandon(e,t){let n=this.#s.indexOf(e),s=t instanceof Error?
-t:new Error(String(t));return n>=0?(this.#s.splice(n,1),this.#r-=e.rest.length):this.#i.get(e.id)===e&&(e.abandoned=!0),e.reject(n>=0||e.isQuery?s:new x(s.message,
-{cause:s})),n>=0}close(e){let t=e?`closed: ${e.message}`:"closed";for(let n of this.#i.values())n.reject(n.isQuery?new O(t,{cause:e}):new x(`${t} before it was \
-answered`,{cause:e}));for(let n of this.#s)n.reject(new O(t,{cause:e}));this.#i.clear(),this.#s.length=0}#o(e,t){e.sentAt=this.#t(),t(`{"type":"${e.isQuery?"que\
-ry":"command"}","id":${e.id}${e.rest}`)}#a(e){this.#i.delete(e.id),this.#r-=e.rest.length}};var gt=1e3,_=class{#e=new Set;#n=new Set;#t=!1;push(e){for(let t of[...this.#e])this.#e.has(t)&&ae(t,e)}end(){this.#t=!0,this.#e.clear();for(let e of this.#n)e();
+values()].filter(t=>!t.isQuery&&t.id<=e)}find(e){return this.#i.get(e)}uncertain(e){let t=this.#i.get(e);return!!t&&t.again&&!t.isQuery}settle(e){let t=this.#i.
+get(e.id);if(!t)return;let n=e.type==="reject"&&e.untaken&&this.uncertain(e.id);return this.#a(t),e.type==="reject"?t.reject(n?new x(e.message):new k(e.code,e.message)):
+t.resolve(e),t}abandon(e,t){let n=this.#s.indexOf(e),s=t instanceof Error?t:new Error(String(t));return n>=0?(this.#s.splice(n,1),this.#r-=e.rest.length):this.#i.
+get(e.id)===e&&(e.abandoned=!0),e.reject(n>=0||e.isQuery?s:new x(s.message,{cause:s})),n>=0}close(e){let t=e?`closed: ${e.message}`:"closed";for(let n of this.#i.
+values())n.reject(n.isQuery?new O(t,{cause:e}):new x(`${t} before it was answered`,{cause:e}));for(let n of this.#s)n.reject(new O(t,{cause:e}));this.#i.clear(),
+this.#s.length=0}#o(e,t){e.sentAt=this.#t(),t(`{"type":"${e.isQuery?"query":"command"}","id":${e.id}${e.rest}`)}#a(e){this.#i.delete(e.id),this.#r-=e.rest.length}};var gt=1e3,_=class{#e=new Set;#n=new Set;#t=!1;push(e){for(let t of[...this.#e])this.#e.has(t)&&ae(t,e)}end(){this.#t=!0,this.#e.clear();for(let e of this.#n)e();
 this.#n.clear()}subscribe(e){let t=n=>e(n);return this.#t||this.#e.add(t),()=>{this.#e.delete(t)}}[Symbol.asyncIterator](){let e=[],t=!1,n=!1,s=()=>{},r=this.subscribe(
 c=>{e.length===gt?(t=!0,e=[],r()):e.push(c),s()}),o=()=>s();this.#n.add(o);let a=()=>(n=!0,e=[],r(),this.#n.delete(o),s(),{done:!0,value:void 0});return{next:Be(
 async()=>{for(;;){if(t&&!n)throw a(),new K(`more than ${gt} waited for their reader`);if(e.length>0)return{done:!1,value:e.shift()};if(n||this.#t)return a();await new Promise(
@@ -122,15 +124,17 @@ epoch=r,this.last=Number(o??0)}get cursor(){return this.epoch===void 0?void 0:`$
 member=e.member,this.epoch=e.epoch,this.roster.welcome(),e.resumed||(this.last=e.rev,!this.#n))return;for(let n of this.#e.unanswered(e.acked))this.fold.drop(n);
 let t=e.state;this.fold.fresh(t),this.#d(),this.#s.push(()=>this.updates.push({type:"state",rev:e.rev,state:t}))}take(e,t){switch(e.type){case"event":this.#a(e);
 break;case"ack":t&&this.#n&&e.rev>this.last?this.#h(e):this.#l(e);break;case"reject":case"answer":this.#l(e);break;case"message":this.#c(e);break;case"presence":
-this.roster.take(e);break;case"pong":this.#u(e)}}publish(){this.fold.publish(),this.roster.publish();for(let e of this.#s.splice(0))e()}ping(){let{up:e,down:t}=this.#i??
-{};return this.#i=void 0,this.#o={n:++this.#r,at:W()},JSON.stringify({type:"ping",t:this.#r,up:We(e),down:We(t)})}end(){for(let{timer:e}of this.#t.values())clearTimeout(
-e);this.fold.end(),this.roster.members.end(),this.latency.end();for(let e of[this.events,this.messages,this.updates])e.end()}trace(e,{trace:t}){return t&&this.clock.
-trace(e.sentAt,W(),t)}#a(e){let{type:t,prev:n=e.rev-1,...s}=e;if(e.rev<=this.last)return;if(n>this.last)throw new m(`events between ${this.last} and ${e.rev} ar\
-e missing`);let r=e.by===this.member&&e.cmd!==void 0,o={...s,mine:r},a=r?this.#e.find(e.cmd):void 0;a&&this.fold.drop(a),this.last=e.rev;try{this.fold.event(o),
-this.#d()}catch(c){throw this.refresh(),c}finally{this.#s.push(()=>{this.events.push(o),this.updates.push({type:"event",event:o})})}}#c({type:e,...t}){this.#s.push(
-()=>this.messages.push(t))}#l(e){clearTimeout(this.#t.get(e.id)?.timer),this.#t.delete(e.id);let t=this.#e.settle(e);t&&this.fold.drop(t)}#d(){for(let{frame:e}of[
-...this.#t.values()])e.rev<=this.last&&this.#l(e)}#h(e){if(this.#t.has(e.id))return;let t=()=>{this.#l(e),this.publish()};this.#t.set(e.id,{frame:e,timer:setTimeout(
-t,kn)})}#u(e){let t=this.#o;!t||e.t!==t.n||(this.#i=this.clock.pong(t.at,W(),e),this.latency.set(this.#i),this.#o=void 0)}};var ye=class{#e;#n;#t="first";#s;#i;constructor(e){this.#e=e}get present(){return this.#n??""}get renewable(){return typeof this.#e=="function"}async get(){return this.#n&&
+this.roster.take(e);break;case"pong":this.#u(e)}}unserved(e,{code:t="",message:n}){let s=!0;for(let r of e){let{type:o,id:a}=JSON.parse(r);o==="command"||o==="q\
+uery"?this.#e.uncertain(a)?s=!1:this.#l({type:"reject",id:a,code:t,message:n}):o!=="signal"&&o!=="ping"&&(s=!1)}return s}publish(){this.fold.publish(),this.roster.
+publish();for(let e of this.#s.splice(0))e()}ping(){let{up:e,down:t}=this.#i??{};return this.#i=void 0,this.#o={n:++this.#r,at:W()},JSON.stringify({type:"ping",
+t:this.#r,up:We(e),down:We(t)})}end(){for(let{timer:e}of this.#t.values())clearTimeout(e);this.fold.end(),this.roster.members.end(),this.latency.end();for(let e of[
+this.events,this.messages,this.updates])e.end()}trace(e,{trace:t}){return t&&this.clock.trace(e.sentAt,W(),t)}#a(e){let{type:t,prev:n=e.rev-1,...s}=e;if(e.rev<=
+this.last)return;if(n>this.last)throw new m(`events between ${this.last} and ${e.rev} are missing`);let r=e.by===this.member&&e.cmd!==void 0,o={...s,mine:r},a=r?
+this.#e.find(e.cmd):void 0;a&&this.fold.drop(a),this.last=e.rev;try{this.fold.event(o),this.#d()}catch(c){throw this.refresh(),c}finally{this.#s.push(()=>{this.
+events.push(o),this.updates.push({type:"event",event:o})})}}#c({type:e,...t}){this.#s.push(()=>this.messages.push(t))}#l(e){clearTimeout(this.#t.get(e.id)?.timer),
+this.#t.delete(e.id);let t=this.#e.settle(e);t&&this.fold.drop(t)}#d(){for(let{frame:e}of[...this.#t.values()])e.rev<=this.last&&this.#l(e)}#h(e){if(this.#t.has(
+e.id))return;let t=()=>{this.#l(e),this.publish()};this.#t.set(e.id,{frame:e,timer:setTimeout(t,kn)})}#u(e){let t=this.#o;!t||e.t!==t.n||(this.#i=this.clock.pong(
+t.at,W(),e),this.latency.set(this.#i),this.#o=void 0)}};var ye=class{#e;#n;#t="first";#s;#i;constructor(e){this.#e=e}get present(){return this.#n??""}get renewable(){return typeof this.#e=="function"}async get(){return this.#n&&
 this.#a(this.#n)<=0&&this.expired(),this.#n??this.#o()}expired(){this.renewable&&this.#n&&(this.#n=void 0,this.#t="expired")}keep(e){this.stop();let t=this.#n;if(!this.
 renewable||!t)return;let n=this.#a(t);n===Number.POSITIVE_INFINITY||n<=0||this.#r(Math.max(n-Math.max(n/10,5e3),1e3),e)}#r(e,t){this.#i=setTimeout(async()=>{let n=this.#i;
 if(e>864e5)return this.keep(t);let s=this.#n;this.#t="expiring";try{let r=await this.#o();if(n!==this.#i)return;r!==s&&t(r),this.keep(t)}catch{n===this.#i&&this.#r(
@@ -143,25 +147,25 @@ members,this.latency=o.latency,this.events=o.events,this.messages=o.messages,thi
 transports??["websocket","sse","longpoll"]);let a;this.ready=new Promise((l,h)=>{a={resolve:l,reject:h}}),this.ready.catch(()=>{});let c={get cursor(){return o.
 cursor},welcome:(l,h,f)=>{o.welcome(l);let u=E=>this.#t.link?.send(E);f||(o.attached(),s.processed(l.acked));let w=f&&this.status.value.transport!=="longpoll";if(this.#r!==
 void 0&&!w&&u(this.#r),!f){for(let E of this.#n.again(h,u))o.fold.drop(E);a?.resolve()}},take:(l,h)=>{o.take(l,h),(l.type==="ack"||l.type==="reject"||l.type==="\
-answer")&&this.#d()},publish:()=>o.publish(),ping:()=>o.ping(),closed:l=>{this.#a(),(l instanceof M&&l.status===403||l instanceof v&&l.code==="refused")&&s.forget(),
-this.#n.close(l),o.end(),a?.reject(Je(l))}};this.#t=new de(c,{target:l=>{let h=new URL(n);return h.searchParams.set("conn",this.conn),this.#o=Math.max(this.#o+1,
-Date.now()),h.searchParams.set("attempt",String(this.#o)),r||h.searchParams.set("watch","0"),t.presence&&h.searchParams.set("presence","1"),l!==void 0&&h.searchParams.
-set("cursor",l),h},fetch:t.fetch??((...l)=>fetch(...l)),WebSocket:this.#s,tickets:t.tickets??!1,backoff:t.backoff??{},patience:t.patience??8e3,pingEvery:t.pingEvery??
-5e3},new ee(this.#i,n.origin,t.storage),new ye(t.token)),this.status=this.#t.status,this.#h(),this.#t.connect()}get member(){return this.#e.member}get rev(){return this.#e.
-last}get cursor(){return this.#e.cursor}get unanswered(){return this.#n.size}async send(e,...[t,n={}]){let{expect:s,trace:r,predict:o,signal:a}=n,c={name:e,data:t??
-null,expect:s,trace:r||void 0},l,h=await this.#c(!1,c,a,u=>{l=u,o&&(this.#e.fold.predict(u,o),this.#e.fold.publish())}),f=l&&this.#e.trace(l,h);return{id:h.id,rev:h.
-rev,reply:h.reply,...f&&{trace:f}}}async query(e,...[t,n={}]){let{consistency:s,maxAge:r,signal:o}=n,a={name:e,data:t??null,consistency:s,max_age_ms:r},c=await this.#c(
-!0,a,o,()=>{});return{rev:c.rev,data:c.data}}signal(e,t){if(me(JSON.stringify(t??null),Tn))throw new k("too_large","the data of a signal is 64 KiB at most");let n=this.#t.
-link;return!n||n.busy?!1:(n.send(JSON.stringify({type:"signal",name:e,data:t})),!0)}presence(e){let t=JSON.stringify({type:"presence",data:e});if(me(JSON.stringify(
-e??null),xn))throw new k("too_large","presence data is 4 KiB at most");this.#r=t,this.#t.link?.send(t)}use(...e){this.#t.use(e.length>0?this.#l(e):this.#i)}refresh(){
-this.#e.refresh(),this.#t.restart(new Error("a fresh state is wanted"))}wake(){this.#t.wake()}async leave(){await this.#t.leave()}close(){this.#t.close()}async#c(e,t,n,s){
-let{phase:r,error:o}=this.status.value;if(r==="closed")throw Je(o);n?.throwIfAborted();let a=`,${JSON.stringify(t).slice(1)}`;this.#n.check(a);let c=()=>{};return new Promise(
-(l,h)=>{let f={isQuery:e,rest:a,resolve:l,reject:h,id:0,sentAt:0,again:!1,abandoned:!1};s(f),this.#n.add(f);let u=()=>{this.#n.abandon(f,n?.reason)&&(this.#e.fold.
-drop(f),this.#e.publish())};n?.addEventListener("abort",u),c=()=>n?.removeEventListener("abort",u),this.#d()}).finally(()=>c())}#l(e){let t=e.filter(n=>n!=="web\
-socket"||this.#s);if(t.length>0)return t;throw new TypeError("there is no WebSocket here, and no other transport is allowed")}#d(){let e=this.#t.link;e&&this.#n.
-pump(t=>e.send(t))}#h(){let e=()=>this.wake(),t=()=>this.#t.look(Qe()),{document:n}=globalThis;globalThis.addEventListener?.("online",e),globalThis.addEventListener?.(
-"offline",e),n?.addEventListener("visibilitychange",t),this.#a=()=>{globalThis.removeEventListener?.("online",e),globalThis.removeEventListener?.("offline",e),n?.
-removeEventListener("visibilitychange",t)}}};var yt=["live","recovering","connecting","away","ended"];function U({phase:i,recovering:e,error:t}){switch(i){case"online":return e?"recovering":"live";case"con\
+answer")&&this.#d()},unserved:(l,h)=>{let f=o.unserved(l,h);return this.#d(),f},publish:()=>o.publish(),ping:()=>o.ping(),closed:l=>{this.#a(),(l instanceof M&&
+l.status===403||l instanceof v&&l.code==="refused")&&s.forget(),this.#n.close(l),o.end(),a?.reject(Je(l))}};this.#t=new de(c,{target:l=>{let h=new URL(n);return h.
+searchParams.set("conn",this.conn),this.#o=Math.max(this.#o+1,Date.now()),h.searchParams.set("attempt",String(this.#o)),r||h.searchParams.set("watch","0"),t.presence&&
+h.searchParams.set("presence","1"),l!==void 0&&h.searchParams.set("cursor",l),h},fetch:t.fetch??((...l)=>fetch(...l)),WebSocket:this.#s,tickets:t.tickets??!1,backoff:t.
+backoff??{},patience:t.patience??8e3,pingEvery:t.pingEvery??5e3},new ee(this.#i,n.origin,t.storage),new ye(t.token)),this.status=this.#t.status,this.#h(),this.#t.
+connect()}get member(){return this.#e.member}get rev(){return this.#e.last}get cursor(){return this.#e.cursor}get unanswered(){return this.#n.size}async send(e,...[
+t,n={}]){let{expect:s,trace:r,predict:o,signal:a}=n,c={name:e,data:t??null,expect:s,trace:r||void 0},l,h=await this.#c(!1,c,a,u=>{l=u,o&&(this.#e.fold.predict(u,
+o),this.#e.fold.publish())}),f=l&&this.#e.trace(l,h);return{id:h.id,rev:h.rev,reply:h.reply,...f&&{trace:f}}}async query(e,...[t,n={}]){let{consistency:s,maxAge:r,
+signal:o}=n,a={name:e,data:t??null,consistency:s,max_age_ms:r},c=await this.#c(!0,a,o,()=>{});return{rev:c.rev,data:c.data}}signal(e,t){if(me(JSON.stringify(t??
+null),Tn))throw new k("too_large","the data of a signal is 64 KiB at most");let n=this.#t.link;return!n||n.busy?!1:(n.send(JSON.stringify({type:"signal",name:e,
+data:t})),!0)}presence(e){let t=JSON.stringify({type:"presence",data:e});if(me(JSON.stringify(e??null),xn))throw new k("too_large","presence data is 4 KiB at mo\
+st");this.#r=t,this.#t.link?.send(t)}use(...e){this.#t.use(e.length>0?this.#l(e):this.#i)}refresh(){this.#e.refresh(),this.#t.restart(new Error("a fresh state i\
+s wanted"))}wake(){this.#t.wake()}async leave(){await this.#t.leave()}close(){this.#t.close()}async#c(e,t,n,s){let{phase:r,error:o}=this.status.value;if(r==="cl\
+osed")throw Je(o);n?.throwIfAborted();let a=`,${JSON.stringify(t).slice(1)}`;this.#n.check(a);let c=()=>{};return new Promise((l,h)=>{let f={isQuery:e,rest:a,resolve:l,
+reject:h,id:0,sentAt:0,again:!1,abandoned:!1};s(f),this.#n.add(f);let u=()=>{this.#n.abandon(f,n?.reason)&&(this.#e.fold.drop(f),this.#e.publish())};n?.addEventListener(
+"abort",u),c=()=>n?.removeEventListener("abort",u),this.#d()}).finally(()=>c())}#l(e){let t=e.filter(n=>n!=="websocket"||this.#s);if(t.length>0)return t;throw new TypeError(
+"there is no WebSocket here, and no other transport is allowed")}#d(){let e=this.#t.link;e&&this.#n.pump(t=>e.send(t))}#h(){let e=()=>this.wake(),t=()=>this.#t.
+look(Qe()),{document:n}=globalThis;globalThis.addEventListener?.("online",e),globalThis.addEventListener?.("offline",e),n?.addEventListener("visibilitychange",t),
+this.#a=()=>{globalThis.removeEventListener?.("online",e),globalThis.removeEventListener?.("offline",e),n?.removeEventListener("visibilitychange",t)}}};var yt=["live","recovering","connecting","away","ended"];function U({phase:i,recovering:e,error:t}){switch(i){case"online":return e?"recovering":"live";case"con\
 necting":return t?"away":"connecting";case"waiting":return"away";case"closed":return"ended"}}function d(i){let e=document.querySelector(i);if(!e)throw new Error(
 `the page has no ${i}`);return e}var b=sessionStorage;function bt(i){return Array.from(crypto.getRandomValues(new Uint8Array(i)),e=>e.toString(16).padStart(2,"0")).join("")}function Ge(i,e){let t=b.
 getItem(i);if(t)return t;let n=e();return b.setItem(i,n),n}var vt="amber brave calm clever cosmic dapper eager fabled gentle golden honest jolly keen lively luc\
@@ -187,27 +191,27 @@ n){let c=document.createElement("span");c.className="you",c.textContent="you",o.
 5","#f76b15"],["amber","#ffc53d","#ffc53d"],["lime","#9ad04b","#9ad04b"],["green","#2f9e6a","#2f9e6a"],["teal","#12a594","#12a594"],["sky","#5bc4f0","#5bc4f0"],
 ["blue","#3b6fe0","#3b6fe0"],["indigo","#5b5bd6","#6e6ade"],["violet","#9a5cd0","#9a5cd0"],["pink","#e0559f","#e0559f"],["peach","#ffb8a0","#ffb8a0"],["brown","\
 #a1704b","#a1704b"]],xe=class{#e;#n;#t=d("#canvas");#s=d("#pointers");#i=d("#cross");#r=d("#board-spot");#o=this.#t.getContext("2d",{alpha:!1});#a=new Uint8Array(
-g*g);#c=new Map;#l=new ImageData(g,g);#d=new Uint32Array(this.#l.data.buffer);#h=new Uint32Array(ke.length);#u=!1;#m=10;#f=3;#p=null;#k=0;#y=new Map;#g={x:128,y:128};constructor(e,t){
-this.#e=e,this.#n=t,this.#F(),this.#v(),this.recolor(),e.updates.subscribe(n=>n.type==="state"?this.#A(n.state):this.#T(n.event)),e.messages.subscribe(({name:n,
-by:s,data:r})=>n==="pointer"&&s&&this.#R(s,r)),e.members.subscribe(({list:n})=>{for(let s of this.#y.keys())n.has(s)||this.#$(s)})}recolor(){let e=document.documentElement.
+g*g);#c=new Map;#l=new ImageData(g,g);#d=new Uint32Array(this.#l.data.buffer);#h=new Uint32Array(ke.length);#u=!1;#m=10;#f=3;#p=null;#w=0;#y=new Map;#g={x:128,y:128};constructor(e,t){
+this.#e=e,this.#n=t,this.#F(),this.#E(),this.recolor(),e.updates.subscribe(n=>n.type==="state"?this.#O(n.state):this.#x(n.event)),e.messages.subscribe(({name:n,
+by:s,data:r})=>n==="pointer"&&s&&this.#v(s,r)),e.members.subscribe(({list:n})=>{for(let s of this.#y.keys())n.has(s)||this.#$(s)})}recolor(){let e=document.documentElement.
 dataset.theme==="dark";ke.forEach(([,t,n],s)=>{let r=Number.parseInt((e?n:t).slice(1),16);this.#h[s]=4278190080|(r&255)<<16|r&65280|r>>16});for(let t=0;t<this.#a.
-length;t++)this.#b(t)}colorAt(e,t){return this.#x(t*g+e)}#x(e){return this.#c.get(e)?.color??this.#a[e]}#A({pixels:e}){this.#a=Uint8Array.from(atob(e??""),t=>t.
-charCodeAt(0));for(let t=0;t<this.#a.length;t++)this.#b(t)}#T({data:e}){let t=e.y*g+e.x;this.#a[t]=e.color,this.#b(t)}#b(e){this.#d[e]=this.#h[this.#x(e)],!this.#u&&
-(this.#u=!0,requestAnimationFrame(()=>{this.#u=!1,this.#o.putImageData(this.#l,0,0)}))}#P(e,t){let n=this.#f/2,s=Math.floor(n);for(let r=-s;r<=s;r++)for(let o=-s;o<=
+length;t++)this.#b(t)}colorAt(e,t){return this.#k(t*g+e)}#k(e){return this.#c.get(e)?.color??this.#a[e]}#O({pixels:e}){this.#a=Uint8Array.from(atob(e??""),t=>t.
+charCodeAt(0));for(let t=0;t<this.#a.length;t++)this.#b(t)}#x({data:e}){let t=e.y*g+e.x;this.#a[t]=e.color,this.#b(t)}#b(e){this.#d[e]=this.#h[this.#k(e)],!this.#u&&
+(this.#u=!0,requestAnimationFrame(()=>{this.#u=!1,this.#o.putImageData(this.#l,0,0)}))}#R(e,t){let n=this.#f/2,s=Math.floor(n);for(let r=-s;r<=s;r++)for(let o=-s;o<=
 s;o++)o*o+r*r<=n*n&&this.#S(e+o,t+r)}#S(e,t){if(e<0||t<0||e>=g||t>=g||this.colorAt(e,t)===this.#m)return;let n=t*g+e,s={color:this.#m};this.#c.set(n,s),this.#b(
 n);let r=()=>{this.#c.get(n)===s&&(this.#c.delete(n),this.#b(n))},o={x:e,y:t,color:this.#m};this.#n.follow(this.#e.send("paint",o,{trace:this.#n.wantsTrace()})).
-then(r,r)}#E(e,t){let n=this.#p??{x:e,y:t},s=Math.max(Math.abs(e-n.x),Math.abs(t-n.y),1);for(let r=this.#p?1:0;r<=s;r++)this.#P(Math.round(n.x+(e-n.x)*r/s),Math.
-round(n.y+(t-n.y)*r/s));this.#p={x:e,y:t}}#v(){let e=this.#t;e.addEventListener("pointerdown",t=>{if(t.button!==0)return;e.setPointerCapture(t.pointerId),this.#p=
-null;let n=this.#O(t);this.#E(n.px,n.py)}),e.addEventListener("pointermove",t=>{if(this.#p){let n=t.getCoalescedEvents?.()??[];for(let s of n.length>0?n:[t]){let r=this.#O(
-s);this.#E(r.px,r.py)}}this.#C(this.#O(t))});for(let t of["pointerup","pointercancel"])e.addEventListener(t,()=>this.#p=null);e.addEventListener("pointerleave",
-()=>this.#e.signal("pointer",null)),e.addEventListener("keydown",t=>this.#M(t)),e.addEventListener("focus",()=>this.#w(!1))}#O(e){let t=this.#t.getBoundingClientRect(),
-n=(e.clientX-t.left)/t.width*g,s=(e.clientY-t.top)/t.height*g;return{x:n,y:s,px:Math.floor(n),py:Math.floor(s)}}#C({x:e,y:t}){let n=performance.now();n-this.#k<
-Mn||(this.#k=n,this.#e.signal("pointer",{x:Math.round(e*10)/10,y:Math.round(t*10)/10,color:this.#m}))}#M(e){let t=e.shiftKey?8:1,s={ArrowLeft:[-t,0],ArrowRight:[
-t,0],ArrowUp:[0,-t],ArrowDown:[0,t]}[e.key];if(s)this.#g.x=Math.min(g-1,Math.max(0,this.#g.x+s[0])),this.#g.y=Math.min(g-1,Math.max(0,this.#g.y+s[1])),this.#C({
-x:this.#g.x+.5,y:this.#g.y+.5});else if(e.key===" "||e.key==="Enter")this.#P(this.#g.x,this.#g.y);else return;e.preventDefault(),this.#w(!0)}#w(e){let{x:t,y:n}=this.#g;
-this.#i.style.setProperty("--x",String((t+.5)/g)),this.#i.style.setProperty("--y",String((n+.5)/g)),e&&(this.#r.textContent=`${t}, ${n}: ${ke[this.colorAt(t,n)]?.[0]}`)}#R(e,t){
-if(!t)return this.#$(e);let n=this.#y.get(e)??{element:this.#L(e)};this.#y.set(e,n),n.element.style.setProperty("--x",String(Tt(t.x/g))),n.element.style.setProperty(
-"--y",String(Tt(t.y/g))),n.element.classList.toggle("right",t.x>g*.72),clearTimeout(n.timer),n.timer=setTimeout(()=>this.#$(e),Ln)}#L(e){let{name:t}=N(this.#e,e),
+then(r,r)}#M(e,t){let n=this.#p??{x:e,y:t},s=Math.max(Math.abs(e-n.x),Math.abs(t-n.y),1);for(let r=this.#p?1:0;r<=s;r++)this.#R(Math.round(n.x+(e-n.x)*r/s),Math.
+round(n.y+(t-n.y)*r/s));this.#p={x:e,y:t}}#E(){let e=this.#t;e.addEventListener("pointerdown",t=>{if(t.button!==0)return;e.setPointerCapture(t.pointerId),this.#p=
+null;let n=this.#T(t);this.#M(n.px,n.py)}),e.addEventListener("pointermove",t=>{if(this.#p){let n=t.getCoalescedEvents?.()??[];for(let s of n.length>0?n:[t]){let r=this.#T(
+s);this.#M(r.px,r.py)}}this.#L(this.#T(t))});for(let t of["pointerup","pointercancel"])e.addEventListener(t,()=>this.#p=null);e.addEventListener("pointerleave",
+()=>this.#e.signal("pointer",null)),e.addEventListener("keydown",t=>this.#A(t)),e.addEventListener("focus",()=>this.#P(!1))}#T(e){let t=this.#t.getBoundingClientRect(),
+n=(e.clientX-t.left)/t.width*g,s=(e.clientY-t.top)/t.height*g;return{x:n,y:s,px:Math.floor(n),py:Math.floor(s)}}#L({x:e,y:t}){let n=performance.now();n-this.#w<
+Mn||(this.#w=n,this.#e.signal("pointer",{x:Math.round(e*10)/10,y:Math.round(t*10)/10,color:this.#m}))}#A(e){let t=e.shiftKey?8:1,s={ArrowLeft:[-t,0],ArrowRight:[
+t,0],ArrowUp:[0,-t],ArrowDown:[0,t]}[e.key];if(s)this.#g.x=Math.min(g-1,Math.max(0,this.#g.x+s[0])),this.#g.y=Math.min(g-1,Math.max(0,this.#g.y+s[1])),this.#L({
+x:this.#g.x+.5,y:this.#g.y+.5});else if(e.key===" "||e.key==="Enter")this.#R(this.#g.x,this.#g.y);else return;e.preventDefault(),this.#P(!0)}#P(e){let{x:t,y:n}=this.#g;
+this.#i.style.setProperty("--x",String((t+.5)/g)),this.#i.style.setProperty("--y",String((n+.5)/g)),e&&(this.#r.textContent=`${t}, ${n}: ${ke[this.colorAt(t,n)]?.[0]}`)}#v(e,t){
+if(!t)return this.#$(e);let n=this.#y.get(e)??{element:this.#C(e)};this.#y.set(e,n),n.element.style.setProperty("--x",String(Tt(t.x/g))),n.element.style.setProperty(
+"--y",String(Tt(t.y/g))),n.element.classList.toggle("right",t.x>g*.72),clearTimeout(n.timer),n.timer=setTimeout(()=>this.#$(e),Ln)}#C(e){let{name:t}=N(this.#e,e),
 s=d("#pointer-shape").content.firstElementChild.cloneNode(!0);return s.style.setProperty("--hue",String(q(t))),s.querySelector(".pointer-name").textContent=t,this.#s.
 append(s),s}#$(e){let t=this.#y.get(e);t&&(clearTimeout(t.timer),t.element.remove(),this.#y.delete(e))}#F(){let e=d("#palette");ke.forEach(([t,n,s],r)=>{let o=document.
 createElement("label");o.className="swatch",o.title=t;let a=document.createElement("input");Object.assign(a,{type:"radio",name:"color",value:String(r),checked:r===
@@ -286,58 +290,58 @@ this.#e=I(this.#e,e);let t=e;return this.#n&&([t,this.#n]=B(t,this.#n)),this.#t&
 G(this.#e,e))}giveUp(){let e=G(this.text,this.#e);return this.text=this.#e,this.#n=this.#t=null,e}};function In(i){let e=[],t=[],n=Hn;for(let s of i){let r=n<=0;
 if(typeof s=="string"){let o=r?"":jn(s,n);D(e,o),D(t,y(o)),D(t,s.slice(o.length)),n=o===s?n-Lt(o)-Mt:0}else s>0?(D(e,s),D(t,s)):(D(e,r?-s:s),D(t,r?s:0),n-=Mt)}return[
 e,t]}function D(i,e){e!==0&&e!==""&&i.push(e)}function jn(i,e){let t=Math.min(i.length,e);for(;t>1&&Lt(i.slice(0,t))>e;)t=Math.floor(t*.8);return(i.codePointAt(
-t-1)??0)>65535?i.slice(0,t+1):i.slice(0,t)}var Dn=new TextEncoder,Lt=i=>Dn.encode(JSON.stringify(i)).length;var At=500,Wn=120,_n=800,Un=300,qn=2e4,Re=class{#e;#n;#t=d("#pad-text");#s=d("#pad-status");#i=d("#pad-size");#r;#o=new Oe;#a=0;#c="";#l=null;#d="";#h=null;#u=0;#m=!1;#f=[];#p=[];#k=0;#y=0;#g=0;constructor(e,t){
-this.#e=e,this.#n=t,this.#r=new Pe(this.#t,d("#carets"),n=>N(e,n)),this.#O(),e.updates.subscribe(n=>n.type==="state"?this.#x(n.state.text,n.rev):this.#A(n.event)),
+t-1)??0)>65535?i.slice(0,t+1):i.slice(0,t)}var Dn=new TextEncoder,Lt=i=>Dn.encode(JSON.stringify(i)).length;var At=500,Wn=120,_n=800,Un=300,qn=2e4,Re=class{#e;#n;#t=d("#pad-text");#s=d("#pad-status");#i=d("#pad-size");#r;#o=new Oe;#a=0;#c="";#l=null;#d="";#h=null;#u=0;#m=!1;#f=[];#p=[];#w=0;#y=0;#g=0;constructor(e,t){
+this.#e=e,this.#n=t,this.#r=new Pe(this.#t,d("#carets"),n=>N(e,n)),this.#T(),e.updates.subscribe(n=>n.type==="state"?this.#k(n.state.text,n.rev):this.#O(n.event)),
 e.messages.subscribe(({name:n,by:s,data:r})=>n==="caret"&&s&&this.#r.put(s,r?.at??-1,this.#o.text)),e.members.subscribe(({list:n})=>this.#r.keep(s=>n.has(s))),e.
-status.subscribe(()=>{this.#b(),this.#F()})}get pending(){return this.#o.pending}#x(e,t){this.#l={text:e,rev:t,events:[]},this.#o.waiting||this.#T()}#A(e){let t=e.
-mine&&JSON.stringify(e.data.patches)===this.#c;if(this.#l&&!t)return void this.#l.events.push(e);this.#l&&this.#T(),this.#a=e.rev;let n=Et(e.data.patches);if(t)
-this.#o.agreed(),this.#c="";else{let s=this.#E(()=>this.#o.theirs(n));this.#L(s),this.#r.edited(e.by??"",s,this.#o.text)}this.#b(),this.#F()}#T(){if(!this.#l)return;
-let{text:e,rev:t,events:n}=this.#l;this.#l=null,this.#a=t,this.#L(this.#E(()=>this.#o.restart(e)));for(let s of n)this.#A(s);this.#b(),this.#F()}#b(){if(this.#l||
+status.subscribe(()=>{this.#b(),this.#F()})}get pending(){return this.#o.pending}#k(e,t){this.#l={text:e,rev:t,events:[]},this.#o.waiting||this.#x()}#O(e){let t=e.
+mine&&JSON.stringify(e.data.patches)===this.#c;if(this.#l&&!t)return void this.#l.events.push(e);this.#l&&this.#x(),this.#a=e.rev;let n=Et(e.data.patches);if(t)
+this.#o.agreed(),this.#c="";else{let s=this.#M(()=>this.#o.theirs(n));this.#C(s),this.#r.edited(e.by??"",s,this.#o.text)}this.#b(),this.#F()}#x(){if(!this.#l)return;
+let{text:e,rev:t,events:n}=this.#l;this.#l=null,this.#a=t,this.#C(this.#M(()=>this.#o.restart(e)));for(let s of n)this.#O(s);this.#b(),this.#F()}#b(){if(this.#l||
 U(this.#e.status.value)!=="live")return;let e=this.#o.take();if(!e)return;let t=this.#a,n=JSON.stringify(e);this.#c=n,this.#n.follow(this.#e.send("edit",{patches:e},
-{expect:t,trace:this.#n.wantsTrace()})).then(()=>{this.#c===n&&(this.#o.agreed(),this.#c=""),this.#S(0)},s=>this.#P(s,t))}#P(e,t){if(this.#e.status.value.phase!==
+{expect:t,trace:this.#n.wantsTrace()})).then(()=>{this.#c===n&&(this.#o.agreed(),this.#c=""),this.#S(0)},s=>this.#R(s,t))}#R(e,t){if(this.#e.status.value.phase!==
 "closed")switch(this.#c="",e instanceof k?e.code:e instanceof x?"unknown":""){case"conflict":return this.#o.refused(),this.#S(this.#a===t&&!this.#l?At:0);case"o\
 verloaded":case"unavailable":case"rate_limited":case"internal":return this.#o.refused(),this.#S(At);case"forgotten":case"unknown":return this.#o.refused(),this.#S(
-0);default:this.#E(()=>this.#o.giveUp()),this.#f=[],this.#p=[],this.#n.notify(`The pad refused the edit: ${e.message}`),this.#S(0)}}#S(e){if(this.#l)return this.#T();
-e>0?setTimeout(()=>this.#b(),e):this.#b(),this.#F()}#E(e){let t=e();if(H(t))return t;this.#h=this.#h?j(this.#h,t):t;let n=this.#o.text.length<qn?0:this.#o.text.
-length/2e3;return n===0?this.#v():this.#u||=setTimeout(()=>this.#v(),n),t}#v(){if(clearTimeout(this.#u),this.#u=0,!this.#h||this.#m)return;let e=this.#t,[t,n,s]=[
+0);default:this.#M(()=>this.#o.giveUp()),this.#f=[],this.#p=[],this.#n.notify(`The pad refused the edit: ${e.message}`),this.#S(0)}}#S(e){if(this.#l)return this.#x();
+e>0?setTimeout(()=>this.#b(),e):this.#b(),this.#F()}#M(e){let t=e();if(H(t))return t;this.#h=this.#h?j(this.#h,t):t;let n=this.#o.text.length<qn?0:this.#o.text.
+length/2e3;return n===0?this.#E():this.#u||=setTimeout(()=>this.#E(),n),t}#E(){if(clearTimeout(this.#u),this.#u=0,!this.#h||this.#m)return;let e=this.#t,[t,n,s]=[
 this.#h,this.#d,this.#o.text],r=h=>$(s,Ae(t,Le(n,h))),[o,a,c,l]=[r(e.selectionStart),r(e.selectionEnd),e.selectionDirection,e.scrollTop];e.value=nt(s),document.
-activeElement===e&&e.setSelectionRange(o,a,c),e.scrollTop=l,this.#d=s,this.#h=null}#O(){let e=this.#t;e.addEventListener("input",t=>!t.isComposing&&this.#C()),e.
-addEventListener("compositionstart",()=>this.#m=!0),e.addEventListener("compositionend",()=>{this.#m=!1,this.#C(),this.#v()}),e.addEventListener("keydown",t=>{if(!(t.
-ctrlKey||t.metaKey)||t.altKey)return;let n=t.key.toLowerCase();(n==="z"||n==="y")&&(t.preventDefault(),this.#R(n==="y"||t.shiftKey))}),e.addEventListener("befor\
-einput",t=>{t.inputType!=="historyUndo"&&t.inputType!=="historyRedo"||(t.preventDefault(),this.#R(t.inputType==="historyRedo"))}),document.addEventListener("sel\
-ectionchange",()=>document.activeElement===e&&this.#$()),e.addEventListener("blur",()=>this.#e.signal("caret",null))}#C(){let e=this.#t;if(!Bn(e.value)){let n=e.
+activeElement===e&&e.setSelectionRange(o,a,c),e.scrollTop=l,this.#d=s,this.#h=null}#T(){let e=this.#t;e.addEventListener("input",t=>!t.isComposing&&this.#L()),e.
+addEventListener("compositionstart",()=>this.#m=!0),e.addEventListener("compositionend",()=>{this.#m=!1,this.#L(),this.#E()}),e.addEventListener("keydown",t=>{if(!(t.
+ctrlKey||t.metaKey)||t.altKey)return;let n=t.key.toLowerCase();(n==="z"||n==="y")&&(t.preventDefault(),this.#v(n==="y"||t.shiftKey))}),e.addEventListener("befor\
+einput",t=>{t.inputType!=="historyUndo"&&t.inputType!=="historyRedo"||(t.preventDefault(),this.#v(t.inputType==="historyRedo"))}),document.addEventListener("sel\
+ectionchange",()=>document.activeElement===e&&this.#$()),e.addEventListener("blur",()=>this.#e.signal("caret",null))}#L(){let e=this.#t;if(!Bn(e.value)){let n=e.
 selectionStart;e.value=e.value.toWellFormed(),e.setSelectionRange(n,n)}let t=G(nt(this.#d),e.value);H(t)||(this.#d=I(this.#d,t),this.#h&&([this.#h,t]=B(this.#h,
-t)),this.#w(tt(t,this.#o.text)),this.#p=[],this.#M(t))}#M(e){this.#o.edit(e),this.#r.edited("",e,this.#o.text),this.#b(),this.#F()}#w(e){let t=performance.now(),
-n=t-this.#k<_n&&this.#f.length>0;this.#k=t,n?this.#f.push(j(e,this.#f.pop()??[])):this.#f.push(e),this.#f.length>Un&&this.#f.shift()}#R(e){if(this.#m)return;let t=(e?
-this.#p:this.#f).pop();if(!t)return;this.#v(),(e?this.#f:this.#p).push(tt(t,this.#o.text)),this.#k=0,this.#M(t),this.#d=this.#o.text,this.#t.value=nt(this.#d);let n=$(
-this.#o.text,Qn(t));this.#t.setSelectionRange(n,n)}#L(e){for(let t of[this.#f,this.#p]){let n=e;for(let s=t.length-1;s>=0;s--)[n,t[s]]=B(n,t[s])}}#$(){clearTimeout(
+t)),this.#P(tt(t,this.#o.text)),this.#p=[],this.#A(t))}#A(e){this.#o.edit(e),this.#r.edited("",e,this.#o.text),this.#b(),this.#F()}#P(e){let t=performance.now(),
+n=t-this.#w<_n&&this.#f.length>0;this.#w=t,n?this.#f.push(j(e,this.#f.pop()??[])):this.#f.push(e),this.#f.length>Un&&this.#f.shift()}#v(e){if(this.#m)return;let t=(e?
+this.#p:this.#f).pop();if(!t)return;this.#E(),(e?this.#f:this.#p).push(tt(t,this.#o.text)),this.#w=0,this.#A(t),this.#d=this.#o.text,this.#t.value=nt(this.#d);let n=$(
+this.#o.text,Qn(t));this.#t.setSelectionRange(n,n)}#C(e){for(let t of[this.#f,this.#p]){let n=e;for(let s=t.length-1;s>=0;s--)[n,t[s]]=B(n,t[s])}}#$(){clearTimeout(
 this.#g);let e=this.#y+Wn-performance.now();if(e>0)return void(this.#g=setTimeout(()=>this.#$(),e));this.#y=performance.now(),!this.#o.pending&&!this.#h&&this.#e.
 signal("caret",{at:Le(this.#o.text,this.#t.selectionEnd)})}#F(){let e=U(this.#e.status.value)!=="live",[t,n]=this.#o.pending?e?["kept","Kept here until you are \
 back"]:["sending","Saving"]:["saved","Saved"];this.#s.dataset.state=t,this.#s.textContent!==n&&(this.#s.textContent=n);let s=y(this.#o.text);this.#i.textContent=
 `${s.toLocaleString()} ${s===1?"character":"characters"}`}},nt=i=>i.replaceAll("\r","\u240D"),Bn=i=>i.isWellFormed?.()??!0;function Qn(i){let e=0,t=0;for(let n of i){
 if(typeof n=="string")e+=y(n);else if(n>0){e+=n;continue}t=e}return t}var Kn=100,Pt=2e3,Jn=2e3,zn=3500,Vn=new Intl.DateTimeFormat(void 0,{hour:"2-digit",minute:"2-digit"}),Fe=class{#e;#n;#t;#s=d("#lines");#i=d("#chat-scroll");#r=d(
-"#line-count");#o=d("#typing");#a=d("#newer");#c=d("#say-left");#l=d("#say");#d=d("#text");#h=d("#say button[name=send]");#u=new Map;#m=new Map;#f=0;#p=0;#k=null;#y=!0;constructor(e,t,n){
-this.#e=e,this.#t=t,this.#n=n,this.#l.addEventListener("submit",s=>{s.preventDefault(),this.#P()}),this.#d.addEventListener("keydown",s=>{s.key!=="Enter"||s.shiftKey||
-s.isComposing||(s.preventDefault(),this.#P())}),this.#d.addEventListener("input",()=>this.#v()),this.#a.addEventListener("click",()=>this.#L()),this.#i.addEventListener(
-"scroll",()=>{this.#y=this.#R(),this.#y&&(this.#a.hidden=!0)}),new ResizeObserver(()=>this.#y&&this.#L()).observe(this.#i),e.updates.subscribe(s=>s.type==="stat\
-e"?this.#g(s.state):this.#x(s.event)),e.messages.subscribe(({name:s,by:r})=>s==="typing"&&r&&this.#O(r))}#g(e){let t=[...this.#u.keys()];this.#s.setAttribute("a\
-ria-busy","true"),this.#s.replaceChildren(),this.#k=null;for(let n of e.lines??[])this.#T(n,null);this.#s.append(...t),this.#s.removeAttribute("aria-busy"),this.#w(
-e.count),this.#L()}#x({data:e,at:t,by:n,mine:s}){for(s&&this.#A(e.text),this.#T(e,t,this.#u.keys().next().value);this.#s.children.length>Kn+this.#u.size;)this.#s.
-firstElementChild?.remove();this.#w(this.#p+1),n&&this.#C(n),this.#y||s?this.#L():this.#a.hidden=!1}#A(e){for(let[t,n]of this.#u)if(n===e)return this.#u.delete(
-t),t.remove()}#T({who:e,text:t},n,s=null){let r=this.#b(e,t,n,e===this.#k);this.#k=e,this.#s.insertBefore(r,s)}#b(e,t,n,s){let r=document.createElement("li");r.
+"#line-count");#o=d("#typing");#a=d("#newer");#c=d("#say-left");#l=d("#say");#d=d("#text");#h=d("#say button[name=send]");#u=new Map;#m=new Map;#f=0;#p=0;#w=null;#y=!0;constructor(e,t,n){
+this.#e=e,this.#t=t,this.#n=n,this.#l.addEventListener("submit",s=>{s.preventDefault(),this.#R()}),this.#d.addEventListener("keydown",s=>{s.key!=="Enter"||s.shiftKey||
+s.isComposing||(s.preventDefault(),this.#R())}),this.#d.addEventListener("input",()=>this.#E()),this.#a.addEventListener("click",()=>this.#C()),this.#i.addEventListener(
+"scroll",()=>{this.#y=this.#v(),this.#y&&(this.#a.hidden=!0)}),new ResizeObserver(()=>this.#y&&this.#C()).observe(this.#i),e.updates.subscribe(s=>s.type==="stat\
+e"?this.#g(s.state):this.#k(s.event)),e.messages.subscribe(({name:s,by:r})=>s==="typing"&&r&&this.#T(r))}#g(e){let t=[...this.#u.keys()];this.#s.setAttribute("a\
+ria-busy","true"),this.#s.replaceChildren(),this.#w=null;for(let n of e.lines??[])this.#x(n,null);this.#s.append(...t),this.#s.removeAttribute("aria-busy"),this.#P(
+e.count),this.#C()}#k({data:e,at:t,by:n,mine:s}){for(s&&this.#O(e.text),this.#x(e,t,this.#u.keys().next().value);this.#s.children.length>Kn+this.#u.size;)this.#s.
+firstElementChild?.remove();this.#P(this.#p+1),n&&this.#L(n),this.#y||s?this.#C():this.#a.hidden=!1}#O(e){for(let[t,n]of this.#u)if(n===e)return this.#u.delete(
+t),t.remove()}#x({who:e,text:t},n,s=null){let r=this.#b(e,t,n,e===this.#w);this.#w=e,this.#s.insertBefore(r,s)}#b(e,t,n,s){let r=document.createElement("li");r.
 className="line",r.classList.toggle("own",e===this.#t.sub()),r.classList.toggle("again",s);let o=ve({name:e}),a=document.createElement("span");a.className="line\
 -who",a.textContent=e;let c=document.createElement("span");if(c.className="line-text",c.textContent=t,n){let l=document.createElement("time"),h=new Date(n);l.dateTime=
-h.toISOString(),l.textContent=Vn.format(h),a.append(l),c.title=h.toLocaleString()}return r.append(o,a,c),r}#P(){let e=this.#d.value.trim().toWellFormed?.()??this.#d.
-value.trim();!e||[...e].length>Pt||(this.#d.value="",this.#v(),this.#f=0,this.#S(e))}#S(e){let t=this.#n.follow(this.#e.send("say",{text:e},{trace:this.#n.wantsTrace()})),
-n=this.#b(this.#t.sub(),e,null,!1);n.classList.add("waiting"),this.#u.set(n,e),this.#s.append(n),this.#L(),t.then(()=>{this.#u.delete(n)&&n.remove()},s=>{this.#u.
-delete(n),this.#E(n,e,s)})}#E(e,t,n){e.classList.replace("waiting","failed");let s=document.createElement("button");s.type="button",s.className="again-button",s.
-textContent="Not sent. Try again",s.title=n.message,s.addEventListener("click",()=>{e.remove(),this.#S(t)}),e.append(s)}#v(){let e=Pt-[...this.#d.value.trim()].
+h.toISOString(),l.textContent=Vn.format(h),a.append(l),c.title=h.toLocaleString()}return r.append(o,a,c),r}#R(){let e=this.#d.value.trim().toWellFormed?.()??this.#d.
+value.trim();!e||[...e].length>Pt||(this.#d.value="",this.#E(),this.#f=0,this.#S(e))}#S(e){let t=this.#n.follow(this.#e.send("say",{text:e},{trace:this.#n.wantsTrace()})),
+n=this.#b(this.#t.sub(),e,null,!1);n.classList.add("waiting"),this.#u.set(n,e),this.#s.append(n),this.#C(),t.then(()=>{this.#u.delete(n)&&n.remove()},s=>{this.#u.
+delete(n),this.#M(n,e,s)})}#M(e,t,n){e.classList.replace("waiting","failed");let s=document.createElement("button");s.type="button",s.className="again-button",s.
+textContent="Not sent. Try again",s.title=n.message,s.addEventListener("click",()=>{e.remove(),this.#S(t)}),e.append(s)}#E(){let e=Pt-[...this.#d.value.trim()].
 length;this.#c.textContent=e<200?String(e):"",this.#c.classList.toggle("over",e<0),this.#h.disabled=this.#d.value.trim()===""||e<0,this.#d.style.height="auto",this.#d.
-style.height=`${Math.min(this.#d.scrollHeight,140)}px`;let t=Date.now();this.#d.value&&t-this.#f>Jn&&(this.#f=t,this.#e.signal("typing",{}))}#O(e){clearTimeout(
-this.#m.get(e)),this.#m.set(e,setTimeout(()=>this.#C(e),zn)),this.#M()}#C(e){clearTimeout(this.#m.get(e)),this.#m.delete(e)&&this.#M()}#M(){let e=[...this.#m.keys()].
+style.height=`${Math.min(this.#d.scrollHeight,140)}px`;let t=Date.now();this.#d.value&&t-this.#f>Jn&&(this.#f=t,this.#e.signal("typing",{}))}#T(e){clearTimeout(
+this.#m.get(e)),this.#m.set(e,setTimeout(()=>this.#L(e),zn)),this.#A()}#L(e){clearTimeout(this.#m.get(e)),this.#m.delete(e)&&this.#A()}#A(){let e=[...this.#m.keys()].
 map(n=>N(this.#e,n).name),t=e.length>2?`${e.length} people are`:e.length===2?`${e.join(" and ")} are`:e.length===1?`${e[0]} is`:"";this.#o.textContent=t&&`${t} \
-typing`,this.#o.classList.toggle("on",t!=="")}#w(e){this.#p=e,this.#r.textContent=`${e.toLocaleString()} ${e===1?"line":"lines"}`}#R(){let e=this.#i;return e.scrollHeight-
-e.scrollTop-e.clientHeight<60}#L(){this.#y=!0,this.#i.scrollTop=this.#i.scrollHeight,this.#a.hidden=!0}};var $e=class{#e=new BroadcastChannel("tutti.streams");constructor(e){this.#e.onmessage=e}take(){this.#e.postMessage("taken")}};var st=6e3,Ie=new URLSearchParams(location.search).get("room")||"lobby",A=new Ee,je=await xt(A.fetch),Ne=new Te,L=new Se,Ot=0,P={follow(i){return L.follow(i).then(
+typing`,this.#o.classList.toggle("on",t!=="")}#P(e){this.#p=e,this.#r.textContent=`${e.toLocaleString()} ${e===1?"line":"lines"}`}#v(){let e=this.#i;return e.scrollHeight-
+e.scrollTop-e.clientHeight<60}#C(){this.#y=!0,this.#i.scrollTop=this.#i.scrollHeight,this.#a.hidden=!0}};var $e=class{#e=new BroadcastChannel("tutti.streams");constructor(e){this.#e.onmessage=e}take(){this.#e.postMessage("taken")}};var st=6e3,Ie=new URLSearchParams(location.search).get("room")||"lobby",A=new Ee,je=await xt(A.fetch),Ne=new Te,L=new Se,Ot=0,P={follow(i){return L.follow(i).then(
 ({trace:e})=>e&&Ne.trace(e),()=>{}).finally(He),He(),i},wantsTrace:()=>Ne.wantsTrace(),notify(i){let e=d("#notice");e.textContent=i,e.classList.add("on"),clearTimeout(
 Ot),Ot=setTimeout(()=>e.classList.remove("on"),6e3)}},T=[];function De(i,e={}){let t=ze(Ve(location.origin,i,Ie),{token:je.token,storage:sessionStorage,fetch:A.
 fetch,WebSocket:A.WebSocket,backoff:{min:250,max:8e3},queue:{commands:2e4,bytes:8388608},pingEvery:1e4,...e});return L.watch(i,t),t.status.subscribe(He),T.push(
