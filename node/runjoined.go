@@ -66,6 +66,11 @@ func (j *joined) begin(n *Node, begin func(string, func(context.Context) error))
 	begin("connections between nodes", j.mesh.Run)
 	begin("replicas", j.journal.Run)
 	begin("memory of what was promised", j.remember)
+	s := &silence{
+		nodes: j.nodes, heard: j.router.Heard, log: j.log,
+		up: func(id journal.NodeID) bool { return id != j.journal.Node() && j.mesh.Up(id) },
+	}
+	begin("silence on the bus", s.run)
 	return owners
 }
 

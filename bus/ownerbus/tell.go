@@ -169,6 +169,14 @@ func (b *Bus) gone(node string, now time.Time) {
 	h.owns = nil
 }
 
+// Heard reports whether another node has told what it owns, within the time for which one may be silent.
+func (b *Bus) Heard(node string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.heard[node]
+	return h != nil && time.Since(h.at) <= silentFor*b.cfg.TellEvery
+}
+
 // silence gives up nodes that have not been heard of for long.
 func (b *Bus) silence(now time.Time) {
 	b.mu.Lock()
