@@ -48,7 +48,7 @@ type Call struct {
 	// Guarded by Client.mu.
 	frame     wire.ClientFrame // whose id is the call's key in Client.calls
 	sent      bool             // it may have reached the server
-	again     bool             // it has been sent over more than one link
+	again     bool             // it has been sent over more than one link, or a POST has answered it
 	sentAt    int64            // when it was written last, by the client's clock; with Trace
 	abandoned bool             // nobody waits for it
 	told      *toldAnswer      // what a POST has said of it
@@ -226,7 +226,7 @@ func (c *Client) untaken(id uint64, why *Refused) {
 	c.mu.Unlock()
 	switch {
 	case !ok:
-	case p.again || p.told != nil:
+	case p.again:
 		p.fail(why)
 	default:
 		p.settle(Ack{}, &Rejected{Code: wire.CodeTooLarge, Message: why.Error()})
@@ -240,7 +240,7 @@ func (c *Client) unserved(frames []byte, why *Refused) (all bool) {
 	for line := range bytes.SplitSeq(frames, []byte{'\n'}) {
 		f, err := wire.DecodeClientFrame(line)
 		if err != nil || f.Type != wire.TypeCommand && f.Type != wire.TypeQuery {
-			all = all && err == nil && f.Type == wire.TypeSignal // which may be lost
+			all = all && err == nil && f.Type == wire.TypeSignal // which may be lost, as a ping may not: somebody waits for it
 			continue
 		}
 		c.mu.Lock()

@@ -59,6 +59,9 @@ func (p *poster) send(ctx context.Context, frames []byte) error {
 	case ok && r.Status == http.StatusRequestEntityTooLarge:
 		return p.sendParts(ctx, frames, r)
 	case ok && r.unavailable() && p.c.unserved(frames, r):
+		if p.c.unheard.Load() > 0 {
+			p.expect() // the frames may have asked for what was answered over the link before
+		}
 		return nil
 	}
 	return err

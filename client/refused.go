@@ -9,14 +9,16 @@ import (
 	"time"
 )
 
+// mediaProblem is the media type of what the platform refuses, as RFC 9457 has it.
+const mediaProblem = "application/problem+json"
+
 // refusal is the error of a response that is not what was asked for.
 func refusal(response *http.Response) *Refused {
 	r := &Refused{Status: response.StatusCode, elsewhere: elsewhere(response)}
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		r.RetryAfter = time.Duration(min(seconds, 3600)) * time.Second
 	}
-	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")) // what cannot be read is none
-	r.explained = kind == "application/problem+json"
+	r.explained = isType(response, mediaProblem)
 	var problem struct{ Title, Detail, Code string }
 	body, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // what is cut off is no JSON
 	if json.Unmarshal(body, &problem) == nil {

@@ -47,7 +47,7 @@ func (p *poster) do(ctx context.Context, method, url string, body []byte, header
 	}
 }
 
-// elsewhere reports whether an edge has done nothing and another one may be asked at once.
+// elsewhere reports whether an edge, and nobody on the way to one, has said that it has done nothing and that another one may be asked at once.
 func elsewhere(r *http.Response) bool {
-	return r.StatusCode == http.StatusServiceUnavailable && r.Header.Get("Retry-After") == "0"
+	return r.StatusCode == http.StatusServiceUnavailable && r.Header.Get("Retry-After") == "0" && isType(r, mediaProblem)
 }

@@ -74,7 +74,7 @@ func (s *stream) welcome(ctx context.Context, f *wire.ServerFrame) error {
 		c.updates.setEpoch(f.Epoch)
 	} else {
 		if c.epoch != f.Epoch {
-			c.untold()
+			c.untold(s.l)
 		}
 		c.epoch, c.last = f.Epoch, f.Revision
 		c.updates.setEpoch(f.Epoch)

@@ -36,6 +36,7 @@ func (c *Client) told(f *wire.ServerFrame) bool {
 		return false
 	}
 	if p.told == nil {
+		p.again = true // whatever is said of another sending
 		p.told = &toldAnswer{frame: *f, first: now}
 		p.told.frame.Data = slices.Clone(f.Data)
 		c.unheard.Add(1)
@@ -96,16 +97,23 @@ func (c *Client) askAgain(l *link) (left bool, longest time.Duration) {
 			again = append(again, p)
 		}
 	}
-	slices.SortFunc(again, byID)
 	for _, p := range again {
 		p.told.asked = now
 		p.told.tries++
+	}
+	c.queueAgain(l, again)
+	return left, longest
+}
+
+// queueAgain has calls sent once more over the link that they were sent over. c.mu is held.
+func (c *Client) queueAgain(l *link, calls []*Call) {
+	slices.SortFunc(calls, byID)
+	for _, p := range calls {
 		if p.frame.Type == wire.TypeQuery {
 			c.renumber(p)
 		}
 		l.queue(outgoing{call: p})
 	}
-	return left, longest
 }
 
 // again notes that the call is sent over another link.
@@ -116,15 +124,21 @@ func (t *toldAnswer) again() {
 	}
 }
 
-// untold forgets what POSTs have said: the entity is another one since.
-func (c *Client) untold() {
+// untold forgets what POSTs have said: the entity is another one since. Where that has come to be on the link l, which goes on, it is asked
+// once more.
+func (c *Client) untold(l *link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var all []*Call
 	for _, p := range c.calls {
 		if p.told != nil {
 			p.told = nil
 			c.unheard.Add(-1)
+			all = append(all, p)
 		}
+	}
+	if c.link == l {
+		c.queueAgain(l, all)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,6 +102,60 @@ func TestAnsweredAndUnserved(t *testing.T) {
 	})
 }
 
+// TestAnsweredAndUnservedOverAnotherLink: it is asked for until there is somebody, also where the stream brings nothing.
+func TestAnsweredAndUnservedOverAnotherLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		c, l := s.open(sse(), welcome(5, "{}"))
+		s.countedPosts(ack(1, 6))
+		p := start(t, c, "a")
+		synctest.Wait()
+		stop := s.refusePosts(http.StatusServiceUnavailable, problemType, "unavailable", "1")
+		l.drop()
+		l = s.link()
+		l.send(resumed(5))
+		time.Sleep(time.Second)
+		stop()
+		expectFrames(t, l, "command 1 a")
+		l.send(event(6))
+		if got, err := outcome(t, p); err != nil || got.Revision != 6 {
+			t.Errorf("Wait = %+v, %v", got, err)
+		}
+	})
+}
+
+// TestAnsweredByAnEntityThatIsNoMore: what a POST has acknowledged is sent again once the entity is another one, on the same link, and not
+// rejected where it finds nobody then.
+func TestAnsweredByAnEntityThatIsNoMore(t *testing.T) {
+	for _, served := range []bool{true, false} {
+		t.Run(fmt.Sprintf("served %t", served), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer(t)
+				c, l := s.open(sse(), welcome(5, "{}"))
+				s.countedPosts(ack(1, 6))
+				p := start(t, c, "a")
+				synctest.Wait()
+				stop := func() { s.answerPosts(nil) }
+				if stop(); !served {
+					stop = s.refusePosts(http.StatusServiceUnavailable, problemType, "unavailable", "1")
+				}
+				l.send(strings.Replace(welcome(0, "{}"), "e1", "e2", 1))
+				synctest.Wait()
+				if stop(); !served {
+					l = s.link()
+					l.send(strings.Replace(resumed(0), "e1", "e2", 1))
+				}
+				expectFrames(t, l, "command 1 a")
+				l.send(event(1))
+				l.send(ack(1, 1))
+				if got, err := outcome(t, p); err != nil || got.Revision != 1 {
+					t.Errorf("Wait = %+v, %v", got, err)
+				}
+			})
+		})
+	}
+}
+
 // TestPostRefusedOtherwise: a command that is refused in any other way is sent again.
 func TestPostRefusedOtherwise(t *testing.T) {
 	for name, refuse := range map[string]func(*server) func(){
@@ -109,6 +164,23 @@ func TestPostRefusedOtherwise(t *testing.T) {
 		},
 		"overloaded": func(s *server) func() {
 			return s.refusePosts(http.StatusServiceUnavailable, problemType, "overloaded", "1")
+		},
+		"a node that stops, says somebody on the way": func(s *server) func() {
+			first := true
+			s.answerPosts(func(w http.ResponseWriter, _ *http.Request) bool {
+				if first {
+					first = false
+					w.Header().Set("Retry-After", "0")
+					w.WriteHeader(http.StatusServiceUnavailable)
+				} else {
+					w.Header().Set("Retry-After", "1")
+					w.Header().Set("Content-Type", problemType)
+					w.WriteHeader(http.StatusServiceUnavailable)
+					fmt.Fprint(w, `{"code":"unavailable"}`)
+				}
+				return true
+			})
+			return func() { s.answerPosts(nil) }
 		},
 		"outcome unknown": func(s *server) func() {
 			return s.refusePosts(http.StatusGatewayTimeout, problemType, "unavailable", "1")

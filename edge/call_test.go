@@ -111,6 +111,8 @@ func TestDrainEndsQuestions(t *testing.T) {
 		}
 		wantAnswer(t, call, 504, "unknown")
 		wantAnswer(t, p.asked(http.MethodPost, commandsOf1, "ann", `{"name":"say"}`), 503, "unavailable")
+		// With that code a client would take its commands for rejected, which it can send once the node is back.
+		wantAnswer(t, p.asked(http.MethodPost, commandsOf1+"?conn="+conn(1), "ann", `{"type":"command","id":1,"name":"say"}`), 503, "")
 	})
 }
 

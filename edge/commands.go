@@ -16,5 +16,9 @@ func (x *exchange) postCommands() *problem {
 	if x.r.Header.Get("Idempotency-Key") != "" {
 		return refuse(http.StatusBadRequest, "the commands of a connection have ids and no key")
 	}
-	return x.ask(func(ctx context.Context, q *question) *problem { return q.postFrames(ctx) })
+	p := x.ask(func(ctx context.Context, q *question) *problem { return q.postFrames(ctx) })
+	if p != nil && p.stops {
+		p.code = "" // with one the frames would count as rejected: their client can send them again when it has come back
+	}
+	return p
 }

@@ -91,6 +91,7 @@ func (l *link) sendAway(spread time.Duration) {
 // one to the node for good. opening is held.
 func (e *Edge) stops() *problem {
 	p := refuse(http.StatusServiceUnavailable, "the node stops")
+	p.stops = true
 	if e.moves {
 		return p.with("Retry-After", "0").with("Connection", "close")
 	}

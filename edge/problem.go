@@ -13,6 +13,7 @@ type problem struct {
 	code   string // of a rejection; "": there is none
 	detail string
 	header http.Header // nil: nothing special
+	stops  bool        // the node does
 }
 
 func refuse(status int, detail string) *problem { return &problem{status: status, detail: detail} }

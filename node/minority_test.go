@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"testing"
@@ -32,7 +33,7 @@ func TestMinority(t *testing.T) {
 	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for until := time.Now().Add(5 * time.Second); ; <-tick.C { // until the node knows it: what it had begun may yet be done
+	for until := time.Now().Add(5 * time.Second); ; <-tick.C { // until the node knows it, of the partition of tally/a: what it had begun may yet be done
 		if got := a.call(t, "tally/fresh", "ann", `{"name":"add","data":{"By":2}}`); got.status == http.StatusServiceUnavailable {
 			break
 		} else if time.Now().After(until) {
@@ -42,17 +43,17 @@ func TestMinority(t *testing.T) {
 	const soon = time.Second
 	for range 3 {
 		for _, c := range at {
-			began := time.Now()
-			_, err := send(t, c, 1)
-			var rejected *client.Rejected
-			if took := time.Since(began); !errors.As(err, &rejected) || rejected.Code != wire.CodeUnavailable || took > soon {
-				t.Errorf("a command over %s in a minority = %v after %v", c.Status().Transport, err, took)
+			ctx, cancel := context.WithTimeout(t.Context(), soon) // its link ends ten seconds after the owner went
+			_, err := c.Send(ctx, "add", add{By: 1})
+			cancel()
+			if rejected, ok := errors.AsType[*client.Rejected](err); !ok || rejected.Code != wire.CodeUnavailable {
+				t.Fatalf("a command over %s in a minority = %v", c.Status().Transport, err)
 			}
 		}
 		began := time.Now()
 		got := a.call(t, "tally/fresh", "ann", `{"name":"add","data":{"By":2}}`)
 		if took := time.Since(began); got.status != http.StatusServiceUnavailable || took > soon {
-			t.Errorf("a call in a minority = %d after %v", got.status, took)
+			t.Fatalf("a call in a minority = %d after %v", got.status, took)
 		}
 	}
 	start(t, s.node("b"))

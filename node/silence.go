@@ -51,6 +51,8 @@ func (s *silence) look(now time.Time) {
 			}
 		case !before:
 			silent[n.Name] = now
+		case !since.IsZero() && now.Sub(since) < silenceEvery/2: // the process has stood still
+			silent[n.Name] = since
 		default:
 			if !since.IsZero() {
 				s.log.Error("node is connected, and not heard on the bus: clients of this one do not reach what it owns; see that both reach each other's --nats-listen, or the same NATS",

@@ -126,8 +126,12 @@ func (c *ServerConfig) options(routes []string) (*server.Options, error) {
 		}
 		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: r, User: url.UserPassword(routeUser, o.Cluster.Password)})
 	}
-	for _, l := range slices.Sorted(slices.Values(c.Lanes)) {
-		user := laneUser(l)
+	var users []string
+	for _, l := range c.Lanes {
+		users = append(users, laneUser(l))
+	}
+	slices.Sort(users)
+	for _, user := range users {
 		account := server.NewAccount(user)
 		o.Accounts = append(o.Accounts, account)
 		o.Users = append(o.Users, &server.User{Username: user, Password: password(c.Secret, c.Cluster, user), Account: account})

@@ -98,7 +98,7 @@ export class Lost extends TuttiError {
 
 /** refusal reads the error out of a response. */
 export async function refusal(response: Response): Promise<Refused> {
-  const byServer = !!response.headers.get('content-type')?.startsWith('application/problem+json');
+  const byServer = fromServer(response.headers);
   let problem: { title?: string; detail?: string; code?: string } = {};
   try {
     if (byServer) problem = await response.json();
@@ -114,6 +114,10 @@ export async function refusal(response: Response): Promise<Refused> {
     retryAfter(response.headers.get('retry-after')),
   );
 }
+
+/** fromServer returns whether it was the server that refused, and not something on the way to it. */
+export const fromServer = (headers: Headers): boolean =>
+  !!headers.get('content-type')?.startsWith('application/problem+json');
 
 /** retryAfter returns what the header says in ms: seconds or a date, an hour at most. */
 function retryAfter(header: string | null): number | undefined {

@@ -1,3 +1,5 @@
+import { fromServer } from './errors.ts';
+
 const pause = 20; // ms, about; twice as long each time
 const tries = 5;
 
@@ -13,8 +15,12 @@ export async function request(
 ): Promise<Response> {
   for (let n = 1; ; n++) {
     const response = await fetch(url, init);
-    if (n === most || response.status !== 503 || response.headers.get('retry-after') !== '0') return response;
+    if (n === most || !stops(response)) return response;
     await response.body?.cancel();
     await new Promise((resolve) => setTimeout(resolve, pause * 2 ** n * (0.5 + Math.random() / 2)));
   }
 }
+
+/** stops returns whether an edge, and nobody on the way to one, has said that it stops. */
+const stops = ({ status, headers }: Response): boolean =>
+  status === 503 && headers.get('retry-after') === '0' && fromServer(headers);

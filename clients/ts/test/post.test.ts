@@ -207,6 +207,15 @@ test.each([
   expect(await sent).toMatchObject({ rev: 1 });
 });
 
+test('that an edge stops is not believed of somebody on the way: the POST may have been carried out', async () => {
+  const { http, stream } = await onSSE({ pingEvery: 1e6 });
+  desk.send('add', { by: 1 }).catch(() => {});
+  await settled();
+  http.take('POST').json('<html>', 503, { 'retry-after': '0', 'content-type': 'text/html' });
+  await vi.advanceTimersByTimeAsync(100);
+  expect([stream.aborted, desk.unanswered]).toEqual([true, 1]);
+});
+
 test('what was sent before is sent again while nobody serves it', async () => {
   const { fake, http } = start({ pingEvery: 1e6 });
   const socket = await fake.next();
