@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -122,7 +123,7 @@ func (e *Entry) join(ctx context.Context, id *Identity) error {
 		return fmt.Errorf("node %s has not finished joining cluster %s: it needs addresses of nodes to join", id.Name(), id.Cluster())
 	}
 	request := joining{Cluster: e.Cluster, Key: id.read().Key, Node: id.started(e.Node)}
-	var last error // why the last one has not let it in
+	var last error // why the last one that answered has not let it in, or else the last
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		for _, seed := range e.Seeds {
 			var got joined
@@ -133,7 +134,7 @@ func (e *Entry) join(ctx context.Context, id *Identity) error {
 			if hasCode(err, cluster.CodeOtherCluster, cluster.CodeNameTaken, cluster.CodeInvalid, cluster.CodeClusterIsFull, cluster.CodeCannotPlace, cluster.CodeOldDisk, CodeBadRequest) {
 				return fmt.Errorf("join cluster %s at %s: %w", e.Cluster, seed, err)
 			}
-			if last == nil || ctx.Err() == nil {
+			if last == nil || ctx.Err() == nil && (!timedOut(err) || timedOut(last)) {
 				last = fmt.Errorf("%s: %w", seed, err)
 			}
 			e.Logger.Warn("not joined yet", "seed", seed, "err", err)
@@ -173,6 +174,12 @@ func (i *Identity) Found(journalID string) error {
 		return fmt.Errorf("%w: the journal is %s, that of the cluster %s", ErrForeign, journalID, now)
 	}
 	return i.change(func(d *identityData) { d.Journal = journalID })
+}
+
+// timedOut reports whether an error says no more than that nobody has answered in time.
+func timedOut(err error) bool {
+	t, ok := errors.AsType[net.Error](err)
+	return errors.Is(err, context.DeadlineExceeded) || ok && t.Timeout()
 }
 
 // pause waits for d, or until ctx is done.
