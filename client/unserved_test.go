@@ -85,14 +85,21 @@ func TestSentBeforeAndUnserved(t *testing.T) {
 	})
 }
 
+// answered has a command that a POST has acknowledged at revision 6, and whose event the stream lacks.
+func answered(t *testing.T) (*server, *serverLink, *client.Call) {
+	t.Helper()
+	s := newServer(t)
+	c, l := s.open(sse(), welcome(5, "{}"))
+	s.countedPosts(ack(1, 6))
+	p := start(t, c, "a")
+	synctest.Wait()
+	return s, l, p
+}
+
 // TestAnsweredAndUnserved: what a POST has acknowledged is not rejected when it is asked for again in vain.
 func TestAnsweredAndUnserved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		c, l := s.open(sse(), welcome(5, "{}"))
-		s.countedPosts(ack(1, 6))
-		p := start(t, c, "a")
-		synctest.Wait()
+		s, l, p := answered(t)
 		s.refusePosts(http.StatusServiceUnavailable, problemType, "unavailable", "1")
 		time.Sleep(5 * time.Second)
 		l.send(event(6))
@@ -105,11 +112,7 @@ func TestAnsweredAndUnserved(t *testing.T) {
 // TestAnsweredAndUnservedOverAnotherLink: it is asked for until there is somebody, also where the stream brings nothing.
 func TestAnsweredAndUnservedOverAnotherLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		c, l := s.open(sse(), welcome(5, "{}"))
-		s.countedPosts(ack(1, 6))
-		p := start(t, c, "a")
-		synctest.Wait()
+		s, l, p := answered(t)
 		stop := s.refusePosts(http.StatusServiceUnavailable, problemType, "unavailable", "1")
 		l.drop()
 		l = s.link()
@@ -130,11 +133,7 @@ func TestAnsweredByAnEntityThatIsNoMore(t *testing.T) {
 	for _, served := range []bool{true, false} {
 		t.Run(fmt.Sprintf("served %t", served), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newServer(t)
-				c, l := s.open(sse(), welcome(5, "{}"))
-				s.countedPosts(ack(1, 6))
-				p := start(t, c, "a")
-				synctest.Wait()
+				s, l, p := answered(t)
 				stop := func() { s.answerPosts(nil) }
 				if stop(); !served {
 					stop = s.refusePosts(http.StatusServiceUnavailable, problemType, "unavailable", "1")

@@ -52,5 +52,13 @@ func TestSilenceOnTheBus(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
+		heard.Store(false)
+		logged.Reset()
+		for range 3 { // at once, as where the process has stood still
+			s.look(time.Now())
+		}
+		if logged.Len() > 0 {
+			t.Errorf("a process that has stood still says %s", logged.String())
+		}
 	})
 }

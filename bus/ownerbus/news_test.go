@@ -42,12 +42,21 @@ func TestSilentNodesOwnNothing(t *testing.T) {
 		time.Sleep(9 * time.Second)
 		_ = n.send("b", room, 1)
 		owner.want(t, "the owner", 1)
+		heard := func(want bool) {
+			t.Helper()
+			if b := n.by["b"]; b.Heard("a") != want || b.Heard("nobody") {
+				t.Errorf("Heard(a) = %t, want %t", !want, want)
+			}
+		}
+		heard(true)
 		time.Sleep(4 * time.Second)
+		heard(false)
 		_ = n.send("b", room, 2)
 		owner.want(t, "the owner, silent for long", 1)
 		n.inner.loseWhatIsTold(false)
 		time.Sleep(1900 * time.Millisecond)
 		owner.want(t, "the owner, heard of again", 1, 2)
+		heard(true)
 	})
 }
 

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { own, settled, welcome } from './fake.ts';
+import type { FakeHTTP } from './fakehttp.ts';
 import { desk, onSSE, resumed, start } from './plain.ts';
 
 test('an acknowledgement that overtakes its event waits for it', async () => {
@@ -163,6 +164,16 @@ test('what was sent before and is too large for another transport may have had i
 
 const soon = { 'retry-after': '1' };
 
+/** served answers the first command over the stream that is opened next. */
+async function served(http: FakeHTTP) {
+  await vi.advanceTimersByTimeAsync(3_000);
+  const stream = http.take().stream('text/event-stream');
+  stream.event(resumed());
+  await settled();
+  http.take('POST').answer({ type: 'ack', id: 1, rev: 1 });
+  stream.event(own(1, 1, 1));
+}
+
 test('what nobody serves is rejected at once, and the link stays', async () => {
   const { http, stream } = await onSSE({ pingEvery: 1e6 });
   const outcomes = sums([
@@ -198,12 +209,7 @@ test.each([
     await vi.advanceTimersByTimeAsync(400);
   }
   expect([stream.aborted, desk.unanswered]).toEqual([true, 1]);
-  await vi.advanceTimersByTimeAsync(3_000);
-  const next = http.take().stream('text/event-stream');
-  next.event(resumed());
-  await settled();
-  http.take('POST').answer({ type: 'ack', id: 1, rev: 1 });
-  next.event(own(1, 1, 1));
+  await served(http);
   expect(await sent).toMatchObject({ rev: 1 });
 });
 
@@ -239,12 +245,7 @@ test('what was sent before is sent again while nobody serves it', async () => {
   http.take('POST').problem(503, soon, 'unavailable');
   await settled();
   expect([outcome, stream.aborted]).toEqual([undefined, true]);
-  await vi.advanceTimersByTimeAsync(3_000);
-  const next = http.take().stream('text/event-stream');
-  next.event(resumed());
-  await settled();
-  http.take('POST').answer({ type: 'ack', id: 1, rev: 1 });
-  next.event(own(1, 1, 1));
+  await served(http);
   await settled();
   expect(outcome).toMatchObject({ rev: 1 });
 });
